@@ -23,3 +23,36 @@ func A(name string) Algo {
 
 // String is the name without its padding.
 func (a Algo) String() string { return strings.TrimRight(string(a[:]), " ") }
+
+// Type is a message's eight-character name, padded with spaces
+// (RFC 6189 §5.1.1).
+type Type [8]byte
+
+// String is the name without its padding.
+func (t Type) String() string { return strings.TrimRight(string(t[:]), " ") }
+
+func typeNamed(name string) Type {
+	t := Type{' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '}
+	copy(t[:], name)
+	return t
+}
+
+// The sixteen message types of RFC 6189 §5.1.1.
+var (
+	TypeHello    = typeNamed("Hello")
+	TypeHelloACK = typeNamed("HelloACK")
+	TypeCommit   = typeNamed("Commit")
+	TypeDHPart1  = typeNamed("DHPart1")
+	TypeDHPart2  = typeNamed("DHPart2")
+	TypeConfirm1 = typeNamed("Confirm1")
+	TypeConfirm2 = typeNamed("Confirm2")
+	TypeConf2ACK = typeNamed("Conf2ACK")
+	TypeError    = typeNamed("Error")
+	TypeErrorACK = typeNamed("ErrorACK")
+	TypeGoClear  = typeNamed("GoClear")
+	TypeClearACK = typeNamed("ClearACK")
+	TypeSASRelay = typeNamed("SASrelay")
+	TypeRelayACK = typeNamed("RelayACK")
+	TypePing     = typeNamed("Ping")
+	TypePingACK  = typeNamed("PingACK")
+)
