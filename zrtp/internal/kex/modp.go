@@ -1,0 +1,90 @@
+package kex
+
+import (
+	"bytes"
+	"encoding/hex"
+
+	"filippo.io/bigmod"
+
+	"sotto/internal/secret"
+)
+
+// modp is a group of integers modulo a safe prime with generator 2. The
+// arithmetic is bigmod's, since math/big does not run in constant time.
+type modp struct{ p *bigmod.Modulus }
+
+// modp3072 has the prime of RFC 3526 §4.
+var modp3072 = newMODP("" +
+	"ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74" +
+	"020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f1437" +
+	"4fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7ed" +
+	"ee386bfb5a899fa5ae9f24117c4b1fe649286651ece45b3dc2007cb8a163bf05" +
+	"98da48361c55d39a69163fa8fd24cf5f83655d23dca3ad961c62f356208552bb" +
+	"9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3b" +
+	"e39e772c180e86039b2783a2ec07a28fb5c55df06f4c52c9de2bcbf695581718" +
+	"3995497cea956ae515d2261898fa051015728e5a8aaac42dad33170d04507a33" +
+	"a85521abdf1cba64ecfb850458dbef0a8aea71575d060c7db3970f85a6e1e4c7" +
+	"abf5ae8cdb0933d71e8c94e04a25619dcee3d2261ad2ee6bf12ffa06d98a0864" +
+	"d87602733ec86a64521f2b18177b200cbbe117577a615d6c770988c0bad946e2" +
+	"08e24fa074e5ab3143db5bfce0fd108e4b82d120a93ad2caffffffffffffffff")
+
+func newMODP(prime string) *modp {
+	b, err := hex.DecodeString(prime)
+	if err != nil {
+		panic("kex: prime is not hexadecimal")
+	}
+	p, err := bigmod.NewModulus(b)
+	if err != nil {
+		panic("kex: prime is no modulus")
+	}
+	return &modp{p: p}
+}
+
+// minExponentLen keeps exponents twice as long as an AES-128 key.
+const minExponentLen = 32
+
+// secretLen is twice the length of the cipher's key, as RFC 6189 §5.1.5 asks:
+// a longer exponent costs time and adds no strength to the call.
+func (g *modp) secretLen(cipherBits int) int { return max(2*cipherBits/8, minExponentLen) }
+
+func (g *modp) generate(random []byte) (private, error) {
+	if len(random) < minExponentLen || len(random) > g.p.Size() {
+		return nil, ErrSecret
+	}
+	two, err := bigmod.NewNat().SetBytes([]byte{2}, g.p)
+	if err != nil {
+		return nil, err
+	}
+	x := &modpPrivate{group: g, exponent: bytes.Clone(random)}
+	pv := bigmod.NewNat().Exp(two, x.exponent, g.p)
+	if pv.IsOne() == 1 {
+		return nil, ErrSecret
+	}
+	x.pv = pv.Bytes(g.p)
+	return x, nil
+}
+
+type modpPrivate struct {
+	group    *modp
+	exponent []byte // big-endian
+	pv       []byte // big-endian, as long as p
+}
+
+func (x *modpPrivate) public() []byte { return x.pv }
+
+func (x *modpPrivate) shared(pv []byte) ([]byte, error) {
+	p := x.group.p
+	y, err := bigmod.NewNat().SetBytes(pv, p)
+	if err != nil { // p or beyond
+		return nil, ErrPublicValue
+	}
+	// RFC 6189 §4.4.1.2 names 1 and p-1; 0 would be as disastrous.
+	if y.IsZero()|y.IsOne()|y.IsMinusOne(p) == 1 {
+		return nil, ErrPublicValue
+	}
+	result := bigmod.NewNat().Exp(y, x.exponent, p)
+	defer clear(result.Bits())
+	return result.Bytes(p), nil
+}
+
+func (x *modpPrivate) wipe() { secret.Wipe(x.exponent) }
