@@ -1,0 +1,132 @@
+// Package codecs is the table of voice codecs and the two small interfaces
+// that media drives them by.
+//
+// A codec works at its own sample rate ([Codec].SampleRate, always mono,
+// 16-bit); the caller resamples. Encoders and decoders hold the state of one
+// direction of one call: each is owned by one goroutine, allocates nothing
+// after construction, and never looks past the length of a slice.
+package codecs
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sotto/codecs/g711"
+	"sotto/codecs/opus"
+)
+
+// FrameDuration is the length of the frames that we send.
+const FrameDuration = 20 * time.Millisecond
+
+// MaxFrameDuration is the longest packet a codec may receive: RFC 6716 §3.2.5
+// lets a packet hold 120 ms. A decode buffer of [Codec.MaxSamples] is always
+// large enough.
+const MaxFrameDuration = 120 * time.Millisecond
+
+// Encoder turns PCM into packets.
+type Encoder interface {
+	// Encode encodes one frame ([Codec.FrameSamples] samples) into
+	// dst[:len(dst)] and returns the number of bytes written. A dst too short
+	// is an error.
+	Encode(dst []byte, pcm []int16) (int, error)
+}
+
+// Decoder turns packets into PCM. All methods return the number of samples
+// written; an error means that dst holds nothing of use and that the decoder
+// stays usable: conceal instead.
+type Decoder interface {
+	// Decode decodes one packet into dst, which needs room for all that the
+	// packet holds: [Codec.MaxSamples] is always enough.
+	Decode(dst []int16, pkt []byte) (int, error)
+	// Conceal fills dst in place of a packet that did not come. The length of
+	// dst is the time that is missing, a multiple of 2.5 ms.
+	Conceal(dst []int16) (int, error)
+	// DecodeFEC fills dst in place of a lost packet from what the packet that
+	// followed it carries about it, and conceals if it carries nothing. The
+	// length of dst is one frame. Decode next afterwards as usual.
+	DecodeFEC(dst []int16, next []byte) (int, error)
+}
+
+// Options are an encoder's settings. The zero value is the default of each.
+type Options struct {
+	// Bitrate is the constant bit rate in bit/s of a codec that has a choice.
+	// 0 means 32000. Codecs of one rate ignore it.
+	Bitrate int
+}
+
+// Codec is one row of the table; it is comparable.
+type Codec struct {
+	// Name is the encoding name in SDP: "opus", "PCMU", "PCMA".
+	Name string
+	// ClockRate in Hz and Channels are what SDP's rtpmap says and RTP
+	// timestamps count by. For Opus they are 48000 and 2 whatever is inside
+	// (RFC 7587 §4.1, §7).
+	ClockRate, Channels int
+	// SampleRate is the rate of the PCM in Hz. PCM is always mono.
+	SampleRate int
+	// StaticPayloadType is the payload type fixed by RFC 3551 §6, or -1 if it
+	// is assigned by SDP.
+	StaticPayloadType int
+
+	make *constructors
+}
+
+// constructors is behind a pointer so that a Codec stays comparable.
+type constructors struct {
+	encoder func(Options) (Encoder, error)
+	decoder func() (Decoder, error)
+}
+
+// FrameSamples is the number of PCM samples in one frame that we send.
+func (c Codec) FrameSamples() int { return samples(c.SampleRate, FrameDuration) }
+
+// MaxSamples is the number of PCM samples in the longest packet.
+func (c Codec) MaxSamples() int { return samples(c.SampleRate, MaxFrameDuration) }
+
+func samples(rate int, d time.Duration) int { return int(int64(rate) * int64(d) / int64(time.Second)) }
+
+// NewEncoder makes an encoder for one direction of one call.
+func (c Codec) NewEncoder(o Options) (Encoder, error) {
+	if c.make == nil {
+		return nil, fmt.Errorf("codecs: no codec %q", c.Name)
+	}
+	return c.make.encoder(o)
+}
+
+// NewDecoder makes a decoder for one direction of one call.
+func (c Codec) NewDecoder() (Decoder, error) {
+	if c.make == nil {
+		return nil, fmt.Errorf("codecs: no codec %q", c.Name)
+	}
+	return c.make.decoder()
+}
+
+var table = [...]Codec{
+	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, make: &constructors{
+		encoder: func(o Options) (Encoder, error) { return opus.NewEncoder(o.Bitrate) },
+		decoder: func() (Decoder, error) { return opus.NewDecoder() },
+	}},
+	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, make: &constructors{
+		encoder: func(Options) (Encoder, error) { return g711.NewEncoder(g711.MuLaw), nil },
+		decoder: func() (Decoder, error) { return g711.NewDecoder(g711.MuLaw), nil },
+	}},
+	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, make: &constructors{
+		encoder: func(Options) (Encoder, error) { return g711.NewEncoder(g711.ALaw), nil },
+		decoder: func() (Decoder, error) { return g711.NewDecoder(g711.ALaw), nil },
+	}},
+}
+
+// Table lists the codecs in the order in which we prefer them. The slice is
+// the caller's.
+func Table() []Codec { return append([]Codec(nil), table[:]...) }
+
+// Lookup finds a codec by its encoding name. Case is ignored, as SDP asks for.
+func Lookup(name string) (Codec, bool) {
+	for _, c := range table {
+		if strings.EqualFold(c.Name, name) {
+			return c, true
+		}
+	}
+	return Codec{}, false
+}

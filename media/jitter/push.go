@@ -1,0 +1,128 @@
+package jitter
+
+import "time"
+
+// Push takes a packet that arrived at now. The payload is copied.
+func (b *Buffer) Push(now time.Time, p Packet) {
+	if len(p.Payload) > MaxPayload {
+		b.stats.Oversized++
+		return
+	}
+	if !b.begun {
+		b.begin(now, p)
+	}
+	seq, ts := b.unwrap(p)
+	if b.restarted(now, seq, ts, len(p.Payload) == 0) {
+		b.stats.Restarts++
+		b.forget()
+		b.begin(now, p)
+		seq, ts = b.unwrap(p)
+	}
+	if !b.accept(seq) {
+		return
+	}
+	b.stats.Received++
+	if len(p.Payload) > 0 {
+		b.measure(now, ts)
+	}
+	s := &b.ring[index(seq)]
+	if seq < b.next {
+		b.stats.Late++
+		b.stats.Lost-- // it was counted when its turn had passed
+		if s.seq < seq {
+			*s = slot{seq: seq}
+		}
+		return
+	}
+	b.highest = max(b.highest, seq)
+	*s = slot{seq: seq, ts: ts, n: copy(b.bytes[index(seq)][:], p.Payload), present: true}
+	b.count++
+}
+
+// begin sets the timeline by the first packet of a stream.
+func (b *Buffer) begin(now time.Time, p Packet) {
+	b.begun, b.fresh = true, true
+	b.epoch, b.firstTS, b.lastTS = now, p.Timestamp, 0
+	b.highest = 1<<16 + int64(p.Seq) // above 0, which marks a slot never used
+	b.next = b.highest
+	b.oldNext = 0
+}
+
+// forget empties the buffer and stops playing.
+func (b *Buffer) forget() {
+	b.ring = [slots]slot{}
+	b.count = 0
+	b.playing = false
+	b.delay.forgetBase()
+}
+
+func (b *Buffer) unwrap(p Packet) (seq, ts int64) {
+	seq = b.highest + int64(int16(p.Seq-uint16(b.highest)))
+	ts = b.lastTS + int64(int32(p.Timestamp-b.firstTS-uint32(b.lastTS)))
+	return seq, ts
+}
+
+// restarted tells whether the packet cannot belong to the timeline: the sender
+// began again. The timestamp of a packet without payload tells nothing.
+func (b *Buffer) restarted(now time.Time, seq, ts int64, empty bool) bool {
+	if seq > b.highest+maxJump {
+		return true
+	}
+	if seq < b.next-slots {
+		second := seq == b.oldNext // two in a row are no strays
+		b.oldNext = seq + 1
+		return second
+	}
+	if empty || !b.delay.known {
+		return false
+	}
+	lag := b.lag(now, ts)
+	return lag > maxShift || lag < -maxShift
+}
+
+// accept tells whether seq is new and near enough to be counted, and makes
+// room for it.
+func (b *Buffer) accept(seq int64) bool {
+	if seq < b.next-slots {
+		b.stats.Duplicate++ // or too old to tell
+		return false
+	}
+	if b.ring[index(seq)].seq == seq {
+		b.stats.Duplicate++
+		return false
+	}
+	if b.fresh && seq < b.next && b.highest-seq < slots {
+		b.next = seq // overtaken by the first to arrive
+	}
+	for seq-b.next >= slots {
+		b.dropNext()
+	}
+	return true
+}
+
+// dropNext gives up the oldest place, for want of room.
+func (b *Buffer) dropNext() {
+	b.fresh = false
+	if s := &b.ring[index(b.next)]; s.present {
+		s.present = false
+		b.count--
+		b.stats.Late++
+	} else {
+		b.stats.Lost++
+	}
+	b.next++
+}
+
+// measure feeds one arrival to the delay and to the jitter estimate.
+func (b *Buffer) measure(now time.Time, ts int64) {
+	at := now.Sub(b.epoch)
+	transit := at - b.duration(ts)
+	if b.delay.known {
+		d := b.ticks((transit - b.delay.last).Abs())
+		b.jitter += uint32(d) - (b.jitter+8)>>4
+	}
+	b.delay.add(at, transit)
+	b.lastTS = ts
+}
+
+func index(seq int64) int { return int(seq & (slots - 1)) }
