@@ -1,0 +1,64 @@
+# Every target works as the only command typed on a Debian 12 with Go: what is
+# missing is installed once. `make help` lists the targets.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# hraban/opus links libopusfile unless told not to. Building needs no git.
+TAGS := nolibopusfile
+export GOFLAGS := $(GOFLAGS) -buildvcs=false -tags=$(TAGS)
+
+FUZZTIME ?= 20s
+
+LINT_VERSION := v2.15.0
+LINT := bin/tools/golangci-lint-$(LINT_VERSION)
+
+.PHONY: help setup setup-interop build run test test-long race fuzz lint bench interop clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
+
+setup: ## install libopus-dev, pkg-config and gcc if they are missing
+	@scripts/setup
+
+setup-interop: ## the same for the programs that make interop calls
+	@scripts/setup interop
+
+build: setup ## build every command into bin/
+	go build -o bin/ ./cmd/...
+
+run: build ## two phones call each other on this machine and measure it
+	bin/sotto demo
+
+test: setup ## go vet and every test in its short form
+	go vet ./...
+	scripts/gotest ./...
+
+test-long: setup ## every test in its long form: many more seeds, some hours
+	SOTTO_LONG=1 scripts/gotest -timeout 6h ./...
+
+race: setup ## every test under the race detector
+	scripts/gotest -race ./...
+
+fuzz: setup ## every fuzz target for FUZZTIME, 20s unless set
+	scripts/fuzz $(FUZZTIME)
+
+lint: setup $(LINT) ## gofmt, golangci-lint, go mod tidy, house rules
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(LINT) run
+	go mod tidy -diff
+	go test ./internal/house/
+
+bench: setup ## every Go benchmark
+	go test -run '^$$' -bench . -benchmem ./...
+
+interop: setup-interop build ## call real peers: linphonec, libbzrtp
+	scripts/gotest -tags=$(TAGS),interop -count=1 -timeout 15m ./interop/...
+
+clean: ## remove what the targets made
+	rm -rf bin out
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv bin/tools/golangci-lint $@
