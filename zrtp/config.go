@@ -1,0 +1,80 @@
+package zrtp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"sotto/internal/secret"
+	"sotto/zrtp/internal/kex"
+	"sotto/zrtp/wire"
+)
+
+// version is what we speak; only its first three characters are compared
+// (RFC 6189 §4.1.1).
+var version = [4]byte{'1', '.', '1', '0'}
+
+// Config is what a Session needs to begin. New checks it once.
+type Config struct {
+	// Rand gives the randomness of the handshake: nonces, private keys,
+	// IVs. The same bytes replay the same handshake.
+	Rand io.Reader
+	// ZID is our own, the same in every call (RFC 6189 §4.9).
+	ZID wire.ZID
+	// SSRC of our RTP stream, which ZRTP packets carry too.
+	SSRC uint32
+	// ClientID names the software, at most 16 characters.
+	ClientID string
+	// Offer is what we are willing to use; the zero value is DefaultOffer.
+	Offer Offer
+	// Passive: never send a Commit, answer only (RFC 6189 §5.2).
+	Passive bool
+	// Store holds the secrets retained from earlier calls with this peer;
+	// nil means none are kept (RFC 6189 §4.9.1).
+	Store Store
+	// AuxSecret is a secret that both users agreed on outside ZRTP, or nil
+	// (RFC 6189 §4.3). The Session copies it.
+	AuxSecret *secret.Bytes
+	// Expiry is how many seconds a new retained secret may be kept; 0
+	// means for ever (RFC 6189 §4.9).
+	Expiry uint32
+}
+
+func (c Config) validate() error {
+	switch {
+	case c.Rand == nil:
+		return errors.New("zrtp: Config.Rand is missing")
+	case c.ZID == wire.ZID{}:
+		return errors.New("zrtp: Config.ZID is all zero")
+	case len(c.ClientID) > 16:
+		return fmt.Errorf("zrtp: Config.ClientID %q is longer than 16 characters", c.ClientID)
+	}
+	all := DefaultOffer()
+	for i, list := range c.Offer.lists() {
+		if len(*list) > 7 {
+			return fmt.Errorf("zrtp: %d algorithms of one kind offered, at most 7 fit", len(*list))
+		}
+		for _, a := range *list {
+			if !slices.Contains(*all.lists()[i], a) {
+				return fmt.Errorf("zrtp: offer of unknown algorithm %q", a)
+			}
+		}
+	}
+	for _, a := range c.Offer.KeyAgreements {
+		if _, ok := kex.Lookup(a); !ok {
+			return fmt.Errorf("zrtp: key agreement %q is not built in", a)
+		}
+	}
+	return nil
+}
+
+func (c Config) expiry() uint32 {
+	switch {
+	case c.Store == nil:
+		return 0 // RFC 6189 §4.9.1
+	case c.Expiry == 0:
+		return forever
+	}
+	return c.Expiry
+}

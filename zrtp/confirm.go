@@ -1,0 +1,248 @@
+package zrtp
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"sotto/internal/secret"
+	"sotto/zrtp/wire"
+)
+
+var errConfirmMAC = errors.New("zrtp: Confirm MAC mismatch: the keys differ, which means an attack or a broken peer")
+
+// newConfirm is our Confirm1 or Confirm2 (RFC 6189 §5.7). Its key is used
+// for this one message, so a random IV is never met twice under it.
+func (s *Session) newConfirm() ([]byte, error) {
+	iv, err := s.random(16)
+	if err != nil {
+		return nil, err
+	}
+	plain := wire.ConfirmPlain{
+		H0:          s.chain.h[0],
+		Verified:    s.retained.record.Verified && s.shared.s1 != nil,
+		CacheExpiry: s.cfg.expiry(),
+	}
+	c := wire.Confirm{Second: s.role == Initiator, IV: [16]byte(iv), Encrypted: plain.Append(nil)}
+	i := side(s.role)
+	if err := cfb(s.keys.confirm[i], c.IV, c.Encrypted, encrypt); err != nil {
+		return nil, err
+	}
+	copy(c.MAC[:], mac(newHash(s.suite.Hash), s.keys.mac[i].Reveal(), c.Encrypted))
+	return c.Append(nil), nil
+}
+
+// openConfirm authenticates and decrypts the peer's Confirm. A wrong MAC ends
+// the Session and gives false with no error (RFC 6189 §4.6).
+func (s *Session) openConfirm(now time.Time, msg []byte) (wire.ConfirmPlain, bool, error) {
+	c, err := wire.ParseConfirm(msg)
+	if err != nil {
+		return wire.ConfirmPlain{}, false, err
+	}
+	i := side(s.role.other())
+	want := mac(newHash(s.suite.Hash), s.keys.mac[i].Reveal(), c.Encrypted)[:macLen]
+	if subtle.ConstantTimeCompare(want, c.MAC[:]) != 1 {
+		s.fail(now, wire.ErrorConfirmMAC, errConfirmMAC)
+		return wire.ConfirmPlain{}, false, nil
+	}
+	if err := cfb(s.keys.confirm[i], c.IV, c.Encrypted, decrypt); err != nil {
+		return wire.ConfirmPlain{}, false, err
+	}
+	plain, err := wire.ParseConfirmPlain(c.Encrypted)
+	if err != nil {
+		return wire.ConfirmPlain{}, false, err
+	}
+	if err := follows(plain.H0, s.peer.dhPart.H1, 1); err != nil {
+		return wire.ConfirmPlain{}, false, err
+	}
+	if err := checkMAC(s.theirs.dhPart, plain.H0); err != nil {
+		return wire.ConfirmPlain{}, false, err
+	}
+	return plain, true, nil
+}
+
+// adopt takes over what the authenticated Confirm says.
+func (s *Session) adopt(plain wire.ConfirmPlain, msg []byte) {
+	s.theirs.confirm = bytes.Clone(msg)
+	s.peerFlags = Flags{plain.Enrollment, plain.Verified, plain.AllowClear, plain.Disclosure}
+	s.interval = min(s.cfg.expiry(), plain.CacheExpiry)
+}
+
+func (s *Session) sendConfirm1(now time.Time) error {
+	confirm, err := s.newConfirm()
+	if err != nil {
+		s.fail(now, wire.ErrorSoftware, err)
+		return nil
+	}
+	s.ours.confirm, s.confirmedAt = confirm, now
+	s.send(confirm)
+	s.giveUp = now.Add(patience)
+	s.state = Confirm1Sent
+	return nil
+}
+
+// onConfirm1: the initiator may receive from now on; it sends media only once
+// the responder has shown that it has Confirm2 (RFC 6189 §4).
+func (s *Session) onConfirm1(now time.Time, msg []byte) error {
+	plain, ok, err := s.openConfirm(now, msg)
+	if err != nil || !ok {
+		return err
+	}
+	confirm, err := s.newConfirm()
+	if err != nil {
+		s.fail(now, wire.ErrorSoftware, err)
+		return nil
+	}
+	s.adopt(plain, msg)
+	s.ours.confirm, s.confirmedAt = confirm, now
+	s.events = append(s.events, KeysReady{Receive: s.srtpKeys(Responder)})
+	s.send(confirm)
+	s.step.begin(now, confirm, stepFirst, stepCap, stepTimes)
+	s.state = Confirm2Sent
+	return nil
+}
+
+func (s *Session) onConfirm2(now time.Time, msg []byte) error {
+	plain, ok, err := s.openConfirm(now, msg)
+	if err != nil || !ok {
+		return err
+	}
+	s.adopt(plain, msg)
+	s.send(wire.AppendACK(nil, wire.TypeConf2ACK))
+	s.events = append(s.events, KeysReady{Send: s.srtpKeys(Responder), Receive: s.srtpKeys(Initiator)})
+	s.secured()
+	return nil
+}
+
+// onConfirm2Again repeats Conf2ACK: the peer has not received it.
+func (s *Session) onConfirm2Again(_ time.Time, msg []byte) error {
+	if err := same(s.theirs.confirm, msg); err != nil {
+		return err
+	}
+	s.send(wire.AppendACK(nil, wire.TypeConf2ACK))
+	return nil
+}
+
+func (s *Session) onConf2ACK(time.Time, []byte) error {
+	s.events = append(s.events, KeysReady{Send: s.srtpKeys(Initiator)})
+	s.secured()
+	return nil
+}
+
+// HandleMedia says that an SRTP packet from the peer has passed
+// authentication: as good as a Conf2ACK (RFC 6189 §4.6).
+func (s *Session) HandleMedia(now time.Time) {
+	if s.state == Confirm2Sent {
+		_ = s.onConf2ACK(now, nil) // it never fails
+	}
+}
+
+// secured ends the key agreement: the record is renewed, what is used up is
+// wiped.
+func (s *Session) secured() {
+	s.state = Secure
+	s.step.stop()
+	s.hello.stop()
+	s.giveUp = time.Time{}
+	mismatch := s.retained.mismatch(s.shared)
+	continued := s.shared.s1 != nil
+	s.events = append(s.events, Secured{
+		Suite: s.suite, Role: s.role, PeerZID: s.peer.hello.ZID,
+		SAS:           RenderSAS(s.suite.SAS, s.keys.sashash),
+		Continued:     continued,
+		Verified:      continued && s.retained.record.Verified && s.peerFlags.Verified,
+		CacheMismatch: mismatch,
+		AuxMismatch:   s.retained.aux.Len() > 0 && s.shared.s2 == nil,
+		PeerFlags:     s.peerFlags,
+	})
+	if !mismatch {
+		s.renew(renewal{lineage: continued})
+	}
+	for i := range s.keys.srtp {
+		for _, k := range []*secret.Bytes{s.keys.srtp[i], s.keys.salt[i], s.keys.mac[i], s.keys.confirm[i]} {
+			k.Wipe()
+		}
+	}
+	s.chain.wipe()
+	s.shared = shared{}
+	s.retained.wipe()
+}
+
+// renew stores the new retained secret (RFC 6189 §4.6.1).
+func (s *Session) renew(n renewal) {
+	if s.cfg.Store == nil || s.keys.rs.Len() == 0 {
+		return
+	}
+	n.rs, n.at, n.interval = s.keys.rs, s.confirmedAt, s.interval
+	if err := s.cfg.Store.Update(s.peer.hello.ZID, n.apply); err != nil {
+		s.events = append(s.events, StoreFailed{err})
+		return
+	}
+	s.keys.rs.Wipe()
+}
+
+// SetVerified records what the user says after comparing the SAS by voice: it
+// matched, or it did not. Only then is a record renewed whose expected secret
+// was missing (RFC 6189 §4.6.1.1). After a mismatching SAS no secret of this
+// peer is kept. The error says that the record is unchanged.
+func (s *Session) SetVerified(matched bool) error {
+	if s.state != Secure {
+		return errors.New("zrtp: there is no SAS to verify yet")
+	}
+	if s.cfg.Store == nil {
+		return nil
+	}
+	n := renewal{rs: s.keys.rs, at: s.confirmedAt, interval: s.interval, verified: true}
+	err := s.cfg.Store.Update(s.peer.hello.ZID, func(r *Record) error {
+		if !matched {
+			r.RS1.Wipe()
+			r.RS2.Wipe()
+			r.RS1, r.RS2, r.Verified = nil, nil, false
+			return nil
+		}
+		if n.rs.Len() > 0 {
+			return n.apply(r)
+		}
+		r.Verified = r.RS1.Len() > 0
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.keys.rs.Wipe()
+	return nil
+}
+
+// direction of cfb.
+type direction bool
+
+const (
+	encrypt direction = true
+	decrypt direction = false
+)
+
+// cfb runs AES in full-block cipher feedback mode over b in place, the last
+// block cut to what is left (RFC 6189 §5.7).
+func cfb(key *secret.Bytes, feedback [aes.BlockSize]byte, b []byte, d direction) error {
+	block, err := aes.NewCipher(key.Reveal())
+	if err != nil {
+		return err
+	}
+	var stream [aes.BlockSize]byte
+	for len(b) > 0 {
+		block.Encrypt(stream[:], feedback[:])
+		n := min(len(b), aes.BlockSize)
+		if d == decrypt {
+			copy(feedback[:], b[:n])
+		}
+		subtle.XORBytes(b[:n], b[:n], stream[:n])
+		if d == encrypt {
+			copy(feedback[:], b[:n])
+		}
+		b = b[n:]
+	}
+	secret.Wipe(stream[:])
+	return nil
+}

@@ -1,0 +1,100 @@
+package zrtp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sotto/zrtp/wire"
+)
+
+var errHelloHash = errors.New("zrtp: Hello does not match the announced hash")
+
+func (s *Session) newHello() wire.Hello {
+	h := wire.Hello{
+		Version: version, H3: s.chain.h[3], ZID: s.cfg.ZID, Passive: s.cfg.Passive,
+		Hashes: s.offer.Hashes, Ciphers: s.offer.Ciphers, AuthTags: s.offer.AuthTags,
+		KeyAgreements: s.offer.KeyAgreements, SASTypes: s.offer.SASTypes,
+	}
+	copy(h.ClientID[:], s.cfg.ClientID)
+	return h
+}
+
+// acceptHello takes the first Hello of the peer. Until the chain is proven by
+// a later message it is only a claim (RFC 6189 §9).
+func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
+	hello, err := wire.ParseHello(p.Message)
+	if err != nil {
+		return err
+	}
+	if !s.helloFits(p.Message) {
+		s.helloMismatch = true
+		return errHelloHash
+	}
+	switch bytes.Compare(hello.Version[:3], version[:3]) {
+	case 1: // the peer will come down to our version
+		return fmt.Errorf("zrtp: peer speaks newer version %q", hello.Version)
+	case -1:
+		s.fail(now, wire.ErrorVersion, fmt.Errorf("zrtp: peer speaks version %q", hello.Version))
+		return nil
+	}
+	if hello.ZID == s.cfg.ZID {
+		s.fail(now, wire.ErrorEqualZIDs, errors.New("zrtp: the peer shows our own ZID"))
+		return nil
+	}
+	if p.SSRC == s.cfg.SSRC {
+		s.fail(now, wire.ErrorSSRCCollision, errors.New("zrtp: the peer uses our own SSRC"))
+		return nil
+	}
+	if err := s.retained.load(s.cfg.Store, hello.ZID, now); err != nil {
+		s.fail(now, wire.ErrorSoftware, fmt.Errorf("zrtp: retained secrets unreadable: %w", err))
+		return nil
+	}
+	s.theirs.hello = bytes.Clone(p.Message)
+	s.peer = peer{ssrc: p.SSRC, hello: hello, offer: offerOf(&hello)}
+	s.hello.limit = helloPatient // the peer speaks ZRTP (RFC 6189 §6)
+	s.events = append(s.events, PeerFound{
+		ZID: hello.ZID, ClientID: printable(hello.ClientID[:]), MiTM: hello.MiTM,
+	})
+	return s.onHello(now, p.Message)
+}
+
+// printable keeps what a peer calls itself from doing anything to a screen.
+func printable(b []byte) string {
+	return strings.TrimRight(strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, string(b)), " ")
+}
+
+// onHello answers the peer's Hello in Discovery: with a Commit at once, which
+// stands for the HelloACK too (RFC 6189 §5.3), or with a HelloACK if we only
+// ever respond.
+func (s *Session) onHello(now time.Time, msg []byte) error {
+	if err := same(s.theirs.hello, msg); err != nil {
+		return err
+	}
+	if s.cfg.Passive {
+		s.send(wire.AppendACK(nil, wire.TypeHelloACK))
+		return nil
+	}
+	s.sendCommit(now)
+	return nil
+}
+
+func (s *Session) onHelloAgain(_ time.Time, msg []byte) error {
+	if err := same(s.theirs.hello, msg); err != nil {
+		return err
+	}
+	s.send(wire.AppendACK(nil, wire.TypeHelloACK))
+	return nil
+}
+
+func (s *Session) onHelloACK(time.Time, []byte) error {
+	s.hello.stop()
+	return nil
+}

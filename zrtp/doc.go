@@ -1,0 +1,35 @@
+// Package zrtp agrees SRTP keys in the media path as RFC 6189 says, and gives
+// both callers a short authentication string (SAS) to compare by voice.
+//
+// A [Session] is a value that is fed and drained. It opens no socket, starts
+// no goroutine, reads no clock and logs nothing, so the same handshake runs
+// over UDP, over a data channel, or in a test in virtual time:
+//
+//	s, err := zrtp.New(zrtp.Config{...})
+//	s.Start(now)
+//	for {
+//		drain: AppendPacket until it says false, NextEvent until nil
+//		wait for a packet, or until Deadline
+//		s.HandlePacket(now, packet) or s.HandleTimeout(now)
+//	}
+//
+// Drain after every input. An error from HandlePacket means that the packet
+// was dropped and nothing has changed; what the protocol decides is an
+// [Event]. Late and spurious timeouts are harmless.
+//
+// # What protects what
+//
+// The commitment to the public value in the Commit message leaves an attacker
+// one guess at the SAS (RFC 6189 §4.4.1.1). Every message carries a hash
+// image that the next one proves (RFC 6189 §9), so an attacker who is not in
+// the path can't inject anything. Secrets retained from earlier calls go into
+// the keys (RFC 6189 §4.3): an attacker who missed one call is shut out of
+// all later ones, and [Secured] says so when the expected secret is missing.
+//
+// # Secrets in memory
+//
+// Private keys, the key agreement's result, s0 and all derived keys are wiped
+// when they are used up, at failure and at Close. Go promises nothing about
+// copies left by the runtime, by math in registers or inside the standard
+// library's hash and curve state.
+package zrtp

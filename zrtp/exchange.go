@@ -1,0 +1,131 @@
+package zrtp
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"sotto/internal/secret"
+	"sotto/zrtp/internal/kex"
+	"sotto/zrtp/wire"
+)
+
+// onDHPart1 is the initiator's: it has the responder's public value and
+// answers with its own, which it committed to (RFC 6189 §4.4.1.3).
+func (s *Session) onDHPart1(now time.Time, msg []byte) error {
+	part, err := wire.ParseDHPart(msg)
+	if err != nil {
+		return err
+	}
+	// The responder's H2 was never sent: H1 proves it (RFC 6189 §9).
+	if err := follows(part.H1, s.peer.hello.H3, 2); err != nil {
+		return err
+	}
+	if err := checkMAC(s.theirs.hello, sum(part.H1)); err != nil {
+		return err
+	}
+	s.hello.stop()
+	if !s.agree(now, part, msg) {
+		return nil
+	}
+	s.send(s.ours.dhPart)
+	s.step.begin(now, s.ours.dhPart, stepFirst, stepCap, stepTimes)
+	s.state = DHPart2Sent
+	return nil
+}
+
+// onDHPart2 is the responder's: the public value must be the one that the
+// Commit bound the initiator to (RFC 6189 §4.4.1.2).
+func (s *Session) onDHPart2(now time.Time, msg []byte) error {
+	part, err := wire.ParseDHPart(msg)
+	if err != nil {
+		return err
+	}
+	if err := follows(part.H1, s.peer.commit.H2, 1); err != nil {
+		return err
+	}
+	h := newHash(s.suite.Hash)()
+	h.Write(msg)
+	h.Write(s.ours.hello)
+	if subtle.ConstantTimeCompare(h.Sum(nil)[:32], s.peer.commit.HVI[:]) != 1 {
+		s.fail(now, wire.ErrorHVI, errors.New("zrtp: the public value is not the one committed to: an attack"))
+		return nil
+	}
+	if err := checkMAC(s.theirs.commit, part.H1); err != nil {
+		s.fail(now, wire.ErrorHVI, errors.New("zrtp: the Commit was changed on its way: an attack"))
+		return nil
+	}
+	if !s.agree(now, part, msg) {
+		return nil
+	}
+	return s.sendConfirm1(now)
+}
+
+// agree computes everything that follows from both public values. A bad one
+// ends the Session.
+func (s *Session) agree(now time.Time, part wire.DHPart, msg []byte) bool {
+	result, err := s.agreement.Shared(part.PV)
+	if err != nil {
+		s.fail(now, publicValueCode(err), err)
+		return false
+	}
+	s.agreement.Wipe()
+	s.agreement = nil
+	s.theirs.dhPart, s.peer.dhPart = bytes.Clone(msg), part
+	hashOf := newHash(s.suite.Hash)
+	expected := s.retained.idsOf(hashOf, s.role.other(), s.peer.hello.H3)
+	received := secretIDs{rs1: part.RS1ID, rs2: part.RS2ID, aux: part.AuxSecretID, pbx: part.PBXSecretID}
+	s.shared = s.retained.match(s.role, expected, received)
+
+	initiator, responder := &s.ours, &s.theirs
+	a := agreed{zidI: s.cfg.ZID, zidR: s.peer.hello.ZID, s1: s.shared.s1, s2: s.shared.s2, s3: s.shared.s3}
+	if s.role == Responder {
+		initiator, responder = responder, initiator
+		a.zidI, a.zidR = a.zidR, a.zidI
+	}
+	h := hashOf()
+	for _, m := range [][]byte{responder.hello, initiator.commit, responder.dhPart, initiator.dhPart} {
+		h.Write(m)
+	}
+	a.totalHash = h.Sum(nil)
+	s0 := deriveS0(hashOf, result, a)
+	s.keys = kdf{newHash: hashOf, key: s0, context: a.context()}.sessionKeys(s.suite.Cipher)
+	s0.Wipe()
+	return true
+}
+
+// publicValueCode tells a forged public value from our own fault.
+func publicValueCode(err error) wire.ErrorCode {
+	if errors.Is(err, kex.ErrPublicValue) {
+		return wire.ErrorPublicValue
+	}
+	return wire.ErrorSoftware
+}
+
+// onDHPart2Again repeats Confirm1: the peer has not received it.
+func (s *Session) onDHPart2Again(now time.Time, msg []byte) error {
+	if err := same(s.theirs.dhPart, msg); err != nil {
+		return err
+	}
+	s.send(s.ours.confirm)
+	s.giveUp = now.Add(patience)
+	return nil
+}
+
+func (r Role) other() Role {
+	if r == Initiator {
+		return Responder
+	}
+	return Initiator
+}
+
+// srtpKeys copies one direction's keys for the media path.
+func (s *Session) srtpKeys(sender Role) *SRTPKeys {
+	i := side(sender)
+	return &SRTPKeys{
+		Cipher: s.suite.Cipher, AuthTag: s.suite.AuthTag,
+		Key:  secret.Copy(s.keys.srtp[i].Reveal()),
+		Salt: secret.Copy(s.keys.salt[i].Reveal()),
+	}
+}

@@ -1,0 +1,144 @@
+package zrtp
+
+import (
+	"encoding/binary"
+	"hash"
+
+	"sotto/internal/secret"
+	"sotto/zrtp/wire"
+)
+
+// Role says who sent the Commit that both sides follow (RFC 6189 §4.2).
+type Role uint8
+
+// The two roles. Initiator is the one whose Commit won.
+const (
+	Initiator Role = iota + 1
+	Responder
+)
+
+// String is the RFC's word for the role.
+func (r Role) String() string {
+	switch r {
+	case Initiator:
+		return "initiator"
+	case Responder:
+		return "responder"
+	}
+	return "undecided"
+}
+
+// SRTPKeys is the master key and salt for one direction of the media stream.
+// Whoever takes it out of an event owns it and wipes it.
+type SRTPKeys struct {
+	Cipher, AuthTag wire.Algo
+	Key             *secret.Bytes // 16 or 32 bytes
+	Salt            *secret.Bytes // 14 bytes
+}
+
+// Wipe overwrites the key and the salt.
+func (k *SRTPKeys) Wipe() {
+	if k == nil {
+		return
+	}
+	k.Key.Wipe()
+	k.Salt.Wipe()
+}
+
+// kdf is the key derivation of RFC 6189 §4.5.1 with its key and context set.
+type kdf struct {
+	newHash func() hash.Hash
+	key     *secret.Bytes // s0, owned by the Session
+	context []byte        // ZIDi || ZIDr || total_hash
+}
+
+// derive gives bits/8 bytes of key for the label.
+func (k kdf) derive(label string, bits int) []byte {
+	var counter, length [4]byte
+	binary.BigEndian.PutUint32(counter[:], 1)
+	binary.BigEndian.PutUint32(length[:], uint32(bits))
+	sum := mac(k.newHash, k.key.Reveal(), counter[:], []byte(label), []byte{0}, k.context, length[:])
+	secret.Wipe(sum[bits/8:])
+	return sum[:bits/8]
+}
+
+func (k kdf) secret(label string, bits int) *secret.Bytes {
+	return secret.From(k.derive(label, bits))
+}
+
+// hashBits is the negotiated hash length, the longest key the KDF gives.
+func (k kdf) hashBits() int { return k.newHash().Size() * 8 }
+
+// sessionKeys are the keys of one media stream (RFC 6189 §4.5.2 and §4.5.3).
+type sessionKeys struct {
+	sashash            [32]byte
+	zrtpSess, exported *secret.Bytes
+	rs                 *secret.Bytes // the new retained secret (RFC 6189 §4.6.1)
+	srtp, confirm, mac [2]*secret.Bytes
+	salt               [2]*secret.Bytes
+}
+
+// side is the index of a role's keys in sessionKeys.
+func side(r Role) int { return int(r) - 1 }
+
+func (k kdf) sessionKeys(cipher wire.Algo) *sessionKeys {
+	bits := cipherBits(cipher)
+	keys := &sessionKeys{
+		zrtpSess: k.secret("ZRTP Session Key", k.hashBits()),
+		exported: k.secret("Exported key", k.hashBits()),
+		rs:       k.secret("retained secret", 256),
+	}
+	copy(keys.sashash[:], k.derive("SAS", 256))
+	for i, who := range []string{"Initiator", "Responder"} {
+		keys.srtp[i] = k.secret(who+" SRTP master key", bits)
+		keys.salt[i] = k.secret(who+" SRTP master salt", 112)
+		keys.mac[i] = k.secret(who+" HMAC key", k.hashBits())
+		keys.confirm[i] = k.secret(who+" ZRTP key", bits)
+	}
+	return keys
+}
+
+func (k *sessionKeys) wipe() {
+	if k == nil {
+		return
+	}
+	for _, s := range []*secret.Bytes{k.zrtpSess, k.exported, k.rs} {
+		s.Wipe()
+	}
+	for i := range k.srtp {
+		for _, s := range []*secret.Bytes{k.srtp[i], k.salt[i], k.mac[i], k.confirm[i]} {
+			s.Wipe()
+		}
+	}
+}
+
+// agreed is what goes into s0 beside the key agreement's result.
+type agreed struct {
+	zidI, zidR wire.ZID
+	totalHash  []byte
+	s1, s2, s3 *secret.Bytes // nil: null (RFC 6189 §4.3)
+}
+
+// context is KDF_Context (RFC 6189 §4.4.1.4).
+func (a agreed) context() []byte {
+	c := append([]byte{}, a.zidI[:]...)
+	c = append(c, a.zidR[:]...)
+	return append(c, a.totalHash...)
+}
+
+// deriveS0 computes s0 and wipes dhResult (RFC 6189 §4.4.1.4).
+func deriveS0(newHash func() hash.Hash, dhResult []byte, a agreed) *secret.Bytes {
+	h := newHash()
+	h.Write([]byte{0, 0, 0, 1})
+	h.Write(dhResult)
+	secret.Wipe(dhResult)
+	h.Write([]byte("ZRTP-HMAC-KDF"))
+	h.Write(a.context())
+	for _, s := range []*secret.Bytes{a.s1, a.s2, a.s3} {
+		var length [4]byte
+		binary.BigEndian.PutUint32(length[:], uint32(s.Len()))
+		h.Write(length[:])
+		h.Write(s.Reveal())
+	}
+	return secret.From(h.Sum(nil))
+}

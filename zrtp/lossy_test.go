@@ -1,0 +1,60 @@
+package zrtp
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"sotto/internal/netsim"
+)
+
+// badNetwork draws a network from a seed: loss to 40 %, duplication,
+// reordering, bit flips and delay.
+func badNetwork(seed uint64) netsim.Config {
+	r := rand.New(rand.NewPCG(seed, 1))
+	return netsim.Config{
+		Seed: seed, Loss: 0.4 * r.Float64(), Duplicate: 0.3 * r.Float64(), Reorder: 0.3 * r.Float64(),
+		Flip: 0.2 * r.Float64(), Delay: time.Duration(r.IntN(200)) * time.Millisecond,
+		Jitter: time.Duration(r.IntN(50)) * time.Millisecond,
+	}
+}
+
+// Over any bad network both sides end with the same SAS and mirrored keys, or
+// say cleanly that they have none; nobody hangs.
+func TestLossyNetwork(t *testing.T) {
+	seeds := uint64(10_000)
+	if raceEnabled {
+		seeds = 500 // the detector costs a factor of twenty
+	}
+	var secure, oneSided, failed int
+	for seed := range seeds {
+		p := newPair(t, configA(seed), configB(seed), badNetwork(seed))
+		p.run()
+		a, b := p.a, p.b
+		switch {
+		case a.secured != nil && b.secured != nil:
+			secure++
+			p.mustAgree()
+		case a.secured != nil || b.secured != nil:
+			// Only the last acknowledgement can be lost for good.
+			oneSided++
+			if a.secured != nil && a.secured.Role != Responder || b.secured != nil && b.secured.Role != Responder {
+				t.Fatalf("seed %d: the initiator alone is secure", seed)
+			}
+		default:
+			failed++
+		}
+		for _, e := range []*end{a, b} {
+			if e.secured == nil && e.failed == nil && e.noPeer == nil {
+				t.Fatalf("seed %d: silent in %s", seed, e.State())
+			}
+			if e.failed != nil && e.send != nil {
+				t.Fatalf("seed %d: failed after giving keys to send", seed)
+			}
+		}
+	}
+	t.Logf("%d secure, %d where the initiator heard nothing back, %d failed", secure, oneSided, failed)
+	if secure < int(seeds)*95/100 {
+		t.Errorf("only %d of %d secure", secure, seeds)
+	}
+}

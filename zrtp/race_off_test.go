@@ -1,0 +1,5 @@
+//go:build !race
+
+package zrtp
+
+const raceEnabled = false

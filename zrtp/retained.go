@@ -1,0 +1,165 @@
+package zrtp
+
+import (
+	"crypto/subtle"
+	"hash"
+	"time"
+
+	"sotto/internal/secret"
+	"sotto/zrtp/wire"
+)
+
+// forever is the cache expiry interval for "keep it" (RFC 6189 §4.9).
+const forever = 0xffffffff
+
+// retained is what a Session knows of its peer before the key agreement: the
+// secrets that both sides may share. Owned and wiped by the Session.
+type retained struct {
+	record Record
+	aux    *secret.Bytes
+}
+
+// load reads the peer's record and forgets what has expired, so that neither
+// side's deletion looks like an attack (RFC 6189 §4.9).
+func (r *retained) load(store Store, peer wire.ZID, now time.Time) error {
+	if store == nil {
+		return nil
+	}
+	record, err := store.Load(peer)
+	if err != nil {
+		return err
+	}
+	if expired(record.RS2Expiry, now) {
+		record.RS2.Wipe()
+		record.RS2 = nil
+	}
+	if expired(record.RS1Expiry, now) {
+		record.RS1.Wipe()
+		record.RS1, record.Verified = nil, false
+	}
+	r.record.Wipe()
+	r.record = record
+	return nil
+}
+
+func expired(at, now time.Time) bool { return !at.IsZero() && now.After(at) }
+
+func (r *retained) wipe() {
+	r.record.Wipe()
+	r.aux.Wipe()
+}
+
+// secretIDs are the four hashes by which two sides find out what they share,
+// in the order of the DHPart messages (RFC 6189 §4.3.1).
+type secretIDs struct {
+	rs1, rs2, aux, pbx [8]byte
+}
+
+// idsOf computes the IDs that a side in that role, whose Hello carried h3,
+// sends for the secrets we hold. IDs of secrets that we lack stay zero.
+func (r *retained) idsOf(newHash func() hash.Hash, role Role, h3 [32]byte) secretIDs {
+	label := []byte("Responder")
+	if role == Initiator {
+		label = []byte("Initiator")
+	}
+	return secretIDs{
+		rs1: secretID(newHash, r.record.RS1, label),
+		rs2: secretID(newHash, r.record.RS2, label),
+		aux: secretID(newHash, r.aux, h3[:]),
+		pbx: secretID(newHash, r.record.PBXSecret, label),
+	}
+}
+
+func secretID(newHash func() hash.Hash, s *secret.Bytes, label []byte) (id [8]byte) {
+	if s.Len() > 0 {
+		copy(id[:], mac(newHash, s.Reveal(), label))
+	}
+	return id
+}
+
+// masked replaces the IDs of absent secrets by random ones, so that nobody
+// learns which secrets exist (RFC 6189 §4.3). random is 32 bytes.
+func (r *retained) masked(ids secretIDs, random []byte) secretIDs {
+	for i, slot := range []struct {
+		secret *secret.Bytes
+		id     *[8]byte
+	}{{r.record.RS1, &ids.rs1}, {r.record.RS2, &ids.rs2}, {r.aux, &ids.aux}, {r.record.PBXSecret, &ids.pbx}} {
+		if slot.secret.Len() == 0 {
+			copy(slot.id[:], random[8*i:8*i+8])
+		}
+	}
+	return ids
+}
+
+// shared is the outcome of the comparison: s1, s2 and s3, each pointing to a
+// secret of retained, or nil when not shared (RFC 6189 §4.3).
+type shared struct {
+	s1, s2, s3 *secret.Bytes
+}
+
+// match compares the IDs that the peer sent with those that we expect for
+// its role. own is our role: the initiator's rs1 is preferred to its rs2.
+func (r *retained) match(own Role, expected, received secretIDs) shared {
+	rs1, rs2 := r.record.RS1, r.record.RS2
+	pairs := [4]struct {
+		secret *secret.Bytes
+		same   bool
+	}{
+		{rs1, sameID(rs1, expected.rs1, received.rs1)},
+		{rs1, sameID(rs1, expected.rs1, received.rs2)},
+		{rs2, sameID(rs2, expected.rs2, received.rs1)},
+		{rs2, sameID(rs2, expected.rs2, received.rs2)},
+	}
+	if own == Responder {
+		pairs[1], pairs[2] = pairs[2], pairs[1]
+	}
+	var s shared
+	for _, p := range pairs {
+		if p.same && s.s1 == nil {
+			s.s1 = p.secret
+		}
+	}
+	if sameID(r.aux, expected.aux, received.aux) {
+		s.s2 = r.aux
+	}
+	if sameID(r.record.PBXSecret, expected.pbx, received.pbx) {
+		s.s3 = r.record.PBXSecret
+	}
+	return s
+}
+
+func sameID(ours *secret.Bytes, expected, received [8]byte) bool {
+	return subtle.ConstantTimeCompare(expected[:], received[:]) == 1 && ours.Len() > 0
+}
+
+// mismatch is the alarm of RFC 6189 §4.3.2: we expected a common secret and
+// there was none.
+func (r *retained) mismatch(s shared) bool { return r.record.RS1.Len() > 0 && s.s1 == nil }
+
+// renewal is the update of a peer's record after a key agreement
+// (RFC 6189 §4.6.1).
+type renewal struct {
+	rs       *secret.Bytes
+	at       time.Time // when Confirm1 was sent or received
+	interval uint32    // seconds, the smaller of both Confirms
+	lineage  bool      // rs continues a secret that both sides had
+	verified bool      // the user compared the SAS in this call
+}
+
+func (n renewal) apply(r *Record) error {
+	if n.interval == 0 {
+		// Not to be kept; what is there may go at any time.
+		if r.RS1.Len() > 0 {
+			r.RS1Expiry = n.at
+		}
+		return nil
+	}
+	r.RS2.Wipe()
+	r.RS2, r.RS2Expiry = r.RS1, r.RS1Expiry
+	r.RS1, r.RS1Expiry = secret.Copy(n.rs.Reveal()), time.Time{}
+	if n.interval != forever {
+		r.RS1Expiry = n.at.Add(time.Duration(n.interval) * time.Second)
+	}
+	r.Verified = n.verified || n.lineage && r.Verified
+	return nil
+}

@@ -1,0 +1,275 @@
+package zrtp
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"sotto/internal/secret"
+	"sotto/zrtp/internal/kex"
+	"sotto/zrtp/wire"
+)
+
+var (
+	errSSRC       = errors.New("zrtp: packet of another stream")
+	errUnexpected = errors.New("zrtp: message not expected in this state")
+	errNobody     = errors.New("zrtp: message before a Hello")
+	errChanged    = errors.New("zrtp: repeated message differs from the first")
+)
+
+// Session is one run of ZRTP beside one media stream. It is not safe for
+// concurrent use: one goroutine owns it.
+type Session struct {
+	cfg   Config
+	offer Offer // cfg.Offer with its defaults filled in
+	state State
+	role  Role
+	seq   uint16 // of the next packet
+
+	chain        *chain
+	ours, theirs messages
+	peer         peer
+	suite        Suite
+	agreement    *kex.Key // our key pair, kept until the agreement's result is known
+	retained     retained
+	shared       shared // points into retained
+	keys         *sessionKeys
+	confirmedAt  time.Time // when Confirm1 was sent or received
+	interval     uint32    // the smaller of both Confirms' cache expiry, seconds
+	peerFlags    Flags
+
+	hello         schedule // our Hello
+	step          schedule // our Commit, DHPart2, Confirm2 or Error
+	giveUp        time.Time
+	helloHash     *[32]byte // announced in the signalling, or nil
+	helloMismatch bool
+
+	out    [][]byte // messages to send, oldest first
+	events []Event  // oldest first
+}
+
+// messages are the messages that one side has sent, as on the wire.
+type messages struct {
+	hello, commit, dhPart, confirm []byte
+}
+
+// peer is what we know of the other side, as far as it has been proven.
+type peer struct {
+	ssrc   uint32
+	hello  wire.Hello
+	offer  Offer
+	commit wire.Commit
+	dhPart wire.DHPart
+}
+
+// New makes a Session that waits for Start.
+func New(cfg Config) (*Session, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Session{cfg: cfg, offer: cfg.Offer.withDefaults()}
+	if cfg.AuxSecret.Len() > 0 {
+		s.retained.aux = secret.Copy(cfg.AuxSecret.Reveal())
+	}
+	random, err := s.random(34)
+	if err != nil {
+		return nil, err
+	}
+	defer secret.Wipe(random)
+	s.chain = newChain([32]byte(random[:32]))
+	// Peers take sequence numbers for monotonous and compare without
+	// wrapping: begin in the lowest quarter, far from the middle.
+	s.seq = 1 + binary.BigEndian.Uint16(random[32:])&0x3fff
+	hello := s.newHello()
+	s.ours.hello = appendMAC(hello.Append(nil), s.chain.h[2])
+	return s, nil
+}
+
+func (s *Session) random(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(s.cfg.Rand, b); err != nil {
+		return nil, fmt.Errorf("zrtp: no randomness: %w", err)
+	}
+	return b, nil
+}
+
+// HelloHash is what the signalling announces of us: the a=zrtp-hash attribute
+// is the version and these 32 bytes in hexadecimal (RFC 6189 §8.1).
+func (s *Session) HelloHash() [32]byte { return sha256.Sum256(s.ours.hello) }
+
+// Version is the protocol version that goes with HelloHash.
+func (s *Session) Version() string { return string(version[:]) }
+
+// SetPeerHelloHash binds the Session to the Hello that the signalling has
+// announced; any other is dropped. If one was accepted already, key agreement
+// fails (RFC 6189 §8.1).
+func (s *Session) SetPeerHelloHash(now time.Time, sum [32]byte) {
+	s.helloHash = &sum
+	if s.hello.running() {
+		s.hello.limit = helloPatient // the peer speaks ZRTP (RFC 6189 §6)
+	}
+	if s.theirs.hello == nil || s.helloFits(s.theirs.hello) {
+		return
+	}
+	if s.state > Idle && s.state < ErrorSent {
+		s.fail(now, wire.ErrorHelloMismatch, errors.New("zrtp: the Hello is not the one that the signalling announced"))
+	}
+}
+
+func (s *Session) helloFits(hello []byte) bool {
+	if s.helloHash == nil {
+		return true
+	}
+	sum := sha256.Sum256(hello)
+	return subtle.ConstantTimeCompare(sum[:], s.helloHash[:]) == 1
+}
+
+// State is where the Session stands.
+func (s *Session) State() State { return s.state }
+
+// Start begins discovery: the first Hello goes out.
+func (s *Session) Start(now time.Time) {
+	if s.state != Idle {
+		return
+	}
+	s.state = Discovery
+	s.send(s.ours.hello)
+	s.hello.begin(now, s.ours.hello, helloFirst, helloCap, helloTimes)
+	if s.helloHash != nil {
+		s.hello.limit = helloPatient
+	}
+}
+
+// HandlePacket takes one datagram that may hold a ZRTP packet. An error means
+// that it was dropped and nothing has changed.
+func (s *Session) HandlePacket(now time.Time, b []byte) error {
+	p, err := wire.ParsePacket(b)
+	if err != nil {
+		return err
+	}
+	if s.theirs.hello != nil && p.SSRC != s.peer.ssrc {
+		return errSSRC
+	}
+	t, err := wire.MessageType(p.Message)
+	if err != nil {
+		return err
+	}
+	row, ok := table[tableKey{s.state, t}]
+	if !ok {
+		return fmt.Errorf("%w: %s in %s", errUnexpected, t, s.state)
+	}
+	if s.theirs.hello == nil {
+		// Whose packet is it? Only a Hello says who speaks.
+		if t != wire.TypeHello {
+			return errNobody
+		}
+		return s.acceptHello(now, p)
+	}
+	return row.handle(s, now, p.Message)
+}
+
+// HandleTimeout does what is due at now; calling it early does nothing.
+func (s *Session) HandleTimeout(now time.Time) {
+	if msg, spent := s.hello.next(now); msg != nil {
+		s.send(msg)
+	} else if spent && s.theirs.hello == nil {
+		s.events = append(s.events, NoPeer{HelloMismatch: s.helloMismatch})
+	}
+	if msg, spent := s.step.next(now); msg != nil {
+		s.send(msg)
+	} else if spent {
+		s.stepSpent(now)
+	}
+	if !s.giveUp.IsZero() && !now.Before(s.giveUp) {
+		s.giveUp = time.Time{}
+		s.fail(now, wire.ErrorTimeout, errors.New("zrtp: the peer has gone silent"))
+	}
+}
+
+func (s *Session) stepSpent(now time.Time) {
+	if s.state == ErrorSent {
+		s.state = Closed
+		return
+	}
+	s.fail(now, wire.ErrorTimeout, fmt.Errorf("zrtp: no answer in state %s", s.state))
+}
+
+// Deadline is when HandleTimeout wants to be called; zero means never.
+func (s *Session) Deadline() time.Time {
+	return earliest(s.hello.due, s.step.due, s.giveUp)
+}
+
+// AppendPacket appends the next packet to send to dst; false: there is none.
+func (s *Session) AppendPacket(dst []byte) ([]byte, bool) {
+	if len(s.out) == 0 {
+		return dst, false
+	}
+	msg := s.out[0]
+	s.out = s.out[1:]
+	dst = wire.AppendPacket(dst, wire.Packet{Seq: s.seq, SSRC: s.cfg.SSRC, Message: msg})
+	s.seq++
+	return dst, true
+}
+
+// NextEvent gives the oldest event not yet taken, or nil.
+func (s *Session) NextEvent() Event {
+	if len(s.events) == 0 {
+		return nil
+	}
+	e := s.events[0]
+	s.events = s.events[1:]
+	return e
+}
+
+// ExportedKey gives a key for other uses by the application, of the length of
+// the negotiated hash, or nil before Secure. The caller owns it
+// (RFC 6189 §4.5.2).
+func (s *Session) ExportedKey() *secret.Bytes {
+	if s.state != Secure {
+		return nil
+	}
+	return secret.Copy(s.keys.exported.Reveal())
+}
+
+// Close ends the Session, wipes what it holds and sends nothing.
+func (s *Session) Close() {
+	s.wipe()
+	for _, e := range s.events {
+		if k, ok := e.(KeysReady); ok {
+			k.Send.Wipe()
+			k.Receive.Wipe()
+		}
+	}
+	s.state, s.out, s.events = Closed, nil, nil
+}
+
+// wipe forgets every secret and stops every timer.
+func (s *Session) wipe() {
+	if s.agreement != nil {
+		s.agreement.Wipe()
+		s.agreement = nil
+	}
+	s.chain.wipe()
+	s.keys.wipe()
+	s.shared = shared{}
+	s.retained.wipe()
+	s.hello.stop()
+	s.step.stop()
+	s.giveUp = time.Time{}
+}
+
+func (s *Session) send(msg []byte) { s.out = append(s.out, msg) }
+
+// same says whether a repeated message is the one we have acted on: message
+// hashes cover the bytes, so nothing else may pass (RFC 6189 §6).
+func same(first, again []byte) error {
+	if !bytes.Equal(first, again) {
+		return errChanged
+	}
+	return nil
+}

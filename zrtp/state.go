@@ -1,0 +1,93 @@
+package zrtp
+
+import (
+	"time"
+
+	"sotto/zrtp/wire"
+)
+
+// State is where a Session stands in the message flow of RFC 6189 §3.1.1.
+type State uint8
+
+// The states, in the order of a handshake. The initiator goes through
+// CommitSent, DHPart2Sent and Confirm2Sent, the responder through DHPart1Sent
+// and Confirm1Sent.
+const (
+	Idle State = iota // Start not called
+	Discovery
+	CommitSent
+	DHPart1Sent
+	DHPart2Sent
+	Confirm1Sent
+	Confirm2Sent
+	Secure
+	ErrorSent // failed; the peer has not acknowledged our Error yet
+	Closed
+)
+
+var stateNames = [...]string{
+	"Idle", "Discovery", "CommitSent", "DHPart1Sent", "DHPart2Sent",
+	"Confirm1Sent", "Confirm2Sent", "Secure", "ErrorSent", "Closed",
+}
+
+// String is the constant's name.
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "unknown"
+}
+
+// Transition says what one message does in one state when it is authentic
+// and well-formed. What is not listed is dropped in silence.
+type Transition struct {
+	From    State
+	Message wire.Type
+	To      State     // ErrorSent may follow instead when a check fails
+	Reply   wire.Type // zero: nothing is sent
+	handle  func(*Session, time.Time, []byte) error
+}
+
+// Transitions is the whole behaviour of a Session towards its peer; the
+// Session itself is driven by this table. A row with From and To alike is
+// about retransmissions. Commit in CommitSent has two rows: the handler
+// decides the contention by RFC 6189 §4.2 and takes the first when we lose.
+func Transitions() []Transition {
+	rows := []Transition{
+		{Discovery, wire.TypeHello, CommitSent, wire.TypeCommit, (*Session).onHello},
+		{Discovery, wire.TypeHelloACK, Discovery, wire.Type{}, (*Session).onHelloACK},
+		{Discovery, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onCommit},
+		{CommitSent, wire.TypeHelloACK, CommitSent, wire.Type{}, (*Session).onHelloACK},
+		{CommitSent, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onContention},
+		{CommitSent, wire.TypeDHPart1, DHPart2Sent, wire.TypeDHPart2, (*Session).onDHPart1},
+		{DHPart1Sent, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onCommitAgain},
+		{DHPart1Sent, wire.TypeDHPart2, Confirm1Sent, wire.TypeConfirm1, (*Session).onDHPart2},
+		{DHPart2Sent, wire.TypeConfirm1, Confirm2Sent, wire.TypeConfirm2, (*Session).onConfirm1},
+		{Confirm1Sent, wire.TypeDHPart2, Confirm1Sent, wire.TypeConfirm1, (*Session).onDHPart2Again},
+		{Confirm1Sent, wire.TypeConfirm2, Secure, wire.TypeConf2ACK, (*Session).onConfirm2},
+		{Confirm2Sent, wire.TypeConf2ACK, Secure, wire.Type{}, (*Session).onConf2ACK},
+		{Secure, wire.TypeConfirm2, Secure, wire.TypeConf2ACK, (*Session).onConfirm2Again},
+		{ErrorSent, wire.TypeErrorACK, Closed, wire.Type{}, (*Session).onErrorACK},
+	}
+	for s := CommitSent; s <= Secure; s++ {
+		rows = append(rows, Transition{s, wire.TypeHello, s, wire.TypeHelloACK, (*Session).onHelloAgain})
+	}
+	for s := Discovery; s < Secure; s++ {
+		rows = append(rows, Transition{s, wire.TypeError, Closed, wire.TypeErrorACK, (*Session).onError})
+	}
+	return rows
+}
+
+type tableKey struct {
+	state   State
+	message wire.Type
+}
+
+// table is Transitions as New looks it up, shared and never changed.
+var table = func() map[tableKey]Transition {
+	m := make(map[tableKey]Transition)
+	for _, t := range Transitions() {
+		m[tableKey{t.From, t.Message}] = t
+	}
+	return m
+}()

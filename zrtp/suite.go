@@ -1,0 +1,168 @@
+package zrtp
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"hash"
+	"slices"
+
+	"sotto/zrtp/wire"
+)
+
+// Suite is what both sides agreed to use (RFC 6189 §5.4).
+type Suite struct {
+	Hash, Cipher, AuthTag, KeyAgreement, SAS wire.Algo
+}
+
+// String names the parts in the order of the Commit message, for people.
+func (s Suite) String() string {
+	return s.KeyAgreement.String() + "/" + s.Hash.String() + "/" + s.Cipher.String() +
+		"/" + s.AuthTag.String() + "/" + s.SAS.String()
+}
+
+// Offer lists what we are willing to use, in order of preference. An empty
+// list stands for the default of [DefaultOffer].
+type Offer struct {
+	Hashes, Ciphers, AuthTags, KeyAgreements, SASTypes []wire.Algo
+}
+
+// DefaultOffer is everything this package speaks, best first.
+func DefaultOffer() Offer {
+	return Offer{
+		Hashes:        algos("S384", "S256"),
+		Ciphers:       algos("AES3", "AES1"),
+		AuthTags:      algos("HS80", "HS32"),
+		KeyAgreements: algos("X255", "EC25", "DH3k"),
+		SASTypes:      algos("B256", "B32"),
+	}
+}
+
+// implied returns what every endpoint supports without saying so
+// (RFC 6189 §5.1.2 to §5.1.6).
+func implied() Offer {
+	return Offer{
+		Hashes:        algos("S256"),
+		Ciphers:       algos("AES1"),
+		AuthTags:      algos("HS32", "HS80"),
+		KeyAgreements: algos("DH3k"),
+		SASTypes:      algos("B32"),
+	}
+}
+
+func algos(names ...string) []wire.Algo {
+	list := make([]wire.Algo, len(names))
+	for i, name := range names {
+		list[i] = wire.A(name)
+	}
+	return list
+}
+
+// newHash gives the constructor of a negotiated hash (RFC 6189 §5.1.2.1).
+// Only names that passed the offer's validation come here.
+func newHash(name wire.Algo) func() hash.Hash {
+	if name == wire.A("S384") {
+		return sha512.New384
+	}
+	return sha256.New
+}
+
+// cipherBits is the AES key length of a negotiated cipher (RFC 6189 §5.1.3).
+func cipherBits(name wire.Algo) int {
+	if name == wire.A("AES3") {
+		return 256
+	}
+	return 128
+}
+
+// withDefaults fills empty lists.
+func (o Offer) withDefaults() Offer {
+	all := DefaultOffer()
+	for i, list := range o.lists() {
+		if len(*list) == 0 {
+			*list = *all.lists()[i]
+		}
+	}
+	return o
+}
+
+// lists gives the five lists in the order of the Hello message.
+func (o *Offer) lists() [5]*[]wire.Algo {
+	return [5]*[]wire.Algo{&o.Hashes, &o.Ciphers, &o.AuthTags, &o.KeyAgreements, &o.SASTypes}
+}
+
+// offerOf is what a peer's Hello offers: its lists and, behind them, the
+// mandatory algorithms it did not name (RFC 6189 §5.2).
+func offerOf(h *wire.Hello) Offer {
+	o := Offer{h.Hashes, h.Ciphers, h.AuthTags, h.KeyAgreements, h.SASTypes}
+	mandatory := implied()
+	for i, list := range o.lists() {
+		full := slices.Clone(*list)
+		for _, a := range *mandatory.lists()[i] {
+			if !slices.Contains(full, a) {
+				full = append(full, a)
+			}
+		}
+		*list = full
+	}
+	return o
+}
+
+// unsupported is the error code for each list, in the order of lists
+// (RFC 6189 §5.9).
+var unsupported = [5]wire.ErrorCode{
+	wire.ErrorHashUnsupported, wire.ErrorCipherUnsupported, wire.ErrorAuthTagUnsupported,
+	wire.ErrorKeyAgreementUnsupported, wire.ErrorSASUnsupported,
+}
+
+// choose picks the suite an initiator commits to: the key agreement by the
+// rule of RFC 6189 §4.1.2, the rest by the initiator's preference.
+// The error code names the first list without anything in common.
+func choose(ours, theirs Offer, faster func(a, b wire.Algo) bool) (Suite, wire.ErrorCode) {
+	var first [5]wire.Algo
+	for i, list := range ours.lists() {
+		common := intersect(*list, *theirs.lists()[i])
+		if len(common) == 0 {
+			return Suite{}, unsupported[i]
+		}
+		first[i] = common[0]
+	}
+	s := Suite{Hash: first[0], Cipher: first[1], AuthTag: first[2], KeyAgreement: first[3], SAS: first[4]}
+	wanted := intersect(theirs.KeyAgreements, ours.KeyAgreements)[0]
+	if faster(wanted, s.KeyAgreement) {
+		s.KeyAgreement = wanted
+	}
+	return s, 0
+}
+
+// permits says whether a committed suite uses only what both Hellos offered;
+// the error code names the first part that does not.
+func permits(ours, theirs Offer, s Suite) wire.ErrorCode {
+	committed := [5]wire.Algo{s.Hash, s.Cipher, s.AuthTag, s.KeyAgreement, s.SAS}
+	for i, list := range ours.lists() {
+		if !slices.Contains(*list, committed[i]) || !slices.Contains(*theirs.lists()[i], committed[i]) {
+			return unsupported[i]
+		}
+	}
+	return 0
+}
+
+// intersect keeps of a what b has too, in a's order.
+func intersect(a, b []wire.Algo) []wire.Algo {
+	var common []wire.Algo
+	for _, x := range a {
+		if slices.Contains(b, x) {
+			common = append(common, x)
+		}
+	}
+	return common
+}
+
+// mac is HMAC with the negotiated hash (RFC 6189 §5.1.2.1).
+func mac(newHash func() hash.Hash, key []byte, parts ...[]byte) []byte {
+	m := hmac.New(newHash, key)
+	for _, p := range parts {
+		m.Write(p)
+	}
+	return m.Sum(nil)
+}
