@@ -23,6 +23,7 @@ const (
 // delay measures arrivals and derives the wanted delay from them. Whole
 // numbers only: it is the same on every machine.
 type delay struct {
+	least   time.Duration // lower bound of the wanted delay
 	known   bool          // something has arrived
 	last    time.Duration // transit of the last arrival
 	lowest  time.Duration // quickest transit of the last 2 s
@@ -31,8 +32,11 @@ type delay struct {
 	lags    [bins]int32 // histogram of how late arrivals were, forgetting
 }
 
-// init assumes arrivals for which start is the wanted delay.
-func (d *delay) init(start time.Duration) { d.lags[(start-Frame)/bin] = one }
+// init assumes a network without jitter until arrivals tell otherwise.
+func (d *delay) init(least time.Duration) {
+	d.least = least
+	d.lags[0] = one
+}
 
 // base is the transit of the quickest recent arrival. All transits contain
 // the same unknown difference of the two clocks.
@@ -73,5 +77,5 @@ func (d *delay) target() time.Duration {
 	for sum := d.lags[i]; i > 0 && sum < late; sum += d.lags[i] {
 		i--
 	}
-	return time.Duration(i)*bin + Frame
+	return max(time.Duration(i)*bin+Frame, d.least)
 }

@@ -9,7 +9,7 @@
 //
 // A packet's lag is how much later than the quickest recent packets it
 // arrives. The wanted delay is the 95th percentile of the lags of the last
-// seconds plus one frame. The delay grows only when it has to: an empty buffer
+// seconds plus one frame, but not less than [Config].MinDelay. The delay grows only when it has to: an empty buffer
 // is concealed without giving up the packet that is missing, and when that
 // comes within the wanted delay it is played after all. The delay shrinks by
 // leaving out what is concealed anyway, by dropping packets that come later
@@ -51,9 +51,10 @@ const (
 type Config struct {
 	// ClockRate of the RTP timestamps in Hz.
 	ClockRate int
-	// StartDelay is the delay until the network has been measured.
-	// 0 means 40 ms.
-	StartDelay time.Duration
+	// MinDelay is the delay on a network without jitter, and on any until it
+	// has been measured. 0 means 40 ms: one frame for the network and one for
+	// a playout that the scheduler woke late.
+	MinDelay time.Duration
 }
 
 // Packet is one RTP packet of the stream, as far as playout needs it. A packet
@@ -138,6 +139,7 @@ type Buffer struct {
 	epoch   time.Time // arrival of that packet
 	firstTS uint32    // its timestamp; every ts counts from there, unwrapped
 	lastTS  int64     // ts of the last packet that arrived
+	first   int64     // sequence number from which on what is missing counts
 	highest int64     // greatest sequence number that arrived, unwrapped
 	oldNext int64     // successor of the last number far below the window
 	jitter  uint32    // RFC 3550 §A.8's estimate, times 16
@@ -157,17 +159,17 @@ type Buffer struct {
 
 // New makes an empty buffer.
 func New(c Config) (*Buffer, error) {
-	if c.StartDelay == 0 {
-		c.StartDelay = 2 * Frame
+	if c.MinDelay == 0 {
+		c.MinDelay = 2 * Frame
 	}
-	if c.StartDelay < Frame || c.StartDelay > maxTarget {
-		return nil, fmt.Errorf("jitter: start delay %v is not from %v to %v", c.StartDelay, Frame, maxTarget)
+	if c.MinDelay < Frame || c.MinDelay > maxTarget {
+		return nil, fmt.Errorf("jitter: delay of at least %v is not from %v to %v", c.MinDelay, Frame, maxTarget)
 	}
 	if c.ClockRate < 1000 || c.ClockRate > 1_000_000 {
 		return nil, fmt.Errorf("jitter: clock rate %d Hz", c.ClockRate)
 	}
 	b := &Buffer{}
-	b.delay.init(c.StartDelay)
+	b.delay.init(c.MinDelay)
 	b.setClock(c.ClockRate)
 	return b, nil
 }

@@ -28,7 +28,9 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 	s := &b.ring[index(seq)]
 	if seq < b.next {
 		b.stats.Late++
-		b.stats.Lost-- // it was counted when its turn had passed
+		if seq >= b.first {
+			b.stats.Lost-- // it was counted when its turn had passed
+		}
 		if s.seq < seq {
 			*s = slot{seq: seq}
 		}
@@ -44,12 +46,13 @@ func (b *Buffer) begin(now time.Time, p Packet) {
 	b.begun, b.fresh = true, true
 	b.epoch, b.firstTS, b.lastTS = now, p.Timestamp, 0
 	b.highest = 1<<16 + int64(p.Seq) // above 0, which marks a slot never used
-	b.next = b.highest
+	b.next, b.first = b.highest, b.highest
 	b.oldNext = 0
 }
 
 // forget empties the buffer and stops playing.
 func (b *Buffer) forget() {
+	b.stats.Late += uint64(b.count)
 	b.ring = [slots]slot{}
 	b.count = 0
 	b.playing = false
@@ -92,7 +95,7 @@ func (b *Buffer) accept(seq int64) bool {
 		return false
 	}
 	if b.fresh && seq < b.next && b.highest-seq < slots {
-		b.next = seq // overtaken by the first to arrive
+		b.next, b.first = seq, seq // overtaken by those that began the timeline
 	}
 	for seq-b.next >= slots {
 		b.dropNext()
