@@ -1,0 +1,244 @@
+package zrtp
+
+import (
+	"bytes"
+	"testing"
+
+	"sotto/internal/kat"
+	"sotto/internal/secret"
+	"sotto/zrtp/wire"
+)
+
+// dhHandshakes are the recordings whose algorithms are built in.
+var dhHandshakes = []string{"x255", "x255_cache1", "x255_cache2_retained", "x255_aux", "dh3k", "dh3k_s384_aes3_b256"}
+
+// recording is a recorded handshake with each message under its name.
+type recording struct {
+	kat.Handshake
+	initiator, responder map[wire.Type][]byte
+	commit               wire.Commit
+}
+
+func recordings(t *testing.T) map[string]recording {
+	t.Helper()
+	all := map[string]recording{}
+	for _, h := range kat.Handshakes() {
+		r := recording{Handshake: h, initiator: messagesOf(t, h.PacketsA), responder: messagesOf(t, h.PacketsB)}
+		if h.RoleA == "responder" {
+			r.initiator, r.responder = r.responder, r.initiator
+		}
+		var err error
+		if r.commit, err = wire.ParseCommit(r.initiator[wire.TypeCommit]); err != nil {
+			t.Fatal(err)
+		}
+		all[h.Name] = r
+	}
+	for _, name := range dhHandshakes {
+		if _, ok := all[name]; !ok {
+			t.Fatalf("recording %s is missing", name)
+		}
+	}
+	return all
+}
+
+// messagesOf keeps the first message of each type: the first stream's.
+func messagesOf(t *testing.T, packets []kat.Hex) map[wire.Type][]byte {
+	t.Helper()
+	m := map[wire.Type][]byte{}
+	for _, pkt := range packets {
+		p, err := wire.ParsePacket(pkt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mt, err := wire.MessageType(p.Message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, again := m[mt]; !again {
+			m[mt] = p.Message
+		}
+	}
+	return m
+}
+
+func hello(t *testing.T, msg []byte) wire.Hello {
+	t.Helper()
+	h, err := wire.ParseHello(msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// The recorded handshakes give, step by step, what the other implementation
+// computed.
+func TestKnownAnswers(t *testing.T) {
+	all := recordings(t)
+	for _, name := range dhHandshakes {
+		t.Run(name, func(t *testing.T) {
+			r := all[name]
+			hashOf := newHash(r.commit.Hash)
+			h := hashOf()
+			for _, m := range [][]byte{
+				r.responder[wire.TypeHello], r.initiator[wire.TypeCommit],
+				r.responder[wire.TypeDHPart1], r.initiator[wire.TypeDHPart2],
+			} {
+				h.Write(m)
+			}
+			a := agreed{
+				zidI: r.commit.ZID, zidR: hello(t, r.responder[wire.TypeHello]).ZID,
+				totalHash: h.Sum(nil), s1: secret.Copy(r.S1), s2: secret.Copy(r.S2), s3: secret.Copy(r.S3),
+			}
+			equal(t, "total_hash", a.totalHash, r.TotalHash)
+			s0 := deriveS0(hashOf, bytes.Clone(r.DHResult), a)
+			equal(t, "s0", s0.Reveal(), r.S0)
+			keys := kdf{newHash: hashOf, key: s0, context: a.context()}.sessionKeys(r.commit.Cipher)
+			equal(t, "sashash", keys.sashash[:], r.SASHash)
+			if got := RenderSAS(r.commit.SAS, keys.sashash); got != r.SAS {
+				t.Errorf("SAS %q, want %q", got, r.SAS)
+			}
+			i, rr := side(Initiator), side(Responder)
+			equal(t, "srtpkeyi", keys.srtp[i].Reveal(), r.SRTPKeyI)
+			equal(t, "srtpsalti", keys.salt[i].Reveal(), r.SRTPSaltI)
+			equal(t, "srtpkeyr", keys.srtp[rr].Reveal(), r.SRTPKeyR)
+			equal(t, "srtpsaltr", keys.salt[rr].Reveal(), r.SRTPSaltR)
+			equal(t, "mackeyi", keys.mac[i].Reveal(), r.MACKeyI)
+			equal(t, "mackeyr", keys.mac[rr].Reveal(), r.MACKeyR)
+			equal(t, "zrtpkeyi", keys.confirm[i].Reveal(), r.ZRTPKeyI)
+			equal(t, "zrtpkeyr", keys.confirm[rr].Reveal(), r.ZRTPKeyR)
+			equal(t, "ZRTPSess", keys.zrtpSess.Reveal(), r.ZRTPSess)
+			equal(t, "exported key", keys.exported.Reveal(), r.ExportedKey)
+			equal(t, "retained secret", keys.rs.Reveal(), r.RetainedSecret)
+		})
+	}
+}
+
+func equal(t *testing.T, what string, got, want []byte) {
+	t.Helper()
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: got %x, want %x", what, got, want)
+	}
+}
+
+// A Session given the recorded state opens the recorded Confirms, and refuses
+// every one of them with a bit flipped.
+func TestKnownConfirms(t *testing.T) {
+	all := recordings(t)
+	for _, name := range dhHandshakes {
+		for _, role := range []Role{Initiator, Responder} {
+			t.Run(name+"/"+role.String(), func(t *testing.T) {
+				r := all[name]
+				msg, want := r.responder[wire.TypeConfirm1], r.ConfirmRPlain
+				if role == Responder {
+					msg, want = r.initiator[wire.TypeConfirm2], r.ConfirmIPlain
+				}
+				s := recordedSession(t, r, role)
+				plain, ok, err := s.openConfirm(epoch, msg)
+				if err != nil || !ok {
+					t.Fatalf("recorded Confirm refused: %v", err)
+				}
+				equal(t, "plain Confirm", plain.Append(nil), want)
+				flipped := bytes.Clone(msg)
+				flipped[len(flipped)-1] ^= 1
+				if _, ok, _ := s.openConfirm(epoch, flipped); ok {
+					t.Error("changed Confirm accepted")
+				}
+			})
+		}
+	}
+}
+
+// recordedSession is a Session as it stands when the peer's Confirm arrives.
+func recordedSession(t *testing.T, r recording, role Role) *Session {
+	t.Helper()
+	s, err := New(configA(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, part := r.responder, wire.TypeDHPart1
+	if role == Responder {
+		peer, part = r.initiator, wire.TypeDHPart2
+	}
+	s.role, s.suite = role, Suite{r.commit.Hash, r.commit.Cipher, r.commit.AuthTag, r.commit.KeyAgreement, r.commit.SAS}
+	s.theirs = messages{hello: peer[wire.TypeHello], dhPart: peer[part]}
+	if s.peer.dhPart, err = wire.ParseDHPart(peer[part]); err != nil {
+		t.Fatal(err)
+	}
+	a := agreed{zidI: r.commit.ZID, zidR: hello(t, r.responder[wire.TypeHello]).ZID, totalHash: r.TotalHash}
+	s.keys = kdf{newHash: newHash(r.commit.Hash), key: secret.Copy(r.S0), context: a.context()}.sessionKeys(r.commit.Cipher)
+	return s
+}
+
+// The hash chains, message MACs and commitments of the recordings hold.
+func TestKnownChains(t *testing.T) {
+	all := recordings(t)
+	for _, name := range dhHandshakes {
+		r := all[name]
+		h := newHash(r.commit.Hash)()
+		h.Write(r.initiator[wire.TypeDHPart2])
+		h.Write(r.responder[wire.TypeHello])
+		equal(t, name+" hvi", r.commit.HVI[:], h.Sum(nil)[:32])
+		for who, side := range map[string]struct {
+			h0   kat.Hex
+			sent map[wire.Type][]byte
+		}{"initiator": {r.H0I, r.initiator}, "responder": {r.H0R, r.responder}} {
+			c := newChain([32]byte(side.h0))
+			equal(t, name+" H3 of "+who, c.h[3][:], hello3(t, side.sent))
+			for image, mt := range map[int][]wire.Type{
+				2: {wire.TypeHello}, 1: {wire.TypeCommit}, 0: {wire.TypeDHPart1, wire.TypeDHPart2},
+			} {
+				for _, m := range mt {
+					if msg, ok := side.sent[m]; ok && checkMAC(msg, c.h[image]) != nil {
+						t.Errorf("%s: MAC of %s's %s", name, who, m)
+					}
+				}
+			}
+		}
+	}
+}
+
+func hello3(t *testing.T, sent map[wire.Type][]byte) []byte {
+	h := hello(t, sent[wire.TypeHello])
+	return h.H3[:]
+}
+
+// The recorded secret IDs are what we compute for the retained and auxiliary
+// secrets of the recordings.
+func TestKnownSecretIDs(t *testing.T) {
+	all := recordings(t)
+	r := all["x255_cache2_retained"]
+	known := retained{record: Record{RS1: secret.Copy(all["x255_cache1"].RetainedSecret)}}
+	for _, role := range []Role{Initiator, Responder} {
+		s := recordedSession(t, r, role)
+		part := s.peer.dhPart
+		received := secretIDs{rs1: part.RS1ID, rs2: part.RS2ID, aux: part.AuxSecretID, pbx: part.PBXSecretID}
+		expected := known.idsOf(newHash(r.commit.Hash), role.other(), [32]byte{})
+		got := known.match(role, expected, received)
+		if !got.s1.Equal(known.record.RS1) || got.s2 != nil || got.s3 != nil {
+			t.Errorf("%s: rs1 not recognised", role)
+		}
+		equal(t, "s1", got.s1.Reveal(), r.S1)
+	}
+	r = all["x255_aux"]
+	known = retained{aux: secret.Copy(r.S2)}
+	for _, role := range []Role{Initiator, Responder} {
+		s := recordedSession(t, r, role)
+		received := secretIDs{aux: s.peer.dhPart.AuxSecretID}
+		expected := known.idsOf(newHash(r.commit.Hash), role.other(), [32]byte(hello3(t, map[wire.Type][]byte{wire.TypeHello: s.theirs.hello})))
+		if got := known.match(role, expected, received); got.s2 == nil {
+			t.Errorf("%s: auxsecret not recognised", role)
+		}
+	}
+}
+
+func TestPGPWords(t *testing.T) {
+	if len(evenWords) != 256 || len(oddWords) != 256 {
+		t.Fatalf("%d and %d words", len(evenWords), len(oddWords))
+	}
+	for b := range 256 {
+		want := evenWords[b] + ":" + oddWords[255-b]
+		if got := RenderSAS(wire.A("B256"), [32]byte{byte(b), byte(255 - b)}); got != want {
+			t.Errorf("%d: %s", b, got)
+		}
+	}
+}
