@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+
+	"sotto/media"
+	"sotto/media/audio"
+	"sotto/media/route"
+)
+
+// Config is what an Engine needs. The zero value is usable: secure mode, any
+// free port on the loopback address, silence for audio, nothing remembered.
+type Config struct {
+	// Bind is host:port for SIP, over UDP and TCP; media ports are taken
+	// on the same host. Empty: "127.0.0.1:0".
+	Bind string
+	// Identity is our SIP address. Empty: sip:sotto@ and the bound host.
+	Identity string
+	// StateDir keeps the ZID and the secrets retained from call to call.
+	// Empty: they last as long as the Engine.
+	StateDir string
+	// AllowInsecure switches secure mode off: a peer without ZRTP is then
+	// called in the clear. It is off unless somebody asks for it.
+	AllowInsecure bool
+	// KeyAgreements, SASTypes name what ZRTP may use, best first; empty:
+	// everything built in ("X255", "EC25", "DH3k"; "B256", "B32").
+	KeyAgreements, SASTypes []string
+	// OpenAudio gives each call its source and sink when it is answered.
+	// nil: silence is sent, and what is heard is dropped.
+	OpenAudio func(ctx context.Context) (Audio, error)
+	// Routes says which audio routes secure mode allows; the zero value
+	// allows built-in ones and files only.
+	Routes route.Policy
+	// Tracer stamps each stage of each frame; nil: none.
+	Tracer media.Tracer
+	// Logger gets what an operator may want to read: no SAS, no key, no
+	// audio. nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Audio is where a call's voice comes from and goes to. The Engine closes
+// both if they are io.Closers.
+type Audio struct {
+	Source audio.Source
+	Sink   audio.Sink
+	// Routes are the devices behind Source and Sink, by which secure mode
+	// decides. Without any, the route is unknown, and refused.
+	Routes []route.Route
+}

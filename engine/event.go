@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"sotto/media"
+	"sotto/media/route"
+)
+
+// Event is something that happened to a Call, in the order in which it
+// happened. It is one of the types of this file.
+type Event interface{ event() }
+
+// Ringing says that the other side is being alerted.
+type Ringing struct{}
+
+// Answered says that the other side has taken the call. No voice flows yet:
+// that takes Secured, or insecure mode.
+type Answered struct {
+	Peer  string // the other side's SIP identity, as claimed
+	Codec string // the codec that we send: "opus", "PCMU" or "PCMA"
+}
+
+// Secured says that keys are agreed and protected voice flows.
+type Secured struct {
+	SAS       string // for the users to compare by voice
+	SASType   string // "B32" (four characters) or "B256" (two words)
+	Suite     string // key agreement/hash/cipher/auth tag/SAS type
+	PeerZID   string // hexadecimal
+	Initiator bool   // our Commit was the one that both sides followed
+	Level     SecurityLevel
+	Verified  bool // Level is LevelVerified: both users compared a SAS before
+}
+
+// PeerVerified says that the level has risen to LevelVerified: because both
+// users compared the SAS in an earlier call, or because ours just has.
+type PeerVerified struct{}
+
+// CacheMismatch is an alarm: see LevelSuspect. The peer's stored secrets stay
+// as they are until SetVerified.
+type CacheMismatch struct{}
+
+// Refused says that secure mode has refused something. The call goes on in
+// silence, or ends: then Ended follows.
+type Refused struct {
+	Text  string         // what and why, and what the user can do
+	Route *route.Refusal // set when an audio route was refused
+}
+
+// Held says that one side has put the call on hold.
+type Held struct{ Remote bool }
+
+// Resumed says that the hold is over.
+type Resumed struct{ Remote bool }
+
+// Warning tells of something that weakens later calls, not this one.
+type Warning struct{ Text string }
+
+// Ended is the last event of every call.
+type Ended struct {
+	Reason Reason
+	Level  SecurityLevel // the level that the call had
+	Stats  media.Stats
+}
+
+func (Ringing) event()       {}
+func (Answered) event()      {}
+func (Secured) event()       {}
+func (PeerVerified) event()  {}
+func (CacheMismatch) event() {}
+func (Refused) event()       {}
+func (Held) event()          {}
+func (Resumed) event()       {}
+func (Warning) event()       {}
+func (Ended) event()         {}

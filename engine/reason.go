@@ -1,0 +1,43 @@
+package engine
+
+// ReasonKind is why a call has ended, for programs.
+type ReasonKind uint8
+
+// The kinds. HungUp is the only normal end.
+const (
+	HungUp        ReasonKind = iota // one side hung up, or the audio source ended
+	Canceled                        // given up before it was answered
+	Busy                            // 486, 600
+	Declined                        // 603, or our own Reject
+	NoAnswer                        // nobody picked up
+	NotFound                        // 404: no such user
+	Unreachable                     // no such host, nothing listens there, or no reply
+	Incompatible                    // 488, or no codec in common
+	Malformed                       // the peer's signalling makes no sense
+	NotSecure                       // secure mode could not be reached or kept
+	RouteRefused                    // secure mode refused the audio route
+	AudioFailed                     // our source or sink failed
+	SignalingLost                   // an answered call broke down
+	Failed                          // any other refusal of the peer
+)
+
+var reasonNames = [...]string{
+	"hung-up", "canceled", "busy", "declined", "no-answer", "not-found", "unreachable",
+	"incompatible", "malformed", "not-secure", "route-refused", "audio-failed", "signaling-lost", "failed",
+}
+
+// String is a stable name for logs and JSON.
+func (k ReasonKind) String() string {
+	if int(k) < len(reasonNames) {
+		return reasonNames[k]
+	}
+	return "unknown"
+}
+
+// Reason is why a call has ended.
+type Reason struct {
+	Kind   ReasonKind
+	Text   string // one clear sentence for people
+	Remote bool   // the other side's doing
+	Code   int    // SIP status code, 0 if none
+}
