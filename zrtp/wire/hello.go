@@ -71,7 +71,9 @@ func ParseHello(msg []byte) (Hello, error) {
 		if count > maxAlgos {
 			return Hello{}, fmt.Errorf("%w: Hello with %d algorithms of a kind", ErrMalformed, count)
 		}
-		*list = make([]Algo, count)
+		if count > 0 {
+			*list = make([]Algo, count)
+		}
 	}
 	var flags [4]byte
 	if err := parseMessage(msg, TypeHello, h.fields(&flags)); err != nil {
