@@ -242,3 +242,9 @@ func TestPGPWords(t *testing.T) {
 		}
 	}
 }
+
+func TestSelfTest(t *testing.T) {
+	if err := SelfTest(); err != nil {
+		t.Fatal(err)
+	}
+}
