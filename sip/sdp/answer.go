@@ -1,0 +1,231 @@
+package sdp
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+)
+
+// Why two ends cannot talk. Parse has its own, ErrMalformed.
+var (
+	ErrNoAudio  = errors.New("sdp: no audio stream is offered")
+	ErrKeyed    = errors.New("sdp: the peer insists on keys in the signalling (SDES or DTLS), not ZRTP")
+	ErrNoCodec  = errors.New("sdp: no codec in common")
+	ErrRefused  = errors.New("sdp: the peer refused the audio stream")
+	ErrMismatch = errors.New("sdp: the answer does not match the offer")
+)
+
+// Local is what our end brings to a description.
+type Local struct {
+	ID         uint64     // the session's id in o=: one random number a call, below 1<<62
+	Address    netip.Addr // where we receive
+	Port       uint16     // RTP
+	RTCPPort   uint16     // RTCP without multiplexing; 0: Port+1
+	Codecs     []Codec    // best first; usually Voice()
+	Direction  Direction
+	ZRTPHashes []ZRTPHash // one for each ZRTP version we speak
+}
+
+// PacketTime is the length in milliseconds of the packets we send and ask for.
+const PacketTime = 20
+
+// Voice returns the codecs we offer, best first: Opus at its constant rate,
+// since the size of a packet must not tell what is said, then G.711, then
+// DTMF in both clock rates. RFC 7587 §6.1 explains the parameters.
+func Voice() []Codec {
+	return []Codec{
+		{PayloadType: 96, Name: "opus", ClockRate: 48000, Channels: 2, Params: "useinbandfec=1;usedtx=0;cbr=1"},
+		static[0],
+		static[8],
+		{PayloadType: 100, Name: TelephoneEvent, ClockRate: 48000, Channels: 1, Params: "0-15"},
+		{PayloadType: 101, Name: TelephoneEvent, ClockRate: 8000, Channels: 1, Params: "0-15"},
+	}
+}
+
+// Offer makes the first description of a call, RFC 3264 §5.
+func Offer(l Local) *Session {
+	return &Session{Origin: l.origin(nil), Media: []Media{l.media(l.Codecs, l.Direction, true)}}
+}
+
+// Reoffer makes an offer that changes a running call. last is the description
+// we sent before, whether it was an offer or an answer: its m= lines stay, and
+// its version goes up by one, RFC 3264 §8.
+func Reoffer(last *Session, l Local) *Session {
+	s := &Session{Origin: l.origin(last), Media: slices.Clone(last.Media)}
+	audio := last.Audio()
+	for i := range s.Media {
+		if i == audio {
+			s.Media[i] = l.media(l.Codecs, l.Direction, true)
+		} else {
+			s.Media[i].refuse()
+		}
+	}
+	return s
+}
+
+// Answer makes the answer to offer, RFC 3264 §6: one codec, ours by preference,
+// with the payload type of the offer, and all other streams refused. One codec
+// and no more, so that the size of packets cannot change during a call. last
+// is the description we sent before in this call, or nil.
+//
+// Its errors are ErrNoAudio, ErrKeyed and ErrNoCodec; the call is then to be
+// rejected with 488.
+func Answer(offer, last *Session, l Local) (*Session, error) {
+	audio := offer.Audio()
+	if audio < 0 {
+		return nil, offer.noVoice()
+	}
+	in := &offer.Media[audio]
+	codecs, err := l.choose(in.Codecs)
+	if err != nil {
+		return nil, err
+	}
+	out := l.media(codecs, in.Direction.Answer(l.Direction), in.Mux)
+	out.Profile = in.Profile
+	s := &Session{Origin: l.origin(last), Media: slices.Clone(offer.Media)}
+	for i := range s.Media {
+		s.Media[i].refuse()
+	}
+	s.Media[audio] = out
+	return s, nil
+}
+
+// noVoice says why s has no audio stream that we could use.
+func (s *Session) noVoice() error {
+	for _, m := range s.Media {
+		if m.Kind == "audio" && m.Port != 0 {
+			return ErrKeyed
+		}
+	}
+	return ErrNoAudio
+}
+
+// refuse turns m into a refused stream, which has nothing but its m= line.
+func (m *Media) refuse() {
+	formats := m.Formats
+	if formats == "" {
+		formats = "0" // the format list of a refused stream is ignored but there
+	}
+	*m = Media{Kind: m.Kind, Profile: m.Profile, Formats: formats}
+}
+
+func (l *Local) origin(last *Session) Origin {
+	o := Origin{Username: "-", ID: l.ID, Version: 1, Address: family(l.Address) + " " + l.Address.String()}
+	if last != nil {
+		o.Version = last.Origin.Version + 1
+	}
+	return o
+}
+
+func (l *Local) media(codecs []Codec, d Direction, mux bool) Media {
+	rtcp := l.RTCPPort
+	if rtcp == 0 {
+		rtcp = l.Port + 1
+	}
+	return Media{
+		Kind: "audio", Port: l.Port, Profile: ProfileAVP,
+		Address: l.Address, RTCP: netip.AddrPortFrom(l.Address, rtcp), Mux: mux,
+		Codecs: codecs, Direction: d, PacketTime: PacketTime, ZRTPHashes: l.ZRTPHashes,
+	}
+}
+
+// choose returns the best of our codecs that is offered, and its DTMF format:
+// with the same clock if that is offered too, else with any.
+func (l *Local) choose(offered []Codec) ([]Codec, error) {
+	var voice, event *Codec
+	for _, c := range l.common(offered) {
+		switch {
+		case !c.Event() && voice == nil:
+			voice = &c
+		case c.Event() && (event == nil || voice != nil && c.ClockRate == voice.ClockRate):
+			event = &c
+		}
+	}
+	if voice == nil {
+		return nil, ErrNoCodec
+	}
+	if event == nil {
+		return []Codec{*voice}, nil
+	}
+	return []Codec{*voice, *event}, nil
+}
+
+// common returns our codecs that are offered too, voice before DTMF, in our
+// order and with the payload types of the offer.
+func (l *Local) common(offered []Codec) []Codec {
+	var list []Codec
+	for _, event := range []bool{false, true} {
+		for _, c := range l.Codecs {
+			if theirs, ok := find(offered, c); ok && c.Event() == event {
+				c.PayloadType = theirs.PayloadType
+				list = append(list, c)
+			}
+		}
+	}
+	return list
+}
+
+// find returns the codec of list that is the same format as c.
+func find(list []Codec, c Codec) (Codec, bool) {
+	i := slices.IndexFunc(list, c.same)
+	if i < 0 {
+		return Codec{}, false
+	}
+	return list[i], true
+}
+
+// Agreed is what an offer and its answer together settle, seen from our end.
+type Agreed struct {
+	Send, Receive bool           // whether voice goes out, whether it comes in
+	Codec         Codec          // what to send; the payload type is the peer's
+	Arriving      []Codec        // what may come in, DTMF included; payload types are ours
+	Remote        netip.AddrPort // where RTP goes
+	RemoteRTCP    netip.AddrPort // where RTCP goes; equal to Remote with Mux; invalid: nowhere
+	Mux           bool
+	ZRTPHashes    []ZRTPHash // the peer's; none: the signalling does not promise ZRTP
+}
+
+// Agree works out what our description and the peer's settle, whichever of
+// the two was the offer. Its errors are ErrMismatch, ErrRefused, ErrNoAudio,
+// ErrKeyed and ErrNoCodec.
+func Agree(ours, theirs *Session) (Agreed, error) {
+	audio := ours.Audio()
+	if audio < 0 || len(ours.Media) != len(theirs.Media) {
+		return Agreed{}, ErrMismatch
+	}
+	l, r := &ours.Media[audio], &theirs.Media[audio]
+	switch {
+	case r.Kind != l.Kind:
+		return Agreed{}, ErrMismatch
+	case r.Port == 0:
+		return Agreed{}, ErrRefused
+	case !r.plain():
+		return Agreed{}, ErrKeyed
+	}
+	a := Agreed{
+		Send:       l.Direction.Sends() && r.Direction.Receives() && !r.Address.IsUnspecified(),
+		Receive:    l.Direction.Receives() && r.Direction.Sends(),
+		Remote:     netip.AddrPortFrom(r.Address, r.Port),
+		RemoteRTCP: r.RTCP,
+		Mux:        l.Mux && r.Mux,
+		ZRTPHashes: r.ZRTPHashes,
+	}
+	if a.Mux {
+		a.RemoteRTCP = a.Remote
+	}
+	found := false
+	for _, c := range r.Codecs {
+		mine, ok := find(l.Codecs, c)
+		if !ok {
+			continue
+		}
+		a.Arriving = append(a.Arriving, mine)
+		if !found && !c.Event() {
+			a.Codec, found = c, true
+		}
+	}
+	if !found {
+		return Agreed{}, ErrNoCodec
+	}
+	return a, nil
+}
