@@ -247,6 +247,11 @@ func TestHelloCounts(t *testing.T) {
 			}
 		}
 	}
+	eight := bytes.Clone(base) // no algorithm there, and none if one bit is lost
+	eight[flags+1] |= 0x08
+	if h, err := wire.ParseHello(eight); err == nil {
+		t.Errorf("eight hashes of which none is there: %+v", h)
+	}
 	full := wire.Hello{}
 	for _, list := range []*[]wire.Algo{&full.Hashes, &full.Ciphers, &full.AuthTags, &full.KeyAgreements, &full.SASTypes} {
 		*list = make([]wire.Algo, 7)

@@ -239,7 +239,7 @@ func TestInvalidPublicValues(t *testing.T) {
 
 	bad := map[string][][]byte{
 		"DH3k": {number(big.NewInt(0)), number(big.NewInt(1)), minus(1), minus(0), minus(-1),
-			bytes.Repeat([]byte{0xff}, 384), make([]byte, 383), append([]byte{0}, minus(2)...)},
+			bytes.Repeat([]byte{0xff}, 384), number(big.NewInt(2))[1:], append([]byte{0}, minus(2)...)},
 		"EC25": {make([]byte, 64), offCurve, beyond, offCurve[:32],
 			append([]byte{4}, unhex(t, knownAnswers[1].pvA)...)},
 	}
@@ -351,6 +351,31 @@ func TestLookupUnknown(t *testing.T) {
 			t.Errorf("found %q", name)
 		}
 	}
+}
+
+// FuzzShared: whatever the peer sends is refused, or gives a DHResult of the
+// announced length.
+func FuzzShared(f *testing.F) {
+	keys := map[string]*Key{}
+	for _, a := range table {
+		keys[a.Name.String()] = freshKey(f, &a, 128)
+		f.Add(a.Name.String(), freshKey(f, &a, 128).Public())
+		f.Add(a.Name.String(), make([]byte, a.PublicLen))
+		f.Add(a.Name.String(), bytes.Repeat([]byte{0xff}, a.PublicLen))
+	}
+	f.Fuzz(func(t *testing.T, name string, pv []byte) {
+		key, ok := keys[name]
+		if !ok {
+			return
+		}
+		shared, err := key.Shared(pv)
+		if err == nil && len(shared) != lookup(t, name).SharedLen {
+			t.Fatalf("%s: %d bytes from %x", name, len(shared), pv)
+		}
+		if err != nil && (!errors.Is(err, ErrPublicValue) || shared != nil) {
+			t.Fatalf("%s: %x and %v from %x", name, shared, err, pv)
+		}
+	})
 }
 
 func BenchmarkGenerate(b *testing.B) {
