@@ -19,7 +19,7 @@ LINT := bin/tools/golangci-lint-$(LINT_VERSION)
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
 
-setup: ## install libopus-dev, pkg-config and gcc if they are missing
+setup: ## install gcc, libc6-dev, libopus-dev and pkg-config if missing
 	@scripts/setup
 
 setup-interop: ## the same for the programs that make interop calls
@@ -53,7 +53,7 @@ lint: setup $(LINT) ## gofmt, golangci-lint, go mod tidy, house rules
 bench: setup ## every Go benchmark
 	go test -run '^$$' -bench . -benchmem ./...
 
-interop: setup-interop build ## call real peers: linphonec, libbzrtp
+interop: setup-interop ## call real peers: linphonec, libbzrtp
 	scripts/gotest -tags=$(TAGS),interop -count=1 -timeout 15m ./interop/...
 
 clean: ## remove what the targets made
