@@ -53,7 +53,7 @@ func TestPacketUnusedBits(t *testing.T) {
 	}
 }
 
-// fixCRC makes the checksum right again, bit by bit as RFC 4960 Appendix B
+// fixCRC makes the checksum right again, bit by bit as SCTP
 // defines it.
 func fixCRC(datagram []byte) {
 	end := len(datagram) - 4

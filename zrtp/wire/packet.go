@@ -22,7 +22,7 @@ const (
 	PacketOverhead = packetHeadLen + crcLen
 )
 
-// castagnoli is the polynomial of RFC 4960 Appendix B. Only read after this.
+// castagnoli is the polynomial of SCTP, which RFC 6189 §5 takes over. Only read.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Packet is one ZRTP datagram around one message (RFC 6189 §5).
@@ -64,6 +64,6 @@ func AppendPacket(dst []byte, p Packet) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, cookie)
 	dst = binary.BigEndian.AppendUint32(dst, p.SSRC)
 	dst = append(dst, p.Message...)
-	// RFC 4960 Appendix B sends this checksum least significant byte first.
+	// As in SCTP, this one number goes least significant byte first.
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
