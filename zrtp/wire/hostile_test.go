@@ -53,8 +53,7 @@ func TestPacketUnusedBits(t *testing.T) {
 	}
 }
 
-// fixCRC makes the checksum right again, bit by bit as SCTP
-// defines it.
+// fixCRC makes the checksum right again, bit by bit as SCTP defines it.
 func fixCRC(datagram []byte) {
 	end := len(datagram) - 4
 	var crc uint32 = 0xffffffff

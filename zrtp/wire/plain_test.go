@@ -78,11 +78,11 @@ func readSASRelayPlain(b []byte) (any, []byte, error) {
 func TestSignatureLength(t *testing.T) {
 	for name, form := range plainForms {
 		for announced := range uint32(512) {
-			for _, real := range []uint32{0, 1, 2, announced, announced + 1} {
-				b := form.build(announced<<8, make([]byte, 4*real)...)
+			for _, there := range []uint32{0, 1, 2, announced, announced + 1} {
+				b := form.build(announced<<8, make([]byte, 4*there)...)
 				m, again, err := form.read(b)
-				if fits := announced == real && real != 1; (err == nil) != fits {
-					t.Fatalf("%s: %d words announced, %d there: %v", name, announced, real, err)
+				if fits := announced == there && there != 1; (err == nil) != fits {
+					t.Fatalf("%s: %d words announced, %d there: %v", name, announced, there, err)
 				}
 				if err == nil && !bytes.Equal(again, b) {
 					t.Fatalf("%s: appended %x", name, again)
