@@ -50,13 +50,17 @@ func (p Profile) KeyLen() int { return profiles[p.row()].key }
 // SaltLen is the length of the master salt in bytes.
 func (p Profile) SaltLen() int { return profiles[p.row()].salt }
 
-// TagLen is the number of bytes that Seal adds to an RTP packet.
+// TagLen is the number of bytes that Seal adds to an RTP packet, at most
+// [MaxTagLen].
 func (p Profile) TagLen() int { return profiles[p.row()].rtpTag }
 
 const (
 	rtcpTagLen   = 10 // whatever the RTP tag: RFC 3711 §5.2
 	rtcpIndexLen = 4  // E flag and SRTCP index: RFC 3711 §3.4
 )
+
+// MaxTagLen is the greatest TagLen of all profiles.
+const MaxTagLen = 10
 
 // RTCPOverhead is the number of bytes that SealRTCP adds to an RTCP packet,
 // with every profile.

@@ -111,6 +111,9 @@ func TestProfiles(t *testing.T) {
 		AESCM256HMACSHA1_80: "AES_256_CM_HMAC_SHA1_80 32 14 10",
 		AESCM256HMACSHA1_32: "AES_256_CM_HMAC_SHA1_32 32 14 4",
 	} {
+		if p.TagLen() > MaxTagLen {
+			t.Errorf("profile %d: a tag of %d bytes", uint8(p), p.TagLen())
+		}
 		if got := fmt.Sprint(p, p.KeyLen(), p.SaltLen(), p.TagLen()); got != want {
 			t.Errorf("profile %d: %s, want %s", uint8(p), got, want)
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // reference is SRTP written straight from RFC 3711 with the standard library
-// alone, slow and plain. The vectors of RFC 3711 Appendix B and RFC 6188 §7
+// alone, slow and plain. The vectors of RFC 3711 §B and RFC 6188 §7
 // speak of session keys, which Sealer and Opener do not show; so the vectors
 // check the reference, and the reference checks Sealer and Opener.
 type reference struct {

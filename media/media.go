@@ -1,0 +1,55 @@
+// Package media carries one voice stream each way: frames of PCM to RTP or
+// SRTP packets and back, RTCP reports beside them, and [Classify] to tell the
+// protocols on one port apart.
+//
+// A call has a [Sender], a [Receiver] and a [Reports]. None of them starts a
+// goroutine, opens a socket or reads the clock: the caller drives them.
+//
+//	capture goroutine   Sender.Tick every 20 ms
+//	reader goroutine    Receiver.HandleRTP, Reports.HandleRTCP for what arrives
+//	playout goroutine   Receiver.Play every 20 ms
+//	any one goroutine   Reports.Report every few seconds, Reports.Bye
+//	any goroutine       Release, Revoke, Mute, Hold, Authenticated, Stats
+//
+// # Keys and routes
+//
+// In secure mode (Config.Secure) a half does nothing until Release gives it
+// keys and a [route.Verified]: the source is not read, the sink is not
+// written, no byte leaves, and what arrives is dropped and counted. Revoke
+// takes that back, for good or until the next Release; nothing falls back to
+// the clear. Without secure mode RTP flows in the clear until the first
+// Release, and never after.
+//
+// What Release is given belongs to that half until the goroutine that uses it
+// has ended; the caller closes it then.
+//
+// # What the packets show
+//
+// All packets of a Sender have one length, whatever is said and whether or not
+// it is muted, and no header extension. Sender.Tick sends when encoding is
+// done; a caller that wants the departure set by the clock alone calls Prepare
+// and, at a fixed time after, Send.
+package media
+
+import (
+	"errors"
+	"time"
+)
+
+// The errors a caller branches on.
+var (
+	// ErrRoute says that secure mode was given no verified route.
+	ErrRoute = errors.New("media: audio route is not verified")
+	// ErrKeys says that Release was given no keys.
+	ErrKeys = errors.New("media: no keys to release")
+)
+
+const (
+	// FrameDuration is the time between two ticks.
+	FrameDuration = 20 * time.Millisecond
+
+	framesPerSecond = int(time.Second / FrameDuration)
+
+	// maxPacket bounds what is sent and what is received, an Ethernet frame.
+	maxPacket = 1500
+)

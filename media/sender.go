@@ -1,0 +1,251 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"sotto/codecs"
+	"sotto/media/audio"
+	"sotto/media/protect"
+	"sotto/media/route"
+)
+
+// SenderConfig describes the stream that a Sender makes.
+type SenderConfig struct {
+	Source audio.Source // stays the caller's to close
+	Codec  codecs.Codec
+	Coding codecs.Options
+	// PayloadType is the codec's, as the peer's SDP maps it.
+	PayloadType uint8
+	// SSRC, Sequence and Timestamp are where the stream starts: random
+	// (RFC 3550 §5.1). The top bit of Sequence is cleared: a receiver that
+	// misses the first packets then still counts roll-overs right
+	// (RFC 3711 §3.3.1).
+	SSRC      uint32
+	Sequence  uint16
+	Timestamp uint32
+	// Write sends one datagram. It does not keep the slice.
+	Write func([]byte) error
+	// Secure keeps everything still until Release, see the package.
+	Secure bool
+	Trace  Tracer // nil: none
+}
+
+// Sender turns the frames of a source into packets. Prepare, Send and Tick are
+// called by one goroutine, which owns every field that is not atomic; all
+// other methods by any.
+type Sender struct {
+	cfg     SenderConfig
+	encoder codecs.Encoder
+	down    *audio.Resampler // nil if the codec runs at 48 kHz
+	trace   Tracer
+	step    uint32 // timestamp units in one frame
+
+	sealing atomic.Pointer[sealing]
+	muted   atomic.Bool
+	held    atomic.Bool
+
+	sequence   uint16 // of the next packet
+	payloadLen int    // of every packet; 0 before the first
+	paused     bool   // nothing went out last time, so the next has a marker
+	ended      bool   // the source has
+
+	pcm   [audio.FrameSamples]int16
+	coded [audio.FrameSamples]int16 // pcm at the codec's rate
+	pkt   [maxPacket]byte           // header, payload and tag, in place
+	ready struct {                  // what Prepare left for Send
+		n       int // bytes of pkt; 0: nothing
+		stamp   uint32
+		sealing *sealing
+	}
+
+	timestamp atomic.Uint32 // of the next frame
+	packets   atomic.Uint64
+	octets    atomic.Uint64 // of payload
+	finished  atomic.Bool   // ended, for other goroutines
+}
+
+// sealing is what Release and Revoke set. Its address tells one release from
+// the next, so a packet sealed under one never leaves under another.
+type sealing struct {
+	sealer *protect.Sealer // nil after Revoke
+}
+
+// NewSender makes a Sender.
+func NewSender(c SenderConfig) (*Sender, error) {
+	switch {
+	case c.Source == nil:
+		return nil, errors.New("media: sender without a source")
+	case c.Write == nil:
+		return nil, errors.New("media: sender without a way to send")
+	case c.PayloadType > 127 || c.PayloadType >= 64 && c.PayloadType <= 95:
+		return nil, fmt.Errorf("media: payload type %d cannot be sent", c.PayloadType)
+	}
+	encoder, err := c.Codec.NewEncoder(c.Coding)
+	if err != nil {
+		return nil, fmt.Errorf("media: %w", err)
+	}
+	s := &Sender{
+		cfg:      c,
+		encoder:  encoder,
+		trace:    orNone(c.Trace),
+		step:     uint32(c.Codec.ClockRate / framesPerSecond),
+		sequence: c.Sequence &^ (1 << 15),
+		paused:   true,
+	}
+	s.timestamp.Store(c.Timestamp)
+	if c.Codec.SampleRate != audio.SampleRate {
+		if s.down, err = audio.NewResampler(audio.SampleRate, c.Codec.SampleRate); err != nil {
+			return nil, fmt.Errorf("media: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// Release gives the Sender keys; from the next frame on it sends under them.
+// In secure mode v has to be valid ([ErrRoute]). The Sender uses the sealer
+// from the goroutine that ticks, until that has ended or a later Release.
+func (s *Sender) Release(v route.Verified, sealer *protect.Sealer) error {
+	if s.cfg.Secure && !v.Valid() {
+		return ErrRoute
+	}
+	if sealer == nil {
+		return ErrKeys
+	}
+	s.sealing.Store(&sealing{sealer})
+	return nil
+}
+
+// Revoke stops the Sender until the next Release: the source is not read and
+// nothing is sent, in secure mode or not. Only a write that has begun is not
+// called back.
+func (s *Sender) Revoke() { s.sealing.Store(&sealing{}) }
+
+// Mute replaces what the source says by silence, coded and sent like speech.
+func (s *Sender) Mute(on bool) { s.muted.Store(on) }
+
+// Hold stops reading and sending, for a stream that the peer does not receive
+// (RFC 3264 §8.4); time goes on in the timestamps.
+func (s *Sender) Hold(on bool) { s.held.Store(on) }
+
+// Tick is Prepare and Send: call it every [FrameDuration].
+func (s *Sender) Tick() error { return errors.Join(s.Prepare(), s.Send()) }
+
+// Prepare reads one frame and makes its packet. After the source's end frames
+// are silence. An error of the source is returned, and silence is prepared in
+// place of the frame, so that the rhythm of packets does not show it.
+func (s *Sender) Prepare() error {
+	stamp := s.timestamp.Load()
+	s.timestamp.Store(stamp + s.step)
+	s.ready.n = 0
+	k := s.sealing.Load()
+	if !s.may(k) {
+		s.paused = true
+		return nil
+	}
+	failed := s.capture()
+	s.trace.Stamp(StageCaptured, stamp)
+	n, err := s.encode(stamp)
+	if err == nil && k != nil {
+		n, err = k.sealer.Seal(s.pkt[:], n)
+	}
+	if err != nil {
+		s.paused = true
+		return errors.Join(failed, fmt.Errorf("media: send: %w", err))
+	}
+	s.trace.Stamp(StageSealed, stamp)
+	s.sequence++
+	s.ready.n, s.ready.stamp, s.ready.sealing = n, stamp, k
+	return failed
+}
+
+// Send writes the packet that Prepare made, if it still may leave.
+func (s *Sender) Send() error {
+	n := s.ready.n
+	s.ready.n = 0
+	if n == 0 {
+		return nil
+	}
+	if k := s.sealing.Load(); k != s.ready.sealing || !s.may(k) {
+		s.paused = true
+		return nil
+	}
+	if err := s.cfg.Write(s.pkt[:n]); err != nil {
+		return fmt.Errorf("media: send: %w", err)
+	}
+	s.trace.Stamp(StageSent, s.ready.stamp)
+	s.paused = false
+	s.packets.Add(1)
+	s.octets.Add(uint64(s.payloadLen))
+	return nil
+}
+
+// may reports whether something may be sent under k now.
+func (s *Sender) may(k *sealing) bool {
+	if s.held.Load() {
+		return false
+	}
+	if k == nil { // never released: only without secure mode, in the clear
+		return !s.cfg.Secure
+	}
+	return k.sealer != nil
+}
+
+// capture fills pcm. A muted source is read all the same, so that it does not
+// speak of the past when it is heard again.
+func (s *Sender) capture() error {
+	if s.ended {
+		return nil // pcm was cleared when it ended
+	}
+	err := s.cfg.Source.ReadFrame(s.pcm[:])
+	if err != nil || s.muted.Load() {
+		clear(s.pcm[:])
+	}
+	if errors.Is(err, io.EOF) {
+		s.ended = true
+		s.finished.Store(true)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("media: audio source: %w", err)
+	}
+	return nil
+}
+
+// encode makes the RTP packet of pcm in pkt and returns its length.
+func (s *Sender) encode(stamp uint32) (int, error) {
+	frame := s.pcm[:]
+	if s.down != nil {
+		frame = s.coded[:s.down.Process(s.coded[:], s.pcm[:])]
+	}
+	n, err := s.encoder.Encode(s.pkt[headerLen:maxPacket-protect.MaxTagLen], frame)
+	if err != nil {
+		return 0, err
+	}
+	if s.payloadLen == 0 {
+		s.payloadLen = n
+	}
+	if n != s.payloadLen { // a length that varies tells what is said: RFC 6562 §3
+		return 0, fmt.Errorf("payload of %d bytes in a stream of %d", n, s.payloadLen)
+	}
+	rtpHeader{
+		marker:      s.paused, // RFC 3551 §4.1
+		payloadType: s.cfg.PayloadType,
+		sequence:    s.sequence,
+		timestamp:   stamp,
+		ssrc:        s.cfg.SSRC,
+	}.put(s.pkt[:])
+	s.trace.Stamp(StageEncoded, stamp)
+	return headerLen + n, nil
+}
+
+// Stats returns what was counted so far.
+func (s *Sender) Stats() SenderStats {
+	return SenderStats{
+		PacketsSent: s.packets.Load(),
+		BytesSent:   s.octets.Load(),
+		SourceEnded: s.finished.Load(),
+	}
+}

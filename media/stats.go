@@ -1,0 +1,63 @@
+package media
+
+import "time"
+
+// Stats is what a call's media counted so far, both ways; [Reports.Stats]
+// gathers it.
+type Stats struct {
+	SenderStats
+	ReceiverStats
+	ReportStats
+}
+
+// SenderStats is what a Sender counted.
+type SenderStats struct {
+	PacketsSent uint64
+	BytesSent   uint64 // of payload
+	SourceEnded bool   // silence is sent since
+}
+
+// ReceiverStats is what a Receiver counted.
+type ReceiverStats struct {
+	PacketsReceived uint64 // voice packets of the stream, authentic ones if there are keys
+	BytesReceived   uint64 // of payload
+	Lost            uint64 // never arrived
+	Late            uint64 // arrived too late to be played
+	Duplicate       uint64
+	Discarded       Discarded
+	TelephoneEvents uint64 // packets, not played
+	Streams         uint64 // times another source took over, the first included
+
+	Concealed   uint64 // frames made up
+	Recovered   uint64 // frames recovered by forward error correction
+	Skipped     uint64 // frames left out to shorten the delay
+	Undecodable uint64 // packets that the codec refused
+
+	Jitter time.Duration // interarrival, RFC 3550 §6.4.1
+	Delay  time.Duration // of the jitter buffer
+}
+
+// Discarded counts packets that were dropped, by reason.
+type Discarded struct {
+	Clear          uint64 // not encrypted, or before there were keys
+	Auth           uint64 // wrong tag: forged, damaged, another key, or clear
+	Replay         uint64
+	Malformed      uint64
+	UnknownPayload uint64 // a payload type that was not negotiated
+	OtherSource    uint64 // while another source was being heard, or too many sources
+}
+
+// ReportStats is what RTCP brought.
+type ReportStats struct {
+	ReportsSent      uint64
+	ReportsReceived  uint64
+	ReportsDiscarded Discarded
+
+	// RTT is the last round trip measured, 0 before the first.
+	RTT time.Duration
+	// PeerLost and PeerJitter are what the peer says of what we send.
+	PeerLost   uint64
+	PeerJitter time.Duration
+	// PeerLeft says that the peer ended its stream with a BYE.
+	PeerLeft bool
+}
