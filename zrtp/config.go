@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"sotto/internal/secret"
-	"sotto/zrtp/internal/kex"
 	"sotto/zrtp/wire"
 )
 
@@ -50,23 +48,7 @@ func (c Config) validate() error {
 	case len(c.ClientID) > 16:
 		return fmt.Errorf("zrtp: Config.ClientID %q is longer than 16 characters", c.ClientID)
 	}
-	all := DefaultOffer()
-	for i, list := range c.Offer.lists() {
-		if len(*list) > 7 {
-			return fmt.Errorf("zrtp: %d algorithms of one kind offered, at most 7 fit", len(*list))
-		}
-		for _, a := range *list {
-			if !slices.Contains(*all.lists()[i], a) {
-				return fmt.Errorf("zrtp: offer of unknown algorithm %q", a)
-			}
-		}
-	}
-	for _, a := range c.Offer.KeyAgreements {
-		if _, ok := kex.Lookup(a); !ok {
-			return fmt.Errorf("zrtp: key agreement %q is not built in", a)
-		}
-	}
-	return nil
+	return c.Offer.Validate()
 }
 
 func (c Config) expiry() uint32 {

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
+	"fmt"
 	"hash"
 	"slices"
 
@@ -36,6 +37,23 @@ func DefaultOffer() Offer {
 		KeyAgreements: algos("X255", "EC25", "DH3k"),
 		SASTypes:      algos("B256", "B32"),
 	}
+}
+
+// Validate checks that an offer names only what is built in, and not too much.
+func (o Offer) Validate() error {
+	all := DefaultOffer()
+	for i, list := range o.lists() {
+		if len(*list) > 7 {
+			return fmt.Errorf("zrtp: %d algorithms of one kind offered, at most 7 fit", len(*list))
+		}
+		known := *all.lists()[i]
+		for _, a := range *list {
+			if !slices.Contains(known, a) {
+				return fmt.Errorf("zrtp: unknown algorithm %q; known are %v", a, known)
+			}
+		}
+	}
+	return nil
 }
 
 // implied returns what every endpoint supports without saying so

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"sotto/media"
+	"sotto/sip"
+	"sotto/sip/sdp"
+)
+
+// ErrEnded says that the call is over.
+var ErrEnded = errors.New("engine: the call has ended")
+
+// Call is one call, made or taken. Its methods may be called from any
+// goroutine.
+type Call struct {
+	peer     string
+	incoming bool
+	events   *queue
+	commands chan func(*leg) // run by the leg goroutine, in order
+	level    atomic.Uint32
+	ended    chan struct{} // closed when every goroutine of the call has ended
+}
+
+func newCall(peer string, incoming bool) *Call {
+	return &Call{
+		peer: peer, incoming: incoming, events: newQueue(),
+		commands: make(chan func(*leg)), ended: make(chan struct{}),
+	}
+}
+
+// Next waits for the next event. After Ended it returns io.EOF.
+func (c *Call) Next(ctx context.Context) (Event, error) { return c.events.next(ctx) }
+
+// Peer is the other side's SIP address, as dialled or as it claims.
+func (c *Call) Peer() string { return c.peer }
+
+// Level is how far the call can be trusted now.
+func (c *Call) Level() SecurityLevel { return SecurityLevel(c.level.Load()) }
+
+// Answer takes an incoming call.
+func (c *Call) Answer() error { return c.do(func(l *leg) error { return l.answer(l.engine.ctx) }) }
+
+// Reject declines an incoming call.
+func (c *Call) Reject() error {
+	return c.do(func(l *leg) error {
+		if !c.incoming || l.answered {
+			return errors.New("engine: only a ringing incoming call can be rejected")
+		}
+		l.end(Reason{Kind: Declined, Text: "we declined the call"})
+		return nil
+	})
+}
+
+// SetVerified records what the user says after comparing the SAS by voice:
+// matched or not. A SAS that does not match ends the call: somebody stands
+// between.
+func (c *Call) SetVerified(matched bool) error {
+	return c.do(func(l *leg) error { return l.setVerified(matched) })
+}
+
+// Hold asks the other side to send nothing, and sends silence.
+func (c *Call) Hold(ctx context.Context) error { return c.redirect(ctx, sdp.SendOnly) }
+
+// Resume ends Hold.
+func (c *Call) Resume(ctx context.Context) error { return c.redirect(ctx, sdp.SendRecv) }
+
+// redirect offers another direction to the peer. It waits for the peer here,
+// so that the leg goroutine does not.
+func (c *Call) redirect(ctx context.Context, d sdp.Direction) error {
+	var offer *sdp.Session
+	var dialog *sip.Dialog // its methods may be called from here
+	err := c.do(func(l *leg) (err error) {
+		dialog = l.dialog
+		offer, err = l.reoffer(d)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	answer, err := dialog.Reinvite(ctx, offer.Append(nil))
+	if err != nil {
+		return err
+	}
+	return c.do(func(l *leg) error { return l.reanswered(offer, answer, d) })
+}
+
+// Stats is what the media has counted so far.
+func (c *Call) Stats() (s media.Stats) {
+	_ = c.do(func(l *leg) error { s = l.voice.stats(); return nil })
+	return s
+}
+
+// Close hangs up, or rejects or cancels a call that was not answered, and
+// waits until nothing of the call is left. Events can still be read.
+func (c *Call) Close() error {
+	_ = c.do(func(l *leg) error {
+		l.end(l.hangUpReason())
+		return nil
+	}) // ErrEnded: it is over already
+	<-c.ended
+	return nil
+}
+
+// do runs f in the leg goroutine and returns what it returns.
+func (c *Call) do(f func(*leg) error) error {
+	result := make(chan error, 1)
+	select {
+	case c.commands <- func(l *leg) { result <- f(l) }:
+	case <-c.ended:
+		return ErrEnded
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-c.ended:
+		select {
+		case err := <-result:
+			return err
+		default:
+			return ErrEnded
+		}
+	}
+}

@@ -1,0 +1,32 @@
+// Package engine makes and takes secure calls. It is the one package that
+// knows signalling, keys and media at once, that starts goroutines and that
+// reads the clock.
+//
+//	e, err := engine.New(engine.Config{Bind: "127.0.0.1:5060"})
+//	call, err := e.Dial(ctx, "sip:bob@127.0.0.1:5070")
+//	for {
+//		event, err := call.Next(ctx) // ordered; Ended is the last
+//		...
+//	}
+//
+// # Secure mode
+//
+// It is on unless Config.AllowInsecure says otherwise. No voice leaves and
+// none is played before ZRTP has agreed keys and the audio route has been
+// verified; a peer without ZRTP, a failed key agreement and a refused route
+// end the call with a reason. Nothing that happens later brings clear voice
+// back: a re-INVITE that takes the ZRTP hash away or changes it is refused.
+//
+// # Goroutines
+//
+//	name       one per   owner    ends when                    who waits
+//	accept     Engine    Engine   the SIP agent is closed      Engine.Close
+//	leg        Call      Call     the call has ended           Call.Close, Engine.Close
+//	signalling Call      leg      the dialog has ended         leg
+//	reader     socket    leg      the socket is closed         leg
+//	capture    Call      leg      its context is cancelled     leg
+//	playout    Call      leg      its context is cancelled     leg
+//
+// The leg goroutine owns the ZRTP Session, the dialog and the call's state;
+// everything reaches it through channels.
+package engine

@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	mathrand "math/rand/v2"
+
+	"sotto/media"
+	"sotto/media/route"
+	"sotto/sip"
+	"sotto/sip/sdp"
+	"sotto/zrtp"
+)
+
+// byeTimeout bounds how long the end of a call waits for the peer.
+const byeTimeout = 2 * time.Second
+
+// leg is one call at work. One goroutine, run, owns every field and calls
+// every method; newLeg and attach come before it.
+type leg struct {
+	engine *Engine
+	cfg    *Config
+	call   *Call
+	dialog *sip.Dialog
+	voice  *voice
+	keys   *zrtp.Session
+	ssrc   uint32
+
+	local    sdp.Local
+	ours     *sdp.Session // our last description
+	agreed   sdp.Agreed
+	answered bool
+	held     bool // by the peer
+
+	inbox    <-chan []byte // voice.inbox once key agreement has begun; nil before
+	packet   []byte        // the ZRTP packet being sent
+	routes   []route.Route // of the audio that was opened
+	verified route.Verified
+	pending  *zrtp.SRTPKeys // receive keys, until the send keys are there too
+	reportAt time.Time      // zero: no media yet
+
+	reason *Reason // set when the call is to end
+	gone   bool    // the dialog has ended by itself
+}
+
+// newLeg opens the call's sockets and makes its ZRTP Session, whose Hello the
+// session description announces.
+func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
+	voice, err := openVoice(e.Addr().Addr())
+	if err != nil {
+		return nil, err
+	}
+	var random [12]byte
+	_, _ = rand.Read(random[:]) // never fails
+	ssrc := binary.BigEndian.Uint32(random[:4])
+	keys, err := zrtp.New(zrtp.Config{
+		Rand: rand.Reader, ZID: e.memory.ZID(), SSRC: ssrc, ClientID: "Sotto", Offer: e.offer,
+		Store: e.memory.Store(addressOfRecord(e.cfg.Identity), addressOfRecord(peer)),
+	})
+	if err != nil {
+		voice.close()
+		return nil, err
+	}
+	hash := keys.HelloHash()
+	return &leg{
+		engine: e, cfg: &e.cfg, voice: voice, keys: keys, ssrc: ssrc,
+		call: newCall(peer, incoming),
+		local: sdp.Local{
+			ID: binary.BigEndian.Uint64(random[4:]) >> 2, Address: e.Addr().Addr(), Port: voice.sockets.port(),
+			Codecs: sdp.Voice(), ZRTPHashes: []sdp.ZRTPHash{{Version: keys.Version(), Hash: hash[:]}},
+		},
+	}, nil
+}
+
+// abandon undoes newLeg for a call that never began.
+func (l *leg) abandon() {
+	l.keys.Close()
+	l.voice.close()
+	close(l.call.ended)
+}
+
+// run is the leg goroutine, from the first signalling to the last packet.
+func (l *leg) run(ctx context.Context) {
+	signals, stop := l.listen(ctx)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for l.reason == nil {
+		timer.Reset(l.wait())
+		select {
+		case e := <-signals:
+			l.onSignal(ctx, e)
+		case f := <-l.call.commands:
+			f(l)
+		case pkt := <-l.inbox:
+			_ = l.keys.HandlePacket(time.Now(), pkt) // dropped, if it fails
+		case <-l.voice.authentic:
+			l.keys.HandleMedia(time.Now())
+		case err := <-l.voice.over:
+			l.end(audioReason(err))
+		case <-timer.C:
+			l.onTime(time.Now())
+		case <-ctx.Done():
+			l.end(Reason{Kind: HungUp, Text: "this program is shutting down"})
+		}
+		l.drain()
+	}
+	stop()
+	l.finish()
+}
+
+// listen starts the signalling goroutine; stop ends it and waits for it.
+func (l *leg) listen(ctx context.Context) (signals <-chan sip.Event, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	events := make(chan sip.Event)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			e, err := l.dialog.Next(ctx)
+			if err != nil {
+				return
+			}
+			select {
+			case events <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return events, func() { cancel(); <-done }
+}
+
+// wait is how long nothing has to be done.
+func (l *leg) wait() time.Duration {
+	wait := time.Hour
+	for _, at := range []time.Time{l.keys.Deadline(), l.reportAt} {
+		if !at.IsZero() {
+			wait = min(wait, time.Until(at))
+		}
+	}
+	return max(wait, 0)
+}
+
+func (l *leg) onTime(now time.Time) {
+	l.keys.HandleTimeout(now)
+	if l.reportAt.IsZero() || now.Before(l.reportAt) {
+		return
+	}
+	_ = l.voice.flow.Load().reports.Report(now) // a lost report is a lost packet
+	l.scheduleReport(now)
+}
+
+// scheduleReport varies the interval so that calls don't report in step
+// (RFC 3550 §6.2).
+func (l *leg) scheduleReport(now time.Time) {
+	half := media.ReportInterval / 2
+	l.reportAt = now.Add(half + mathrand.N(2*half))
+}
+
+func audioReason(err error) Reason {
+	if err == nil {
+		return Reason{Kind: HungUp, Text: "the audio source has ended"}
+	}
+	return Reason{Kind: AudioFailed, Text: err.Error()}
+}
+
+// end decides why the call ends; only the first reason counts.
+func (l *leg) end(r Reason) {
+	if l.reason == nil {
+		l.reason = &r
+	}
+}
+
+// hangUpReason is what Close means in the state of the call.
+func (l *leg) hangUpReason() Reason {
+	switch {
+	case l.answered:
+		return Reason{Kind: HungUp, Text: "we hung up"}
+	case l.call.incoming:
+		return Reason{Kind: Declined, Text: "we declined the call"}
+	}
+	return Reason{Kind: Canceled, Text: "we gave up before the call was answered"}
+}
+
+// refuse tells the user what secure mode has refused and ends the call.
+func (l *leg) refuse(kind ReasonKind, text string, refusal *route.Refusal) {
+	l.voice.revoke()
+	l.call.events.put(Refused{Text: text, Route: refusal})
+	l.end(Reason{Kind: kind, Text: text})
+}
+
+// finish tells the peer, ends the media and gives the last event.
+func (l *leg) finish() {
+	l.voice.stop()
+	if !l.gone {
+		l.hangUp()
+	}
+	l.voice.close()
+	l.keys.Close()
+	l.pending.Wipe()
+	level := l.call.Level()
+	l.call.events.put(Ended{Reason: *l.reason, Level: level, Stats: l.voice.stats()})
+	close(l.call.ended)
+}
+
+// hangUp ends the dialog as its state asks: BYE, CANCEL or a refusal.
+func (l *leg) hangUp() {
+	var err error
+	if l.call.incoming && !l.answered {
+		err = l.dialog.Reject(rejectCode(l.reason.Kind))
+	} else {
+		ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
+		defer cancel()
+		err = l.dialog.Bye(ctx, l.reason.Text)
+	}
+	if err != nil && !errors.Is(err, sip.ErrEnded) {
+		l.engine.log.Info("hanging up", "peer", l.call.peer, "error", err)
+	}
+}
+
+// rejectCode is the SIP status for turning an incoming call away.
+func rejectCode(kind ReasonKind) int {
+	switch kind {
+	case Declined:
+		return 603
+	case NotSecure, RouteRefused, Incompatible:
+		return 488
+	}
+	return 480
+}

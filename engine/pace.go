@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"sotto/media"
+)
+
+// maxLag is how far the pace may fall behind before the lost frames are let
+// go instead of being made up in a burst.
+const maxLag = 5 * media.FrameDuration
+
+// pace calls tick every 20 ms until ctx ends or tick fails. Deadlines come
+// from the clock alone, so a slow tick does not shift those that follow.
+func pace(ctx context.Context, tick func(now time.Time) error) error {
+	next := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		now := time.Now()
+		if err := tick(now); err != nil {
+			return err
+		}
+		next = next.Add(media.FrameDuration)
+		if now.Sub(next) > maxLag {
+			next = now
+		}
+		timer.Reset(time.Until(next))
+	}
+}

@@ -1,0 +1,320 @@
+package engine
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sotto/codecs"
+	"sotto/media"
+	"sotto/media/protect"
+	"sotto/media/route"
+	"sotto/sip/sdp"
+)
+
+const (
+	// inboxSize is how many ZRTP packets may wait for the leg: more than a
+	// whole handshake with all its repetitions in a burst.
+	inboxSize = 64
+	// maxDatagram is the longest datagram that is read.
+	maxDatagram = 2048
+)
+
+// voice is the media of one call: its sockets, both halves of the stream, and
+// the goroutines that drive them. The leg owns it.
+type voice struct {
+	sockets *mediaSockets
+	// inbox takes copies of ZRTP packets from the reader. When it is full
+	// they are dropped: ZRTP repeats itself.
+	inbox chan []byte
+	// authentic gets one value when media has passed authentication.
+	authentic chan struct{}
+	// over gets one value when the audio has ended: nil when the source
+	// ran out, or what failed.
+	over chan error
+
+	remote, remoteRTCP atomic.Pointer[netip.AddrPort]
+	flow               atomic.Pointer[flow] // nil until start
+	readers, players   sync.WaitGroup
+	stopPlaying        context.CancelFunc
+	audio              Audio
+}
+
+// flow is both halves of the stream, unchanging once made.
+type flow struct {
+	sender   *media.Sender
+	receiver *media.Receiver
+	reports  *media.Reports
+	mux      bool // RTCP arrives on the RTP port
+	told     bool // authentic has been signalled; owned by the RTP reader
+}
+
+// openVoice binds the sockets and begins to read: what arrives before start
+// is kept if it is ZRTP and dropped if it is anything else.
+func openVoice(host netip.Addr) (*voice, error) {
+	sockets, err := openMedia(host)
+	if err != nil {
+		return nil, err
+	}
+	v := &voice{
+		sockets: sockets, inbox: make(chan []byte, inboxSize),
+		authentic: make(chan struct{}, 1), over: make(chan error, 1),
+	}
+	v.readers.Go(func() { v.read(sockets.rtp, v.onMedia) })
+	v.readers.Go(func() { v.read(sockets.rtcp, v.onReport) })
+	return v, nil
+}
+
+// read hands each datagram to take until the socket is closed. The buffer is
+// this goroutine's own; take keeps nothing of it.
+func (v *voice) read(conn *net.UDPConn, take func(now time.Time, pkt []byte)) {
+	var buf [maxDatagram]byte
+	for {
+		n, _, err := conn.ReadFromUDPAddrPort(buf[:])
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue // an ICMP error of an earlier write; the socket lives
+		}
+		take(time.Now(), buf[:n])
+	}
+}
+
+func (v *voice) onMedia(now time.Time, pkt []byte) {
+	f := v.flow.Load()
+	switch media.Classify(pkt) {
+	case media.KindZRTP:
+		select {
+		case v.inbox <- append([]byte(nil), pkt...):
+		default:
+		}
+	case media.KindRTP:
+		if f == nil {
+			return
+		}
+		f.receiver.HandleRTP(now, pkt)
+		if !f.told && f.receiver.Authenticated() {
+			f.told = true
+			v.authentic <- struct{}{} // has room: it is told once
+		}
+	case media.KindRTCP:
+		if f != nil && f.mux {
+			f.reports.HandleRTCP(now, pkt)
+		}
+	}
+}
+
+func (v *voice) onReport(now time.Time, pkt []byte) {
+	if f := v.flow.Load(); f != nil && !f.mux && media.Classify(pkt) == media.KindRTCP {
+		f.reports.HandleRTCP(now, pkt)
+	}
+}
+
+// sendZRTP sends one ZRTP packet. A failed write is a lost packet: ZRTP
+// repeats itself.
+func (v *voice) sendZRTP(pkt []byte) { _ = v.write(pkt) }
+
+func (v *voice) write(pkt []byte) error { return writeTo(v.sockets.rtp, v.remote.Load(), pkt) }
+
+// writeReport sends one RTCP packet, from the RTP port when multiplexed.
+func (v *voice) writeReport(pkt []byte) error {
+	if f := v.flow.Load(); f != nil && f.mux {
+		return v.write(pkt)
+	}
+	return writeTo(v.sockets.rtcp, v.remoteRTCP.Load(), pkt)
+}
+
+func writeTo(conn *net.UDPConn, to *netip.AddrPort, pkt []byte) error {
+	if to == nil || !to.IsValid() {
+		return nil
+	}
+	_, err := conn.WriteToUDPAddrPort(pkt, *to)
+	if errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil // a packet lost on the way; the next may arrive
+}
+
+// redirect says where the peer wants its media from now on.
+func (v *voice) redirect(a sdp.Agreed) {
+	remote, rtcp := a.Remote, a.RemoteRTCP
+	v.remote.Store(&remote)
+	v.remoteRTCP.Store(&rtcp)
+}
+
+// start makes the stream that the SDP has agreed on and begins to tick. In
+// secure mode nothing is read, sent or played before release.
+func (v *voice) start(cfg *Config, a sdp.Agreed, audio Audio, ssrc uint32) error {
+	v.audio = audio
+	v.redirect(a)
+	codec, ok := codecs.Lookup(a.Codec.Name)
+	if !ok {
+		return fmt.Errorf("engine: no codec %q", a.Codec.Name)
+	}
+	sender, err := media.NewSender(media.SenderConfig{
+		Source: audio.Source, Codec: codec, PayloadType: a.Codec.PayloadType,
+		SSRC: ssrc, Sequence: uint16(rand.Uint32()), Timestamp: rand.Uint32(),
+		Write: v.write, Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
+	})
+	if err != nil {
+		return err
+	}
+	payloads, event := arriving(a)
+	receiver, err := media.NewReceiver(media.ReceiverConfig{
+		Sink: audio.Sink, Payloads: payloads, TelephoneEvent: event,
+		Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
+	})
+	if err != nil {
+		return err
+	}
+	reports, err := media.NewReports(media.ReportsConfig{
+		Sender: sender, Receiver: receiver, CNAME: cname(),
+		Write: v.writeReport, Secure: !cfg.AllowInsecure,
+	})
+	if err != nil {
+		return err
+	}
+	f := &flow{sender: sender, receiver: receiver, reports: reports, mux: a.Mux}
+	v.flow.Store(f)
+	ctx, cancel := context.WithCancel(context.Background())
+	v.stopPlaying = cancel
+	v.players.Go(func() { v.finish(pace(ctx, func(time.Time) error { return capture(f) })) })
+	v.players.Go(func() { v.finish(pace(ctx, f.receiver.Play)) })
+	return nil
+}
+
+// capture sends one frame; io.EOF when the source has run out.
+func capture(f *flow) error {
+	if err := f.sender.Tick(); err != nil {
+		return err
+	}
+	if f.sender.Stats().SourceEnded {
+		return io.EOF
+	}
+	return nil
+}
+
+// finish tells the leg, once, why a player has stopped by itself.
+func (v *voice) finish(err error) {
+	if err == nil {
+		return
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	select {
+	case v.over <- err:
+	default:
+	}
+}
+
+// arriving is what the Receiver must know of the payload types.
+func arriving(a sdp.Agreed) (payloads map[uint8]codecs.Codec, event uint8) {
+	payloads = make(map[uint8]codecs.Codec)
+	for _, c := range a.Arriving {
+		if c.Event() {
+			event = c.PayloadType
+		} else if codec, ok := codecs.Lookup(c.Name); ok {
+			payloads[c.PayloadType] = codec
+		}
+	}
+	return payloads, event
+}
+
+// cname is random and new in each call: it tells nothing about the user.
+func cname() string {
+	var b [12]byte
+	for i := range b {
+		b[i] = byte(rand.Uint32())
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// srtpKeys are the protectors of one direction; RTP and RTCP have an own one
+// each, since each belongs to another goroutine.
+type srtpKeys struct {
+	profile   protect.Profile
+	key, salt []byte // wiped by their owner
+}
+
+// releaseReceive lets the peer's voice in.
+func (v *voice) releaseReceive(verified route.Verified, k srtpKeys) error {
+	opener, err := protect.NewOpener(k.profile, k.key, k.salt)
+	if err != nil {
+		return err
+	}
+	return v.flow.Load().receiver.Release(verified, opener)
+}
+
+// releaseSend lets our voice out.
+func (v *voice) releaseSend(verified route.Verified, k srtpKeys) error {
+	sealer, err := protect.NewSealer(k.profile, k.key, k.salt)
+	if err != nil {
+		return err
+	}
+	return v.flow.Load().sender.Release(verified, sealer)
+}
+
+// releaseReports lets RTCP flow both ways.
+func (v *voice) releaseReports(verified route.Verified, send, receive srtpKeys) error {
+	sealer, err := protect.NewSealer(send.profile, send.key, send.salt)
+	if err != nil {
+		return err
+	}
+	opener, err := protect.NewOpener(receive.profile, receive.key, receive.salt)
+	if err != nil {
+		return err
+	}
+	return v.flow.Load().reports.Release(verified, sealer, opener)
+}
+
+// revoke silences both directions at once, for good.
+func (v *voice) revoke() {
+	if f := v.flow.Load(); f != nil {
+		f.sender.Revoke()
+		f.receiver.Revoke()
+		f.reports.Revoke()
+	}
+}
+
+// stats is what both halves have counted.
+func (v *voice) stats() media.Stats {
+	f := v.flow.Load()
+	if f == nil {
+		return media.Stats{}
+	}
+	return f.reports.Stats()
+}
+
+// stop ends the ticking and waits for it.
+func (v *voice) stop() {
+	if v.stopPlaying != nil {
+		v.stopPlaying()
+	}
+	v.players.Wait()
+}
+
+// close ends everything and waits for it; the last report says goodbye.
+func (v *voice) close() {
+	v.stop()
+	if f := v.flow.Load(); f != nil {
+		_ = f.reports.Bye(time.Now())
+	}
+	v.sockets.close()
+	v.readers.Wait()
+	v.revoke()
+	for _, end := range []any{v.audio.Source, v.audio.Sink} {
+		if c, ok := end.(io.Closer); ok {
+			_ = c.Close()
+		}
+	}
+}
