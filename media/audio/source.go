@@ -25,7 +25,11 @@ func ParseSource(spec string) (Source, error) {
 	case spec == "":
 		return nil, errors.New("audio: no source named: want silence, tone:HZ or a WAV file")
 	}
-	return OpenWAV(spec)
+	s, err := OpenWAV(spec)
+	if err != nil {
+		return nil, err // a nil *WAVSource would not be a nil Source
+	}
+	return s, nil
 }
 
 // ReadAll reads a source to its end, which it must have.

@@ -30,7 +30,6 @@ type WAVSource struct {
 	left   int64 // bytes of samples still to be read
 	read   int64 // samples (of all channels together) read
 	made   int64 // samples of output made from them
-	ended  bool
 
 	resampler *Resampler
 	skip      int // resampler's delay, still to be left out
@@ -107,30 +106,28 @@ func (s *WAVSource) ReadFrame(pcm []int16) error {
 	return nil
 }
 
-// fill reads one more chunk of the file into the fifo. After the last it feeds
-// silence until all that was read has left the resampler.
+// fill makes the fifo from one more chunk of the file. After the last chunk it
+// feeds silence until all that was read has left the resampler.
 func (s *WAVSource) fill() error {
 	n, err := s.readChunk()
 	if err != nil {
 		return err
 	}
 	s.read += int64(n)
+	rest := int64(math.MaxInt64)
 	if n == 0 {
-		s.ended = true
-		n = len(s.mono)
-		clear(s.mono)
-	}
-	s.fifo = s.out[:s.resampler.Process(s.out, s.mono[:n])]
-	skipped := min(s.skip, len(s.fifo))
-	s.skip -= skipped
-	s.fifo = s.fifo[skipped:]
-	if s.ended {
-		rest := (s.read*SampleRate+int64(s.format.rate)-1)/int64(s.format.rate) - s.made
+		rest = (s.read*SampleRate+int64(s.format.rate)-1)/int64(s.format.rate) - s.made
 		if rest <= 0 {
 			return io.EOF
 		}
-		s.fifo = s.fifo[:min(int64(len(s.fifo)), rest)]
+		n = len(s.mono)
+		clear(s.mono)
 	}
+	out := s.out[:s.resampler.Process(s.out, s.mono[:n])]
+	skipped := min(s.skip, len(out))
+	s.skip -= skipped
+	out = out[skipped:]
+	s.fifo = out[:min(int64(len(out)), rest)]
 	s.made += int64(len(s.fifo))
 	return nil
 }
@@ -139,7 +136,7 @@ func (s *WAVSource) fill() error {
 // short just ends earlier.
 func (s *WAVSource) readChunk() (int, error) {
 	raw := s.raw[:min(int64(len(s.raw)), s.left)]
-	if s.ended || len(raw) == 0 {
+	if len(raw) == 0 {
 		return 0, nil
 	}
 	k, err := io.ReadFull(s.r, raw)
