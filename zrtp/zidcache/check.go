@@ -142,7 +142,7 @@ func metaAt(f io.ReaderAt, offset uint64) (m meta, ok bool, err error) {
 type checker struct {
 	data     []byte
 	pageSize uint64
-	found    []bool // by page: where has it been met
+	found    []bool // by page: whether it has been met
 }
 
 // claim notes that page id was found; twice is once too often.

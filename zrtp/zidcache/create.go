@@ -13,7 +13,8 @@ import (
 
 // create makes the file path with the ZID in it. It appears complete or not
 // at all: it is written under another name and then linked. When two
-// processes do this at once, the first file stays, and both use it.
+// processes do this at once, the first file stays, and both use it. A crash
+// can leave the other name behind, with a ZID that nobody will ever use.
 func create(path string, zid wire.ZID) error {
 	dir := filepath.Dir(path)
 	if err := makeDir(dir); err != nil {
