@@ -7,8 +7,6 @@ import (
 	"errors"
 	"time"
 
-	mathrand "math/rand/v2"
-
 	"sotto/media"
 	"sotto/media/route"
 	"sotto/sip"
@@ -54,9 +52,7 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	var random [12]byte
-	_, _ = rand.Read(random[:]) // never fails
-	ssrc := binary.BigEndian.Uint32(random[:4])
+	ssrc := randomUint32()
 	keys, err := zrtp.New(zrtp.Config{
 		Rand: rand.Reader, ZID: e.memory.ZID(), SSRC: ssrc, ClientID: "Sotto", Offer: e.offer,
 		Store: e.memory.Store(addressOfRecord(e.cfg.Identity), addressOfRecord(peer)),
@@ -70,7 +66,7 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 		engine: e, cfg: &e.cfg, voice: voice, keys: keys, ssrc: ssrc,
 		call: newCall(peer, incoming),
 		local: sdp.Local{
-			ID: binary.BigEndian.Uint64(random[4:]) >> 2, Address: e.Addr().Addr(), Port: voice.sockets.port(),
+			ID: uint64(randomUint32()), Address: e.Addr().Addr(), Port: voice.sockets.port(),
 			Codecs: sdp.Voice(), ZRTPHashes: []sdp.ZRTPHash{{Version: keys.Version(), Hash: hash[:]}},
 		},
 	}, nil
@@ -158,7 +154,15 @@ func (l *leg) onTime(now time.Time) {
 // (RFC 3550 §6.2).
 func (l *leg) scheduleReport(now time.Time) {
 	half := media.ReportInterval / 2
-	l.reportAt = now.Add(half + mathrand.N(2*half))
+	l.reportAt = now.Add(half + time.Duration(randomUint32())%(2*half))
+}
+
+// randomUint32 is unpredictable, as what starts a stream must be
+// (RFC 3550 §5.1).
+func randomUint32() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint32(b[:])
 }
 
 func audioReason(err error) Reason {

@@ -2,11 +2,10 @@ package engine
 
 import (
 	"context"
-	"encoding/hex"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -162,7 +161,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, audio Audio, ssrc uint32) error
 	}
 	sender, err := media.NewSender(media.SenderConfig{
 		Source: audio.Source, Codec: codec, PayloadType: a.Codec.PayloadType,
-		SSRC: ssrc, Sequence: uint16(rand.Uint32()), Timestamp: rand.Uint32(),
+		SSRC: ssrc, Sequence: uint16(randomUint32()), Timestamp: randomUint32(),
 		Write: v.write, Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
 	})
 	if err != nil {
@@ -177,7 +176,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, audio Audio, ssrc uint32) error
 		return err
 	}
 	reports, err := media.NewReports(media.ReportsConfig{
-		Sender: sender, Receiver: receiver, CNAME: cname(),
+		Sender: sender, Receiver: receiver, CNAME: rand.Text(), // new in each call: it tells nothing about the user
 		Write: v.writeReport, Secure: !cfg.AllowInsecure,
 	})
 	if err != nil {
@@ -228,15 +227,6 @@ func arriving(a sdp.Agreed) (payloads map[uint8]codecs.Codec, event uint8) {
 		}
 	}
 	return payloads, event
-}
-
-// cname is random and new in each call: it tells nothing about the user.
-func cname() string {
-	var b [12]byte
-	for i := range b {
-		b[i] = byte(rand.Uint32())
-	}
-	return hex.EncodeToString(b[:])
 }
 
 // srtpKeys are the protectors of one direction; RTP and RTCP have an own one
