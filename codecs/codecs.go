@@ -103,18 +103,33 @@ func (c Codec) NewDecoder() (Decoder, error) {
 }
 
 var table = [...]Codec{
-	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, make: &constructors{
-		encoder: func(o Options) (Encoder, error) { return opus.NewEncoder(o.Bitrate) },
-		decoder: func() (Decoder, error) { return opus.NewDecoder() },
-	}},
-	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, make: &constructors{
-		encoder: func(Options) (Encoder, error) { return g711.NewEncoder(g711.MuLaw), nil },
-		decoder: func() (Decoder, error) { return g711.NewDecoder(g711.MuLaw), nil },
-	}},
-	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, make: &constructors{
-		encoder: func(Options) (Encoder, error) { return g711.NewEncoder(g711.ALaw), nil },
-		decoder: func() (Decoder, error) { return g711.NewDecoder(g711.ALaw), nil },
-	}},
+	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, make: &constructors{opusEncoder, opusDecoder}},
+	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, make: companding(g711.MuLaw)},
+	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, make: companding(g711.ALaw)},
+}
+
+// A nil *opus.Encoder would not be a nil Encoder: errors return here.
+func opusEncoder(o Options) (Encoder, error) {
+	enc, err := opus.NewEncoder(o.Bitrate)
+	if err != nil {
+		return nil, err
+	}
+	return enc, nil
+}
+
+func opusDecoder() (Decoder, error) {
+	dec, err := opus.NewDecoder()
+	if err != nil {
+		return nil, err
+	}
+	return dec, nil
+}
+
+func companding(l g711.Law) *constructors {
+	return &constructors{
+		encoder: func(Options) (Encoder, error) { return g711.NewEncoder(l), nil },
+		decoder: func() (Decoder, error) { return g711.NewDecoder(l), nil },
+	}
 }
 
 // Table lists the codecs in the order in which we prefer them. The slice is
