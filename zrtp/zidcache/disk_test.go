@@ -25,6 +25,10 @@ func TestFailedWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// No crash of a process shows whether this is on, only one of the machine.
+	if d.db.NoSync || d.db.NoGrowSync || d.db.NoFreelistSync {
+		t.Error("updates are not synced")
+	}
 	old, value := seal(key, []byte{formatVersion, 1}), seal(key, []byte{formatVersion, 2})
 	if err := d.replace(key, nil, old); err != nil {
 		t.Fatal(err)
