@@ -1,0 +1,171 @@
+package jitter
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+// FuzzBuffer: each three bytes are a step. Whatever arrives, nothing is played
+// twice, the totals add up, and a sound stream afterwards is played whole.
+func FuzzBuffer(f *testing.F) {
+	f.Add([]byte{}, uint16(0), uint32(0))
+	f.Add([]byte("\x01\x01\x01\x01\x01\x01\x05\x01\x01\x01\x02\x01\x01\x01\x01"), uint16(65535), uint32(1<<32-1))
+	f.Add([]byte("\x01\x01\x01\x02\xff\x7f\x02\xff\x7f\x03\xff\xff\x04\x01\x01\x01\x01\x01"), uint16(1), uint32(1<<31))
+	f.Add([]byte("\x06\x20\x20\x01\x05\x05\x06\x00\x10\x07\x40\x01\x01\x01\x01\x05\x05\x05"), uint16(30000), uint32(7))
+	f.Add([]byte("\x01\x40\x40\x01\x00\x01\x01\x80\x80\x02\x00\x80\x02\x01\x80\x02\x02\x80\x05\x05\x05"), uint16(9), uint32(9))
+	f.Fuzz(func(t *testing.T, steps []byte, seq uint16, ts uint32) {
+		if len(steps) > 3000 {
+			return
+		}
+		b, err := New(Config{ClockRate: rate})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &harness{t: t, b: b, now: time.Unix(1e9, 0), seq: seq, ts: ts, done: map[uint32]bool{}}
+		for ; len(steps) >= 3; steps = steps[3:] {
+			h.step(steps[0], steps[1], steps[2])
+			h.totals()
+		}
+		h.recovers()
+		h.totals()
+	})
+}
+
+// harness drives a buffer and keeps count.
+type harness struct {
+	t   *testing.T
+	b   *Buffer
+	now time.Time
+	seq uint16
+	ts  uint32
+
+	id     uint32 // of the next payload
+	empty  uint64 // packets without payload
+	handed uint64
+	done   map[uint32]bool
+	dst    [MaxPayload]byte
+}
+
+func (h *harness) step(kind, x, y byte) {
+	value := int(int8(x))<<8 + int(y)
+	switch kind % 8 {
+	case 0: // time passes, by fractions of a frame
+		h.now = h.now.Add(time.Duration(x) * time.Millisecond)
+	case 1: // a sound packet and a frame
+		h.seq, h.ts = h.seq+1, h.ts+960
+		h.push(false)
+		h.now = h.now.Add(Frame)
+		h.pop()
+	case 2: // the sequence jumps
+		h.seq += uint16(value)
+		h.push(false)
+	case 3: // the timestamp jumps
+		h.seq, h.ts = h.seq+1, h.ts+uint32(value)<<uint(y%16)
+		h.push(false)
+	case 4: // a packet without payload
+		h.seq++
+		h.push(true)
+	case 5:
+		h.pop()
+	case 6: // losses
+		h.seq, h.ts = h.seq+uint16(x%70), h.ts+960*uint32(x%70)
+	case 7: // a new stream
+		h.b.Reset([]int{8000, 48000}[y%2])
+		h.seq = uint16(value)
+	}
+}
+
+func (h *harness) push(empty bool) {
+	p := Packet{Seq: h.seq, Timestamp: h.ts}
+	if empty {
+		h.empty++
+	} else {
+		p.Payload = binary.BigEndian.AppendUint32(nil, h.id)
+		h.id++
+	}
+	h.b.Push(h.now, p)
+}
+
+func (h *harness) pop() (last Action) {
+	for {
+		n, a := h.b.Pop(h.now, h.dst[:])
+		if (n > 0) != (a == Play || a == Skip || a == FEC) || n != 0 && n != 4 {
+			h.t.Fatalf("%v with %d bytes", a, n)
+		}
+		if a == Play || a == Skip {
+			id := binary.BigEndian.Uint32(h.dst[:])
+			if h.done[id] {
+				h.t.Fatalf("packet %d was handed out twice", id)
+			}
+			h.done[id] = true
+			h.handed++
+		}
+		if a != Skip {
+			return a
+		}
+	}
+}
+
+func (h *harness) totals() {
+	s := h.b.Stats()
+	out := h.handed + s.Late + uint64(h.b.count)
+	if out > s.Received || out+h.empty < s.Received {
+		h.t.Fatalf("%d handed out, %d held, %d empty, and %+v", h.handed, h.b.count, h.empty, s)
+	}
+	if s.Lost > 1<<40 || s.Delay > time.Minute || s.Delay < -time.Minute || h.b.count > slots {
+		h.t.Fatalf("%d held, %+v", h.b.count, s)
+	}
+}
+
+// recovers sends six seconds of a sound stream, of which the last must be
+// played without a gap.
+func (h *harness) recovers() {
+	h.b.setClock(rate)
+	for i := range 300 {
+		h.seq, h.ts = h.seq+1, h.ts+960
+		h.push(false)
+		if a := h.pop(); i >= 250 && a != Play {
+			h.t.Fatalf("frame %d of a sound stream: %v, %+v", i, a, h.b.Stats())
+		}
+		h.now = h.now.Add(Frame)
+	}
+}
+
+func TestNoAllocation(t *testing.T) {
+	if raceEnabled {
+		t.Skip("allocations are not counted under the race detector")
+	}
+	b, err := New(Config{ClockRate: rate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, seq, ts := time.Unix(1e9, 0), uint16(0), uint32(0)
+	payload, dst := make([]byte, 80), make([]byte, MaxPayload)
+	n := testing.AllocsPerRun(2000, func() {
+		seq, ts, now = seq+1, ts+960, now.Add(Frame)
+		if seq%10 != 0 { // losses take other ways through the code
+			b.Push(now, Packet{Seq: seq, Timestamp: ts, Payload: payload})
+		}
+		b.Pop(now, dst)
+		b.Stats()
+	})
+	if n != 0 {
+		t.Errorf("%v allocations a frame", n)
+	}
+}
+
+func BenchmarkPushPop(b *testing.B) {
+	buf, err := New(Config{ClockRate: rate})
+	if err != nil {
+		b.Fatal(err)
+	}
+	now, seq, ts := time.Unix(1e9, 0), uint16(0), uint32(0)
+	payload, dst := make([]byte, 80), make([]byte, MaxPayload)
+	b.ReportAllocs()
+	for b.Loop() {
+		seq, ts, now = seq+1, ts+960, now.Add(Frame)
+		buf.Push(now, Packet{Seq: seq, Timestamp: ts, Payload: payload})
+		buf.Pop(now, dst)
+	}
+}
