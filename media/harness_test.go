@@ -126,6 +126,9 @@ type mic struct {
 func (m *mic) ReadFrame(pcm []int16) error {
 	m.read++
 	if m.err != nil {
+		for i := range pcm {
+			pcm[i] = int16(i * 31)
+		}
 		return m.err
 	}
 	return m.Source.ReadFrame(pcm)

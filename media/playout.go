@@ -77,7 +77,7 @@ func (r *Receiver) Play(now time.Time) error {
 	}
 	p.began = false
 	for p.have < audio.FrameSamples {
-		n, action := r.pop(now, k)
+		n, action := r.pop(now)
 		p.follow(action, p.packet[:n])
 	}
 	err := p.sink.WriteFrame(p.pcm[:audio.FrameSamples])
@@ -91,13 +91,11 @@ func (r *Receiver) Play(now time.Time) error {
 	return nil
 }
 
-// pop asks the jitter buffer, unless the keys have changed since Play began.
-func (r *Receiver) pop(now time.Time, k *opening) (int, jitter.Action) {
+// pop asks the jitter buffer, which holds nothing from before the last Release
+// or Revoke.
+func (r *Receiver) pop(now time.Time) (int, jitter.Action) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.opening.Load() != k {
-		return 0, jitter.Wait
-	}
 	return r.buffer.Pop(now, r.playout.packet[:])
 }
 

@@ -151,6 +151,28 @@ func TestOpenReceiverNeverFallsBack(t *testing.T) {
 	}
 }
 
+// What is left of a long packet is not played under the keys that come either.
+func TestRestOfClearPacketIsNotPlayed(t *testing.T) {
+	sink := &tape{}
+	c := receiverConfig(t, sink)
+	c.Secure = false
+	r := newReceiver(t, c)
+	f := newFar(t, nil)
+	f.coder, f.pt, f.samples, f.step = newCoder(t, "PCMU", 440), 0, 480, 480 // 60 ms
+	played := 0
+	for ; played < 20 && (sink.frames() == 0 || sink.silent(0)); played++ { // until the first has begun
+		r.HandleRTP(at(played), f.next())
+		must(t, r.Play(at(played)))
+	}
+	must(t, r.Release(verified(t), opener(t, 1)))
+	for i := played; i < played+10; i++ {
+		must(t, r.Play(at(i)))
+	}
+	if sink.silent(0) || !sink.silent(played) {
+		t.Errorf("after %d frames: all silent %v, silent since the keys %v", played, sink.silent(0), sink.silent(played))
+	}
+}
+
 // After a re-key the old key opens nothing, and what it brought is not played.
 func TestOldKeysAreNotPlayed(t *testing.T) {
 	sink := &tape{}
@@ -172,6 +194,55 @@ func TestOldKeysAreNotPlayed(t *testing.T) {
 	wantTone(t, sink.pcm[110*audio.FrameSamples:], 440, 0.97)
 	if got := r.Stats().Discarded; got != (media.Discarded{Auth: 50}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// between is a tracer that does something once, when a packet is at a stage.
+type between struct {
+	stage media.Stage
+	do    func()
+}
+
+func (b *between) Stamp(s media.Stage, _ uint32) {
+	if s == b.stage && b.do != nil {
+		do := b.do
+		b.do = nil
+		do()
+	}
+}
+
+// A packet in the clear that is being handled when the keys come is not played
+// any more, and neither is one that waits while Play is under way.
+func TestKeysComeMidway(t *testing.T) {
+	for _, stage := range []media.Stage{media.StageOpened, media.StageDecoded} {
+		sink, trace := &tape{}, &between{stage: stage}
+		c := receiverConfig(t, sink)
+		c.Secure, c.Trace = false, trace
+		r := newReceiver(t, c)
+		f := newFar(t, nil)
+		f.coder, f.pt, f.samples, f.step = newCoder(t, "PCMU", 440), 0, 80, 80 // two a frame
+		for i := range 10 {
+			r.HandleRTP(at(i), f.next())
+			r.HandleRTP(at(i), f.next())
+			must(t, r.Play(at(i)))
+		}
+		trace.do = func() { must(t, r.Release(verified(t), opener(t, 1))) }
+		r.HandleRTP(at(10), f.next())
+		must(t, r.Play(at(10)))
+		for i := 11; i < 20; i++ {
+			must(t, r.Play(at(i)))
+		}
+		if trace.do != nil {
+			t.Fatalf("%v: the keys never came", stage)
+		}
+		from := 10
+		if stage == media.StageDecoded {
+			from = 11 // half of this frame was popped before
+		}
+		if !sink.silent(from) {
+			t.Errorf("%v: clear voice was played under keys", stage)
+		}
+		wantTone(t, sink.pcm[5*audio.FrameSamples:10*audio.FrameSamples], 440, 0.9)
 	}
 }
 

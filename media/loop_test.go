@@ -1,0 +1,198 @@
+package media_test
+
+import (
+	"bytes"
+	"sync"
+	"testing"
+	"time"
+
+	"sotto/internal/netsim"
+	"sotto/media"
+	"sotto/media/audio"
+	"sotto/media/protect"
+	"sotto/media/route"
+)
+
+// lane is a Sender, a network and a Receiver.
+type lane struct {
+	sender   *media.Sender
+	link     *netsim.Link
+	receiver *media.Receiver
+	now      time.Time
+	seen     [][]byte // every packet as it left
+}
+
+// newLane sends pcm in one codec to sink.
+func newLane(t testing.TB, pcm []int16, name string, net netsim.Config, sink audio.Sink) *lane {
+	t.Helper()
+	l := &lane{link: netsim.NewLink(net), now: epoch}
+	c := senderConfig(t, audio.NewClip(pcm, false), nil)
+	c.Codec = codec(t, name)
+	c.PayloadType = map[string]uint8{"opus": opusType, "PCMU": 0, "PCMA": 8}[name]
+	c.Write = func(b []byte) error {
+		l.seen = append(l.seen, bytes.Clone(b))
+		l.link.Send(l.now, b)
+		return nil
+	}
+	l.sender = newSender(t, c)
+	l.receiver = newReceiver(t, receiverConfig(t, sink))
+	must(t, l.sender.Release(verified(t), sealer(t, 1)))
+	must(t, l.receiver.Release(verified(t), opener(t, 1)))
+	return l
+}
+
+// run goes through n ticks; the two ends tick 7 ms apart.
+func (l *lane) run(t testing.TB, n int) {
+	t.Helper()
+	for i := range n {
+		l.now = at(i)
+		must(t, l.sender.Tick())
+		play := at(i).Add(7 * time.Millisecond)
+		for {
+			due := l.link.Deadline()
+			if due.IsZero() || due.After(play) {
+				break
+			}
+			for {
+				pkt, ok := l.link.Receive(due)
+				if !ok {
+					break
+				}
+				l.receiver.HandleRTP(due, pkt)
+			}
+		}
+		must(t, l.receiver.Play(play))
+	}
+}
+
+// Speech goes through codec, SRTP, network and jitter buffer and comes out as
+// the speech that it was.
+func TestSpeech(t *testing.T) {
+	caller, err := audio.ReadAll(speechClip(t))
+	must(t, err)
+	other, err := audio.OpenWAV("audio/speech/callee.wav")
+	must(t, err)
+	defer other.Close()
+	callee, err := audio.ReadAll(other)
+	must(t, err)
+	good := netsim.Config{Seed: 1, Delay: 20 * time.Millisecond}
+	bad := netsim.Config{Seed: 1, Delay: 40 * time.Millisecond, Jitter: 30 * time.Millisecond, Loss: 0.05, Duplicate: 0.02, Reorder: 0.02}
+	for name, c := range map[string]struct {
+		codec            string
+		net              netsim.Config
+		correlation, snr float64
+	}{
+		"opus":                  {"opus", good, 0.93, 7},
+		"PCMU":                  {"PCMU", good, 0.98, 20},
+		"PCMA":                  {"PCMA", good, 0.98, 20},
+		"opus on a bad network": {"opus", bad, 0.85, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink := &tape{}
+			l := newLane(t, caller, c.codec, c.net, sink)
+			l.run(t, len(caller)/audio.FrameSamples+25)
+			got := audio.Compare(caller, sink.pcm)
+			stats := l.receiver.Stats()
+			t.Logf("%+v %+v", got, stats)
+			if got.Correlation < c.correlation || got.SegSNR < c.snr {
+				t.Errorf("heard %+v, want %v and %v dB", got, c.correlation, c.snr)
+			}
+			if wrong := audio.Compare(callee, sink.pcm); wrong.Correlation > 0.4 {
+				t.Errorf("it is as like other speech: %+v", wrong)
+			}
+			if d := stats.Discarded; d.Auth+d.Clear+d.Malformed+d.UnknownPayload+d.OtherSource != 0 {
+				t.Errorf("%+v", stats)
+			}
+			if c.net == good && (stats.Lost+stats.Late+stats.Concealed+stats.Skipped != 0 || stats.Delay > 60*time.Millisecond) {
+				t.Errorf("%+v", stats)
+			}
+			for i, p := range l.seen {
+				if len(p) != len(l.seen[0]) {
+					t.Fatalf("packet %d has %d bytes, the first has %d", i, len(p), len(l.seen[0]))
+				}
+			}
+		})
+	}
+}
+
+// The three parts of a call driven by goroutines of their own while another
+// turns every knob: for the race detector, and nothing gets stuck or fails.
+func TestConcurrentUse(t *testing.T) {
+	const ticks = 300
+	a, b := make(chan []byte, ticks), make(chan []byte, 3*ticks)
+	v := verified(t)
+	c := senderConfig(t, tone(), nil)
+	c.Write = func(p []byte) error { a <- bytes.Clone(p); return nil }
+	s := newSender(t, c)
+	r := newReceiver(t, receiverConfig(t, &tape{}))
+	reports, err := media.NewReports(media.ReportsConfig{
+		Sender: s, Receiver: r, CNAME: "x", Secure: true,
+		Write: func(p []byte) error { b <- bytes.Clone(p); return nil },
+	})
+	must(t, err)
+	type pair struct {
+		s *protect.Sealer
+		o *protect.Opener
+	}
+	var rtpKeys, rtcpKeys []pair
+	for i := range byte(20) {
+		rtpKeys = append(rtpKeys, pair{sealer(t, i), opener(t, i)})
+		rtcpKeys = append(rtcpKeys, pair{sealer(t, 100+i), opener(t, 100+i)})
+	}
+	check := func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	var sending, all sync.WaitGroup
+	sending.Go(func() {
+		defer close(a)
+		for range ticks {
+			check(s.Tick())
+		}
+	})
+	sending.Go(func() {
+		defer close(b)
+		for i := range ticks {
+			check(reports.Report(at(i)))
+		}
+		check(reports.Bye(at(ticks)))
+	})
+	all.Go(func() {
+		i := 0
+		for p := range a {
+			r.HandleRTP(at(i), p)
+			i++
+		}
+		for p := range b {
+			reports.HandleRTCP(at(i), p)
+			i++
+		}
+	})
+	all.Go(func() {
+		for i := range ticks {
+			check(r.Play(at(i)))
+		}
+	})
+	all.Go(func() {
+		for i := range rtpKeys {
+			check(s.Release(v, rtpKeys[i].s))
+			check(r.Release(v, rtpKeys[i].o))
+			check(reports.Release(v, rtcpKeys[i].s, rtcpKeys[i].o))
+			s.Mute(i%2 == 0)
+			s.Hold(i%3 == 0)
+			_ = r.Authenticated()
+			_ = reports.Stats()
+			if err := r.Release(route.Verified{}, rtpKeys[i].o); err == nil {
+				t.Error("released without a route")
+			}
+			if i%5 == 4 {
+				s.Revoke()
+				r.Revoke()
+				reports.Revoke()
+			}
+		}
+	})
+	sending.Wait()
+	all.Wait()
+}
