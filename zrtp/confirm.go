@@ -197,8 +197,6 @@ func (s *Session) SetVerified(matched bool) error {
 	n := renewal{rs: s.keys.rs, at: s.confirmedAt, interval: s.interval, verified: true}
 	err := s.cfg.Store.Update(s.peer.hello.ZID, func(r *Record) error {
 		if !matched {
-			r.RS1.Wipe()
-			r.RS2.Wipe()
 			r.RS1, r.RS2, r.Verified = nil, nil, false
 			return nil
 		}

@@ -54,7 +54,7 @@ func (m *memoryStore) Update(peer wire.ZID, change func(*Record) error) error {
 	if err := change(&r); err != nil {
 		return err
 	}
-	m.records[peer] = r
+	m.records[peer] = cloneRecord(r)
 	return nil
 }
 

@@ -139,7 +139,7 @@ func (r *retained) mismatch(s shared) bool { return r.record.RS1.Len() > 0 && s.
 // renewal is the update of a peer's record after a key agreement
 // (RFC 6189 §4.6.1).
 type renewal struct {
-	rs       *secret.Bytes
+	rs       *secret.Bytes // the Session's, which wipes it
 	at       time.Time // when Confirm1 was sent or received
 	interval uint32    // seconds, the smaller of both Confirms
 	lineage  bool      // rs continues a secret that both sides had
@@ -154,9 +154,8 @@ func (n renewal) apply(r *Record) error {
 		}
 		return nil
 	}
-	r.RS2.Wipe()
 	r.RS2, r.RS2Expiry = r.RS1, r.RS1Expiry
-	r.RS1, r.RS1Expiry = secret.Copy(n.rs.Reveal()), time.Time{}
+	r.RS1, r.RS1Expiry = n.rs, time.Time{}
 	if n.interval != forever {
 		r.RS1Expiry = n.at.Add(time.Duration(n.interval) * time.Second)
 	}

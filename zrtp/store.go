@@ -16,7 +16,9 @@ type Store interface {
 	Load(peer wire.ZID) (Record, error)
 	// Update changes the record of peer in one transaction: change sees
 	// the record as stored (zero for a new peer) and edits it in place.
-	// When change or Update fails, the stored record is as before.
+	// The store wipes the secrets that it handed to change; those that
+	// change puts in stay the caller's. When change or Update fails, the
+	// stored record is as before.
 	Update(peer wire.ZID, change func(*Record) error) error
 }
 
