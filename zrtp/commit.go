@@ -42,7 +42,7 @@ func (s *Session) sendCommit(now time.Time) {
 	}
 	s.ours.commit = appendMAC(commit.Append(nil), s.chain.h[1])
 	s.send(s.ours.commit)
-	s.step.begin(now, s.ours.commit, stepFirst, stepCap, stepTimes)
+	s.step.begin(now, s.ours.commit, stepRhythm)
 	s.state = CommitSent
 }
 

@@ -99,7 +99,7 @@ func (s *Session) onConfirm1(now time.Time, msg []byte) error {
 	s.ours.confirm, s.confirmedAt = confirm, now
 	s.events = append(s.events, KeysReady{Receive: s.srtpKeys(Responder)})
 	s.send(confirm)
-	s.step.begin(now, confirm, stepFirst, stepCap, stepTimes)
+	s.step.begin(now, confirm, stepRhythm)
 	s.state = Confirm2Sent
 	return nil
 }

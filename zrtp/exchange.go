@@ -30,7 +30,7 @@ func (s *Session) onDHPart1(now time.Time, msg []byte) error {
 		return nil
 	}
 	s.send(s.ours.dhPart)
-	s.step.begin(now, s.ours.dhPart, stepFirst, stepCap, stepTimes)
+	s.step.begin(now, s.ours.dhPart, stepRhythm)
 	s.state = DHPart2Sent
 	return nil
 }

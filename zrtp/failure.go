@@ -16,7 +16,7 @@ func (s *Session) fail(now time.Time, code wire.ErrorCode, err error) {
 	e := wire.Error{Code: code}
 	msg := e.Append(nil)
 	s.send(msg)
-	s.step.begin(now, msg, stepFirst, stepCap, stepTimes)
+	s.step.begin(now, msg, stepRhythm)
 	s.state = ErrorSent
 }
 

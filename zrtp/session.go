@@ -139,7 +139,7 @@ func (s *Session) Start(now time.Time) {
 	}
 	s.state = Discovery
 	s.send(s.ours.hello)
-	s.hello.begin(now, s.ours.hello, helloFirst, helloCap, helloTimes)
+	s.hello.begin(now, s.ours.hello, helloRhythm)
 	if s.helloHash != nil {
 		s.hello.limit = helloPatient
 	}

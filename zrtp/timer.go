@@ -2,31 +2,39 @@ package zrtp
 
 import "time"
 
-// The retransmission schedules of RFC 6189 §6.
+// rhythm is how often and how long a message is repeated.
+type rhythm struct {
+	first, longest time.Duration // pause before the first repetition; it doubles up to longest
+	limit          int           // repetitions
+}
+
+// The retransmission schedules of RFC 6189 §6: T1 for Hello, 3.75 s in all,
+// and T2 for the rest, 9.45 s in all.
+var (
+	helloRhythm = rhythm{50 * time.Millisecond, 200 * time.Millisecond, 20}
+	stepRhythm  = rhythm{150 * time.Millisecond, 1200 * time.Millisecond, 10}
+)
+
 const (
-	helloFirst   = 50 * time.Millisecond  // T1
-	helloCap     = 200 * time.Millisecond //
-	helloTimes   = 20                     // 3.75 s in all
-	helloPatient = 62                     // 12.15 s, once the peer is known to speak ZRTP
-	stepFirst    = 150 * time.Millisecond // T2
-	stepCap      = 1200 * time.Millisecond
-	stepTimes    = 10               // 9.45 s in all
-	patience     = 10 * time.Second // a responder's wait for the initiator
+	// helloPatient is the limit for Hello once the peer is known to speak
+	// ZRTP, 12.15 s in all.
+	helloPatient = 62
+	// patience is a responder's wait for the initiator.
+	patience = 10 * time.Second
 )
 
 // schedule repeats one message until it is answered. The zero value is idle.
 type schedule struct {
-	msg      []byte
-	interval time.Duration
-	longest  time.Duration
-	times    int // transmissions so far, the first included
-	limit    int // retransmissions allowed
-	due      time.Time
+	rhythm
+	msg   []byte
+	pause time.Duration
+	times int // transmissions so far, the first included
+	due   time.Time
 }
 
 // begin arms the schedule for a message that is being sent now.
-func (r *schedule) begin(now time.Time, msg []byte, first, longest time.Duration, limit int) {
-	*r = schedule{msg: msg, interval: first, longest: longest, times: 1, limit: limit, due: now.Add(first)}
+func (r *schedule) begin(now time.Time, msg []byte, beat rhythm) {
+	*r = schedule{rhythm: beat, msg: msg, pause: beat.first, times: 1, due: now.Add(beat.first)}
 }
 
 func (r *schedule) stop() { *r = schedule{} }
@@ -44,8 +52,8 @@ func (r *schedule) next(now time.Time) (msg []byte, spent bool) {
 		return nil, true
 	}
 	r.times++
-	r.interval = min(2*r.interval, r.longest)
-	r.due = now.Add(r.interval)
+	r.pause = min(2*r.pause, r.longest)
+	r.due = now.Add(r.pause)
 	return r.msg, false
 }
 
