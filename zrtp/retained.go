@@ -140,10 +140,10 @@ func (r *retained) mismatch(s shared) bool { return r.record.RS1.Len() > 0 && s.
 // (RFC 6189 §4.6.1).
 type renewal struct {
 	rs       *secret.Bytes // the Session's, which wipes it
-	at       time.Time // when Confirm1 was sent or received
-	interval uint32    // seconds, the smaller of both Confirms
-	lineage  bool      // rs continues a secret that both sides had
-	verified bool      // the user compared the SAS in this call
+	at       time.Time     // when Confirm1 was sent or received
+	interval uint32        // seconds, the smaller of both Confirms
+	lineage  bool          // rs continues a secret that both sides had
+	verified bool          // the user compared the SAS in this call
 }
 
 func (n renewal) apply(r *Record) error {
