@@ -21,8 +21,7 @@ func (b *Buffer) Pop(now time.Time, dst []byte) (n int, a Action) {
 		}
 		switch gap := b.gap(head); {
 		case gap > b.elapsed && b.tooLong(now, b.nextTS+b.elapsed, b.frame):
-			b.elapsed += b.frame // what is missing is left out
-			b.stats.Skipped++
+			b.leaveOut(now, gap-b.elapsed)
 		case gap > b.elapsed && gap-b.elapsed <= b.frame && head.seq > b.next:
 			b.elapsed += b.frame
 			b.stats.Recovered++
@@ -94,6 +93,14 @@ func (b *Buffer) gap(head *slot) int64 {
 // without step ticks of it.
 func (b *Buffer) tooLong(now time.Time, ts, step int64) bool {
 	return b.lag(now, ts)-b.duration(step) >= b.delay.target()+margin
+}
+
+// leaveOut shortens the delay by up to missing ticks that nothing came for.
+func (b *Buffer) leaveOut(now time.Time, missing int64) {
+	excess := b.ticks(b.lag(now, b.nextTS+b.elapsed) - b.delay.target() - margin)
+	frames := max(1, min(missing, excess)/b.frame)
+	b.elapsed += frames * b.frame
+	b.stats.Skipped += uint64(frames)
 }
 
 func (b *Buffer) maySkip(now time.Time, head *slot) bool {

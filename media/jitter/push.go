@@ -31,9 +31,7 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 		if seq >= b.first {
 			b.stats.Lost-- // it was counted when its turn had passed
 		}
-		if s.seq < seq {
-			*s = slot{seq: seq}
-		}
+		*s = slot{seq: seq}
 		return
 	}
 	b.highest = max(b.highest, seq)
@@ -86,12 +84,8 @@ func (b *Buffer) restarted(now time.Time, seq, ts int64, empty bool) bool {
 // accept tells whether seq is new and near enough to be counted, and makes
 // room for it.
 func (b *Buffer) accept(seq int64) bool {
-	if seq < b.next-slots {
+	if seq < b.next-slots || b.ring[index(seq)].seq >= seq {
 		b.stats.Duplicate++ // or too old to tell
-		return false
-	}
-	if b.ring[index(seq)].seq == seq {
-		b.stats.Duplicate++
 		return false
 	}
 	if b.fresh && seq < b.next && b.highest-seq < slots {
