@@ -23,8 +23,8 @@ import (
 	"github.com/pion/srtp/v3"
 )
 
-// The errors a caller can meet. A packet that met one has changed no state,
-// and its bytes are as they were.
+// The errors a caller can meet. A packet that met one is as it was, and has
+// moved no counter and no window.
 var (
 	// ErrAuth says that the tag is wrong: forged, damaged, or another key.
 	ErrAuth = errors.New("protect: authentication failed")
