@@ -1,0 +1,12 @@
+// Package interop holds no code of Sotto: its tests make Sotto call software
+// that others wrote, and are run by `make interop` (build tag interop).
+//
+//   - linphonec, Debian's command line Linphone, with real SIP, real ZRTP and
+//     real audio files, against the sotto command.
+//   - bzrtp_peer, a ZRTP endpoint on Debian's libbzrtp built from bzrtp/ by
+//     the tests, against zrtp.Session.
+//
+// Each peer first proves itself against its own kind, so that a failure
+// against Sotto points at Sotto. A peer that isn't installed fails the run.
+// Everything stays on 127.0.0.1.
+package interop

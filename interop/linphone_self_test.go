@@ -1,0 +1,102 @@
+//go:build interop
+
+package interop
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// suites are the key agreements and SAS types of the test calls.
+var suites = []struct{ KeyAgreement, SAS string }{
+	{"X255", "B32"}, {"X255", "B256"}, {"DH3k", "B32"}, {"DH3k", "B256"},
+}
+
+// talk is how long a call lasts: all that both sides say, and a second for a
+// slow start.
+const talk = 5500 * time.Millisecond
+
+// TestLinphoneWithItself proves the peer and the way it is driven: two
+// linphonec do all that is asked of Sotto and linphonec later.
+func TestLinphoneWithItself(t *testing.T) {
+	ours, theirs := utterances(t)
+	free := &ports{next: 20000}
+	for _, s := range suites {
+		t.Run(s.KeyAgreement+" "+s.SAS, func(t *testing.T) {
+			t.Parallel()
+			alice := startLinphone(t, free, linphoneConfig{
+				Name: "alice", KeyAgreement: s.KeyAgreement, SAS: s.SAS, Play: ours.Path})
+			bob := startLinphone(t, free, linphoneConfig{
+				Name: "bob", KeyAgreement: s.KeyAgreement, SAS: s.SAS, Play: theirs.Path, Answer: true})
+
+			alice.call(t, bob.uri("bob"))
+			first := sameSecure(t, alice, bob)
+			for _, word := range suiteWords(s.KeyAgreement, s.SAS) {
+				if !strings.Contains(first.Suite, word) {
+					t.Errorf("agreed %q without %q", first.Suite, word)
+				}
+			}
+			if first.Verified {
+				t.Error("verified before anybody verified")
+			}
+			alice.setVerified(t)
+			bob.setVerified(t)
+			alice.hangUp(t)
+			alice.awaitEnded(t, patience)
+			bob.awaitEnded(t, patience)
+
+			alice.call(t, bob.uri("bob"))
+			if !sameSecure(t, alice, bob).Verified {
+				t.Error("the second call doesn't know that the SAS was verified")
+			}
+			alice.awaitRecorded(t, talk)
+			bob.awaitRecorded(t, talk)
+			bob.hangUp(t)
+			alice.awaitEnded(t, patience)
+			bob.awaitEnded(t, patience)
+			alice.quit(t)
+			bob.quit(t)
+			checkHeard(t, alice.heard(t), theirs, ours)
+			checkHeard(t, bob.heard(t), ours, theirs)
+		})
+	}
+}
+
+// sameSecure waits until both have agreed keys and fails the test unless they
+// agree about them.
+func sameSecure(t *testing.T, alice, bob *linphone) linphoneSecure {
+	t.Helper()
+	a, b := alice.awaitSecured(t), bob.awaitSecured(t)
+	if a != b {
+		t.Fatalf("alice agreed %+v, bob %+v", a, b)
+	}
+	return a
+}
+
+// TestLinphonePlain proves the watch on the wire: two linphonec without
+// encryption are seen to talk in clear.
+func TestLinphonePlain(t *testing.T) {
+	ours, theirs := utterances(t)
+	free := &ports{next: 21000}
+	cfg := linphoneConfig{Name: "alice", KeyAgreement: "X255", SAS: "B32", Plain: true, Play: ours.Path}
+	alice := startLinphone(t, free, cfg)
+	cfg.Name, cfg.Answer, cfg.Play = "bob", true, theirs.Path
+	bob := startLinphone(t, free, cfg)
+	media := startCapture(t, bob.rtp)
+	alice.call(t, bob.uri("bob"))
+	bob.awaitRecorded(t, talk)
+	alice.hangUp(t)
+	bob.awaitEnded(t, patience)
+	var voice []datagram
+	for _, d := range media.stop(t) {
+		if int(d.To) == bob.rtp && d.isRTP() {
+			voice = append(voice, d)
+		}
+	}
+	if len(voice) < 200 || looksRandom(voice) {
+		t.Errorf("%d RTP packets; they look random: %t", len(voice), looksRandom(voice))
+	}
+	bob.quit(t)
+	checkHeard(t, bob.heard(t), ours, theirs)
+}

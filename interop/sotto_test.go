@@ -1,0 +1,134 @@
+//go:build interop
+
+package interop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// sotto is a running `sotto call` or `sotto listen`.
+type sotto struct{ *process }
+
+// sottoEvent is one line of --json output; which fields are set depends on
+// Event.
+type sottoEvent struct {
+	Event    string `json:"event"`
+	SAS      string `json:"sas"`
+	SASType  string `json:"sas_type"`
+	Suite    string `json:"suite"`
+	PeerZID  string `json:"peer_zid"`
+	Verified bool   `json:"verified"`
+	line     string
+}
+
+// buildSotto builds the command as a user does and returns its path.
+func buildSotto(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "sotto")
+	build := exec.Command("go", "build", "-tags", "nolibopusfile", "-buildvcs=false", "-o", bin, "sotto/cmd/sotto")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build sotto/cmd/sotto: %v\n%s", err, out)
+	}
+	return bin
+}
+
+func startSotto(t *testing.T, bin string, args ...string) *sotto {
+	t.Helper()
+	return &sotto{startProcess(t, "sotto "+args[0], telephone(bin, append(args, "--json")...))}
+}
+
+// awaitEvent returns the next event called name. Output that is neither an
+// event nor for people (standard error) is accepted and skipped.
+func (s *sotto) awaitEvent(t *testing.T, name string, limit time.Duration) sottoEvent {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	var e sottoEvent
+	_, err := s.out.await(ctx, func(line string) bool {
+		e = sottoEvent{line: line}
+		return json.Unmarshal([]byte(line), &e) == nil && e.Event == name
+	})
+	if err != nil {
+		t.Fatalf("%s: waiting for event %q: %v", s.name, name, err)
+	}
+	return e
+}
+
+// events are all events so far, in order.
+func (s *sotto) events() []sottoEvent {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	var all []sottoEvent
+	for _, line := range s.out.lines {
+		e := sottoEvent{line: line}
+		if json.Unmarshal([]byte(line), &e) == nil && e.Event != "" {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// sottoConfig becomes the flags of `sotto call` and `sotto listen`.
+type sottoConfig struct {
+	Port              int
+	KeyAgreement, SAS string
+	In, Out           string
+	State             string        // directory
+	Duration          time.Duration // of the call, after which sotto hangs up
+	Verify            bool
+}
+
+func (c sottoConfig) uri() string { return fmt.Sprintf("sip:sotto@127.0.0.1:%d", c.Port) }
+
+func (c sottoConfig) flags() []string {
+	flags := []string{
+		"--bind", fmt.Sprintf("127.0.0.1:%d", c.Port), "--identity", c.uri(),
+		"--in", c.In, "--out", c.Out, "--state", c.State, "--duration", c.Duration.String(),
+	}
+	if c.KeyAgreement != "" {
+		flags = append(flags, "--key-agreement", c.KeyAgreement, "--sas", c.SAS)
+	}
+	if c.Verify {
+		flags = append(flags, "--verify")
+	}
+	return flags
+}
+
+// listen returns once sotto takes calls.
+func (c sottoConfig) listen(t *testing.T, bin string) *sotto {
+	t.Helper()
+	s := startSotto(t, bin, append([]string{"listen", "--once"}, c.flags()...)...)
+	s.awaitEvent(t, "listening", patience)
+	return s
+}
+
+func (c sottoConfig) call(t *testing.T, bin, uri string) *sotto {
+	t.Helper()
+	return startSotto(t, bin, append([]string{"call", uri}, c.flags()...)...)
+}
+
+// awaitEnded waits for the event "ended" and a good exit.
+func (s *sotto) awaitEnded(t *testing.T, limit time.Duration) {
+	t.Helper()
+	s.awaitEvent(t, "ended", limit)
+	if code := s.exitCode(t, patience); code != 0 {
+		t.Errorf("%s ended with code %d", s.name, code)
+	}
+}
+
+// heard is what sotto recorded of the last call.
+func (c sottoConfig) heard(t *testing.T) recording {
+	t.Helper()
+	b, err := os.ReadFile(c.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recording{"sotto", pcmOf(t, b)}
+}
