@@ -11,9 +11,10 @@ import (
 // go instead of being made up in a burst.
 const maxLag = 5 * media.FrameDuration
 
-// pace calls tick every 20 ms until ctx ends or tick fails. Deadlines come
-// from the clock alone, so a slow tick does not shift those that follow.
-func pace(ctx context.Context, tick func(now time.Time) error) error {
+// pace calls tick every 20 ms until ctx ends or tick fails, with the deadline
+// that it was due at. Deadlines come from the clock alone, so a slow tick does
+// not shift those that follow.
+func pace(ctx context.Context, tick func(deadline time.Time) error) error {
 	next := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -23,12 +24,11 @@ func pace(ctx context.Context, tick func(now time.Time) error) error {
 			return nil
 		case <-timer.C:
 		}
-		now := time.Now()
-		if err := tick(now); err != nil {
+		if err := tick(next); err != nil {
 			return err
 		}
 		next = next.Add(media.FrameDuration)
-		if now.Sub(next) > maxLag {
+		if now := time.Now(); now.Sub(next) > maxLag {
 			next = now
 		}
 		timer.Reset(time.Until(next))

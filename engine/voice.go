@@ -45,6 +45,9 @@ type voice struct {
 	readers, players   sync.WaitGroup
 	stopPlaying        context.CancelFunc
 	audio              Audio
+	// protectors are what was released to the flow, to be closed when
+	// nothing uses them any more.
+	protectors []interface{ Close() }
 }
 
 // flow is both halves of the stream, unchanging once made.
@@ -186,20 +189,40 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, audio Audio, ssrc uint32) error
 	v.flow.Store(f)
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stopPlaying = cancel
-	v.players.Go(func() { v.finish(pace(ctx, func(time.Time) error { return capture(f) })) })
-	v.players.Go(func() { v.finish(pace(ctx, f.receiver.Play)) })
+	v.players.Go(func() { v.finish(capture(ctx, f.sender)) })
+	v.players.Go(func() {
+		v.finish(pace(ctx, func(time.Time) error { return f.receiver.Play(time.Now()) }))
+	})
 	return nil
 }
 
-// capture sends one frame; io.EOF when the source has run out.
-func capture(f *flow) error {
-	if err := f.sender.Tick(); err != nil {
-		return err
-	}
-	if f.sender.Stats().SourceEnded {
-		return io.EOF
-	}
-	return nil
+// departure is how long after its deadline a frame leaves. Encoding takes less,
+// so its time, which depends on what is said, does not show on the wire.
+const departure = 3 * time.Millisecond
+
+// capture makes each frame at its deadline and sends it at a fixed time after;
+// io.EOF when the source has run out.
+func capture(ctx context.Context, s *media.Sender) error {
+	leave := time.NewTimer(0)
+	defer leave.Stop()
+	return pace(ctx, func(deadline time.Time) error {
+		if err := s.Prepare(); err != nil {
+			return err
+		}
+		leave.Reset(time.Until(deadline.Add(departure)))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-leave.C:
+		}
+		if err := s.Send(); err != nil {
+			return err
+		}
+		if s.Stats().SourceEnded {
+			return io.EOF
+		}
+		return nil
+	})
 }
 
 // finish tells the leg, once, why a player has stopped by itself.
@@ -242,6 +265,7 @@ func (v *voice) releaseReceive(verified route.Verified, k srtpKeys) error {
 	if err != nil {
 		return err
 	}
+	v.protectors = append(v.protectors, opener)
 	return v.flow.Load().receiver.Release(verified, opener)
 }
 
@@ -251,6 +275,7 @@ func (v *voice) releaseSend(verified route.Verified, k srtpKeys) error {
 	if err != nil {
 		return err
 	}
+	v.protectors = append(v.protectors, sealer)
 	return v.flow.Load().sender.Release(verified, sealer)
 }
 
@@ -264,6 +289,7 @@ func (v *voice) releaseReports(verified route.Verified, send, receive srtpKeys) 
 	if err != nil {
 		return err
 	}
+	v.protectors = append(v.protectors, sealer, opener)
 	return v.flow.Load().reports.Release(verified, sealer, opener)
 }
 
@@ -302,6 +328,9 @@ func (v *voice) close() {
 	v.sockets.close()
 	v.readers.Wait()
 	v.revoke()
+	for _, p := range v.protectors {
+		p.Close()
+	}
 	for _, end := range []any{v.audio.Source, v.audio.Sink} {
 		if c, ok := end.(io.Closer); ok {
 			_ = c.Close()
