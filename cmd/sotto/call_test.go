@@ -1,0 +1,182 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sotto/media/audio"
+)
+
+// startListening starts a phone that answers, and gives its SIP address.
+func startListening(t *testing.T, args ...string) (p *process, uri string) {
+	t.Helper()
+	p = start(t, append([]string{"listen", "--bind", "127.0.0.1:0", "--json"}, args...)...)
+	return p, "sip:bob@" + event[placeRecord](t, p, "listening").Address
+}
+
+// readWAV reads a recording.
+func readWAV(t *testing.T, path string) []int16 {
+	t.Helper()
+	source, err := audio.OpenWAV(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	pcm, err := audio.ReadAll(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pcm
+}
+
+// wantTone looks for a tone in a recording. One clear moment will do: on a
+// busy machine frames come late.
+func wantTone(t *testing.T, path string, hz float64) {
+	t.Helper()
+	pcm := readWAV(t, path)
+	best := 0.0
+	const moment = 5 * audio.FrameSamples
+	for ; len(pcm) >= moment; pcm = pcm[audio.FrameSamples:] {
+		best = max(best, audio.ToneLevel(pcm[:moment], hz))
+	}
+	if best < 0.8 {
+		t.Errorf("%s: no tone of %v Hz, at best %.2f", path, hz, best)
+	}
+}
+
+// Two real binaries: the same SAS on both sides; what was verified on both
+// sides stays verified in the second call.
+func TestTwoCalls(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	listener, uri := startListening(t, "--identity", "sip:bob@localhost", "--in", "tone:600",
+		"--out", file("bob.wav"), "--state", file("bob"), "--verify", "--sas", "B32,B256")
+	for _, n := range []int{1, 2} {
+		caller := start(t, "call", uri, "--identity", "sip:alice@localhost", "--in", "tone:440",
+			"--out", file("alice.wav"), "--state", file("alice"), "--verify", "--duration", "1s", "--json",
+			"--key-agreement", "DH3k,X255", "--sas", "B32")
+		if c := event[placeRecord](t, caller, "calling"); c.URI != uri || c.Address == "" {
+			t.Errorf("%+v", c)
+		}
+		if in := event[peerRecord](t, listener, "incoming"); in.Peer != "sip:alice@localhost" {
+			t.Errorf("%+v", in)
+		}
+		if a := event[peerRecord](t, caller, "answered"); a.Codec != "opus" {
+			t.Errorf("%+v", a)
+		}
+		ours, theirs := event[securedRecord](t, caller, "secured"), event[securedRecord](t, listener, "secured")
+		if ours.SAS == "" || ours.SAS != theirs.SAS || ours.Suite != theirs.Suite || ours.SASType != "B32" || len(ours.PeerZID) != 24 {
+			t.Errorf("%+v and %+v", ours, theirs)
+		}
+		if ours.Initiator == theirs.Initiator {
+			t.Error("both sides have the same role")
+		}
+		if level := []string{"encrypted", "verified"}[n-1]; ours.Verified != (n == 2) || theirs.Verified != (n == 2) ||
+			ours.Level != level || theirs.Level != level {
+			t.Errorf("call %d: %+v and %+v", n, ours, theirs)
+		}
+		event[plainRecord](t, caller, "peer_verified")
+		event[plainRecord](t, listener, "peer_verified")
+		for i, p := range []*process{caller, listener} {
+			e := event[endedRecord](t, p, "ended")
+			if e.Kind != "hung-up" || e.Remote != (i == 1) || e.Level != "verified" || e.Stats.Sent == 0 || e.Stats.Received == 0 || e.Stats.Lost != 0 {
+				t.Errorf("%+v", e)
+			}
+		}
+		wantSuccess(t, caller)
+	}
+	listener.signal(t, syscall.SIGTERM)
+	wantSuccess(t, listener)
+	wantTone(t, file("alice.wav"), 600)
+	wantTone(t, file("bob.wav"), 440)
+	wantTone(t, file("bob-2.wav"), 440)
+}
+
+// SIGINT in a call hangs up, and the other side sees that.
+func TestSignalHangsUp(t *testing.T) {
+	t.Parallel()
+	listener, uri := startListening(t, "--once")
+	caller := start(t, "call", uri, "--json")
+	event[securedRecord](t, caller, "secured")
+	event[securedRecord](t, listener, "secured")
+	caller.signal(t, syscall.SIGINT)
+	if e := event[endedRecord](t, listener, "ended"); e.Kind != "hung-up" || !e.Remote {
+		t.Errorf("%+v", e)
+	}
+	wantSuccess(t, caller)
+	wantSuccess(t, listener)
+}
+
+// An interrupted listener without a call ends normally.
+func TestSignalWhileListening(t *testing.T) {
+	t.Parallel()
+	listener, _ := startListening(t, "--once")
+	listener.signal(t, syscall.SIGINT)
+	wantSuccess(t, listener)
+}
+
+// What a person sees and types: the SAS in a frame, y, hold, resume and q.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	listener, uri := startListening(t, "--once", "--sas", "B256")
+	caller := start(t, "call", uri)
+	caller.line(t, "Calling sip:bob@")
+	caller.line(t, "Answered")
+	caller.line(t, "Encrypted: ")
+	caller.line(t, "+----")
+	secured := event[securedRecord](t, listener, "secured")
+	for word := range strings.SplitSeq(secured.SAS, ":") {
+		caller.line(t, "|    "+strings.Join(strings.Split(word, ""), " "))
+	}
+	caller.line(t, "Nobody has compared the SAS yet")
+	caller.line(t, "Type y and Enter")
+	for _, c := range []struct{ typed, heard string }{
+		{"?", "unknown key"},
+		{"y", "Verified: "},
+		{"h", "On hold, by you"},
+		{"r", "Off hold, by you"},
+		{"q", "Ended: "},
+	} {
+		caller.enter(t, c.typed)
+		caller.line(t, c.heard)
+	}
+	if e := event[sideRecord](t, listener, "held"); !e.Remote {
+		t.Errorf("%+v", e)
+	}
+	if e := event[sideRecord](t, listener, "resumed"); !e.Remote {
+		t.Errorf("%+v", e)
+	}
+	wantSuccess(t, caller)
+	wantSuccess(t, listener)
+}
+
+// A SAS that differs is the end of the call, and of the exit code 0.
+func TestKeyboardMismatch(t *testing.T) {
+	t.Parallel()
+	_, uri := startListening(t, "--once")
+	caller := start(t, "call", uri)
+	caller.line(t, "Type y and Enter")
+	caller.enter(t, "n")
+	wantFailure(t, caller, exitNotSecure, "")
+}
+
+// The side that is called refuses its audio route, too.
+func TestRouteRefusedWhenCalled(t *testing.T) {
+	t.Parallel()
+	listener, uri := startListening(t, "--once", "--simulate-route", "hdmi")
+	caller := start(t, "call", uri, "--json")
+	refused := event[refusedRecord](t, listener, "refused")
+	if refused.Class != "HDMI or DisplayPort" || refused.Device != "simulated" || len(refused.Evidence) == 0 {
+		t.Errorf("%+v", refused)
+	}
+	if e := event[endedRecord](t, listener, "ended"); e.Kind != "route-refused" || e.Stats.Sent != 0 {
+		t.Errorf("%+v", e)
+	}
+	wantFailure(t, listener, exitNotSecure, "HDMI")
+	if e := event[endedRecord](t, caller, "ended"); e.Stats.Received != 0 {
+		t.Errorf("%+v", e)
+	}
+}

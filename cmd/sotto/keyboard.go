@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+
+	"sotto/engine"
+)
+
+// readCommands gives the lines of in. The goroutine behind it lives as long as
+// the process, because a read from a terminal can't be interrupted.
+func readCommands(in io.Reader) <-chan string {
+	commands := make(chan string)
+	go func() {
+		for lines := bufio.NewScanner(in); lines.Scan(); {
+			commands <- strings.TrimSpace(lines.Text())
+		}
+	}()
+	return commands
+}
+
+// keys is what the user can type during a call.
+const keys = "y the SAS is the same, n it differs, h hold, r resume, q hang up"
+
+// obey does what the user types, until done is closed.
+func (p *phone) obey(ctx context.Context, call *engine.Call, done <-chan struct{}) {
+	for {
+		var command string
+		select {
+		case command = <-p.commands:
+		case <-done:
+			return
+		}
+		var err error
+		switch command {
+		case "y":
+			err = call.SetVerified(true)
+		case "n":
+			err = call.SetVerified(false)
+		case "h":
+			err = call.Hold(ctx)
+		case "r":
+			err = call.Resume(ctx)
+		case "q":
+			err = call.Close()
+		case "":
+		default:
+			p.view.show(hint{"unknown key; type one of: " + keys})
+		}
+		if err != nil {
+			p.view.show(engine.Warning{Text: err.Error()})
+		}
+	}
+}

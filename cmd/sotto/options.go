@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sotto/engine"
+	"sotto/media/audio"
+	"sotto/media/route"
+)
+
+var (
+	// The values that --key-agreement and --sas take.
+	keyAgreements = []string{"X255", "EC25", "DH3k"}
+	sasTypes      = []string{"B32", "B256"}
+
+	// sipAddress is the form of --identity; the engine looks closer.
+	sipAddress = regexp.MustCompile(`^sip:[^@\s]+@[^@\s]+$`)
+)
+
+// options are the flags which call and listen share.
+type options struct {
+	bind, identity, in, out, state string
+	duration                       time.Duration
+	insecure, verify, json         bool
+	keyAgreements, sasTypes        []string
+	simulateRoute, trace           string
+
+	answered int // calls that have opened their audio
+}
+
+// register adds the flags to cmd. defaultBind is where SIP listens.
+func (o *options) register(cmd *cobra.Command, defaultBind string) {
+	f := cmd.Flags()
+	f.StringVar(&o.bind, "bind", defaultBind, "`host:port` for SIP; media uses free ports of the same host, port 0 is any")
+	f.StringVar(&o.identity, "identity", "", "our own `sip:address` (default anonymous)")
+	f.StringVar(&o.in, "in", "silence", "what to say: `file.wav`, tone:HZ or silence; the call ends with the file")
+	f.StringVar(&o.out, "out", "", "record what is heard to `file.wav` (a second call to file-2.wav, and so on)")
+	f.StringVar(&o.state, "state", "", "`directory` that remembers peers from call to call; without it nothing is remembered")
+	f.DurationVar(&o.duration, "duration", 0, "hang up this long after the call is secure, such as 10s; 0: never")
+	f.BoolVar(&o.insecure, "no-secure-mode", false, "talk in the clear to a phone without ZRTP")
+	f.BoolVar(&o.verify, "verify", false, "take the SAS as compared and equal; for tests, it defeats the purpose")
+	f.BoolVar(&o.json, "json", false, "print every event as one JSON object a line")
+	f.StringSliceVar(&o.keyAgreements, "key-agreement", nil, "key agreements, best first, of "+strings.Join(keyAgreements, ",")+" (default all)")
+	f.StringSliceVar(&o.sasTypes, "sas", nil, "forms of the SAS, best first, of "+strings.Join(sasTypes, ",")+" (default all)")
+	f.StringVar(&o.simulateRoute, "simulate-route", "", "pretend that the audio goes over a `class` of device, such as bluetooth-a2dp")
+	f.StringVar(&o.trace, "trace", "", "write when each frame passed each stage to `file`")
+	for _, hidden := range []string{"simulate-route", "trace"} {
+		if err := f.MarkHidden(hidden); err != nil {
+			panic("sotto: " + err.Error())
+		}
+	}
+}
+
+// check finds what is wrong before anything is opened.
+func (o *options) check() error {
+	_, port, err := net.SplitHostPort(o.bind)
+	if err != nil {
+		return fmt.Errorf("--bind %q: want host:port", o.bind)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("--bind %q: want a port from 0 to 65535", o.bind)
+	}
+	if o.identity != "" && !sipAddress.MatchString(o.identity) {
+		return fmt.Errorf("--identity %q: want a SIP address such as sip:alice@example.org", o.identity)
+	}
+	if o.duration < 0 {
+		return fmt.Errorf("--duration %v: want 0 or more", o.duration)
+	}
+	if err := known("--key-agreement", o.keyAgreements, keyAgreements); err != nil {
+		return err
+	}
+	if err := known("--sas", o.sasTypes, sasTypes); err != nil {
+		return err
+	}
+	if _, err := o.class(); err != nil {
+		return err
+	}
+	return o.checkAudio()
+}
+
+func known(flag string, values, all []string) error {
+	for _, v := range values {
+		if !slices.Contains(all, v) {
+			return fmt.Errorf("%s %q: want some of %s", flag, v, strings.Join(all, ","))
+		}
+	}
+	return nil
+}
+
+// checkAudio opens both files once, so that one which can't be read or written
+// is found before anybody's phone rings. It creates what is not there and
+// empties nothing.
+func (o *options) checkAudio() error {
+	source, err := audio.ParseSource(o.in)
+	if err != nil {
+		return fmt.Errorf("--in: %w", err)
+	}
+	if file, ok := source.(io.Closer); ok {
+		if err := file.Close(); err != nil {
+			return fmt.Errorf("--in: %w", err)
+		}
+	}
+	if o.out == "" {
+		return nil
+	}
+	file, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return file.Close()
+}
+
+// class is the class of the routes we report.
+func (o *options) class() (route.Class, error) {
+	if o.simulateRoute == "" {
+		return route.Internal, nil
+	}
+	return parseClass(o.simulateRoute)
+}
+
+// config is the engine's part of the options, which have passed check.
+func (o *options) config() engine.Config {
+	return engine.Config{
+		Bind:          o.bind,
+		Identity:      o.identity,
+		StateDir:      o.state,
+		AllowInsecure: o.insecure,
+		KeyAgreements: o.keyAgreements,
+		SASTypes:      o.sasTypes,
+		OpenAudio:     o.openAudio,
+	}
+}
+
+// openAudio opens source and sink for one call. The Engine closes them.
+func (o *options) openAudio(context.Context) (engine.Audio, error) {
+	class, err := o.class()
+	if err != nil {
+		return engine.Audio{}, err
+	}
+	source, err := audio.ParseSource(o.in)
+	if err != nil {
+		return engine.Audio{}, err
+	}
+	o.answered++
+	from := route.Route{Class: class, Device: o.in, Evidence: []string{"--in"}}
+	if o.simulateRoute != "" {
+		from = route.Route{Class: class, Device: "simulated", Evidence: []string{"--simulate-route"}}
+	}
+	a := engine.Audio{Source: source, Sink: audio.Discard{}, Routes: []route.Route{from}}
+	if o.out == "" {
+		return a, nil
+	}
+	path := numbered(o.out, o.answered)
+	sink, err := audio.CreateWAV(path)
+	if err != nil {
+		if file, ok := source.(io.Closer); ok {
+			err = errors.Join(err, file.Close())
+		}
+		return engine.Audio{}, err
+	}
+	a.Sink = sink
+	a.Routes = append(a.Routes, route.Route{Class: route.Internal, Device: path, Evidence: []string{"--out"}})
+	return a, nil
+}
+
+// numbered is path for the first call and file-n.wav for the nth.
+func numbered(path string, n int) string {
+	if n < 2 {
+		return path
+	}
+	ext := filepath.Ext(path)
+	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(path, ext), n, ext)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sotto/engine"
+)
+
+// phone is an Engine with what the command line says about its calls.
+type phone struct {
+	*engine.Engine
+	opts     *options
+	view     view
+	trace    *tracer // nil: none
+	commands <-chan string
+}
+
+// newPhone opens everything. The caller closes it.
+func newPhone(cmd *cobra.Command, opts *options) (*phone, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	p := &phone{opts: opts, view: newView(cmd.OutOrStdout(), opts)}
+	cfg := opts.config()
+	if opts.trace != "" {
+		trace, err := newTracer(opts.trace)
+		if err != nil {
+			return nil, err
+		}
+		p.trace, cfg.Tracer = trace, trace
+	}
+	e, err := engine.New(cfg)
+	if err != nil {
+		if p.trace != nil {
+			err = errors.Join(err, p.trace.close())
+		}
+		return nil, failed(err)
+	}
+	p.Engine = e
+	p.commands = readCommands(cmd.InOrStdin())
+	return p, nil
+}
+
+// close hangs up what is left and writes the trace.
+func (p *phone) close() error {
+	err := p.Engine.Close()
+	if p.trace != nil {
+		err = errors.Join(err, p.trace.close())
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// follow shows what happens in call until it has ended. When ctx ends, it
+// hangs up.
+func (p *phone) follow(ctx context.Context, call *engine.Call) error {
+	hangUp := func() { _ = call.Close() } // how it ended is in the Ended event
+	defer context.AfterFunc(ctx, hangUp)()
+	limit := time.AfterFunc(time.Hour, hangUp)
+	limit.Stop()
+	defer limit.Stop()
+	done := make(chan struct{})
+	var user sync.WaitGroup
+	user.Go(func() { p.obey(ctx, call, done) })
+	defer user.Wait()
+	defer close(done)
+	limited := false
+	for {
+		event, err := call.Next(context.WithoutCancel(ctx))
+		if errors.Is(err, io.EOF) {
+			return failed(errors.New("the call ended without saying why"))
+		}
+		if err != nil {
+			return failed(err)
+		}
+		p.view.show(event)
+		talking := false
+		switch e := event.(type) {
+		case engine.Answered:
+			talking = p.opts.insecure
+		case engine.Secured:
+			talking = true
+			if p.opts.verify {
+				p.verify(call, true)
+			}
+		case engine.Ended:
+			return outcome(ctx, e, p.opts.insecure)
+		}
+		if talking && !limited && p.opts.duration > 0 {
+			limited = true
+			limit.Reset(p.opts.duration)
+		}
+	}
+}
+
+// outcome is nil if the call ended as it should. In secure mode that includes
+// that it was secure.
+func outcome(ctx context.Context, e engine.Ended, insecure bool) error {
+	err := errors.New(e.Reason.Text)
+	switch {
+	case e.Reason.Kind == engine.NotSecure || e.Reason.Kind == engine.RouteRefused:
+		return &failure{exitNotSecure, err}
+	case e.Reason.Kind == engine.Canceled && ctx.Err() != nil:
+		return &failure{exitInterrupted, err}
+	case e.Reason.Kind != engine.HungUp:
+		return failed(err)
+	case !insecure && e.Level == engine.LevelNone:
+		return &failure{exitNotSecure, errors.New("the call ended before it was secure: " + e.Reason.Text)}
+	}
+	return nil
+}
+
+// verify tells the call that the user found the SAS equal, or different.
+func (p *phone) verify(call *engine.Call, equal bool) {
+	if err := call.SetVerified(equal); err != nil {
+		p.view.show(engine.Warning{Text: err.Error()})
+	}
+}

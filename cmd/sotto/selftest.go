@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/cpu"
+)
+
+func newSelfTest() *cobra.Command {
+	return &cobra.Command{
+		Use:   "selftest",
+		Short: "Check every primitive on this machine against known answers",
+		Long: `selftest computes what others have published or recorded, with the code and the
+processor of this machine, and compares. It prints one line for each check and
+exits with 2 if one fails.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return selfTest(cmd.OutOrStdout(), append(primitiveChecks(), systemChecks()...))
+		},
+	}
+}
+
+// check is one line of the self-test.
+type check struct {
+	name string
+	run  func() error
+}
+
+// selfTest runs all checks, also those behind one that fails.
+func selfTest(w io.Writer, checks []check) error {
+	fmt.Fprintf(w, "machine  %s\n", machine())
+	var broken []string
+	for _, c := range checks {
+		if err := c.run(); err != nil {
+			fmt.Fprintf(w, "FAILED   %s: %s\n", c.name, oneLine(err.Error()))
+			broken = append(broken, c.name)
+			continue
+		}
+		fmt.Fprintf(w, "ok       %s\n", c.name)
+	}
+	if broken != nil {
+		return failed(errors.New("self-test failed: " + strings.Join(broken, ", ")))
+	}
+	return nil
+}
+
+// machine names the processor and those of its features that matter here.
+func machine() string {
+	features := []struct {
+		name string
+		has  bool
+	}{
+		{"AES", cpu.X86.HasAES || cpu.ARM64.HasAES},
+		{"carry-less multiplication", cpu.X86.HasPCLMULQDQ || cpu.ARM64.HasPMULL},
+		{"SHA-1", cpu.ARM64.HasSHA1},
+		{"SHA-2", cpu.ARM64.HasSHA2},
+		{"AVX", cpu.X86.HasAVX},
+		{"AVX2", cpu.X86.HasAVX2},
+		{"AVX-512", cpu.X86.HasAVX512F},
+		{"vector AES", cpu.X86.HasAVX512VAES},
+		{"BMI2", cpu.X86.HasBMI2},
+		{"ADX", cpu.X86.HasADX},
+		{"RDRAND", cpu.X86.HasRDRAND},
+		{"NEON", cpu.ARM64.HasASIMD},
+	}
+	var has []string
+	for _, f := range features {
+		if f.has {
+			has = append(has, f.name)
+		}
+	}
+	return fmt.Sprintf("%s/%s, %d processors: %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Join(has, ", "))
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"sync"
+	"time"
+
+	"sotto/engine"
+	"sotto/media"
+)
+
+// jsonView is for programs: one object a line, whose first field is "event".
+type jsonView struct {
+	mu  sync.Mutex
+	enc *json.Encoder
+}
+
+func newJSONView(w io.Writer) *jsonView {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return &jsonView{enc: enc}
+}
+
+func (v *jsonView) show(event any) {
+	r := record(event)
+	if r == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_ = v.enc.Encode(r) // a reader that has gone away does not end the call
+}
+
+// The lines of --json. Which one an event is, its field Event tells.
+type (
+	// plainRecord: "ringing", "peer_verified", "cache_mismatch".
+	plainRecord struct {
+		Event string `json:"event"`
+	}
+	// placeRecord: "listening", "calling".
+	placeRecord struct {
+		Event   string `json:"event"`
+		URI     string `json:"uri,omitempty"`
+		Address string `json:"address"` // our own
+	}
+	// peerRecord: "incoming", "answered".
+	peerRecord struct {
+		Event string `json:"event"`
+		Peer  string `json:"peer"` // as claimed
+		Codec string `json:"codec,omitempty"`
+	}
+	securedRecord struct {
+		Event     string `json:"event"`
+		SAS       string `json:"sas"`
+		SASType   string `json:"sas_type"`
+		Suite     string `json:"suite"`
+		PeerZID   string `json:"peer_zid"`
+		Initiator bool   `json:"initiator"`
+		Verified  bool   `json:"verified"`
+		Level     string `json:"level"`
+	}
+	// refusedRecord has a class if it was an audio route that was refused.
+	refusedRecord struct {
+		Event    string   `json:"event"`
+		Reason   string   `json:"reason"`
+		Class    string   `json:"route_class,omitempty"`
+		Device   string   `json:"route_device,omitempty"`
+		Evidence []string `json:"route_evidence,omitempty"`
+	}
+	// sideRecord: "held", "resumed".
+	sideRecord struct {
+		Event  string `json:"event"`
+		Remote bool   `json:"remote"` // by the other side
+	}
+	warningRecord struct {
+		Event string `json:"event"`
+		Text  string `json:"text"`
+	}
+	endedRecord struct {
+		Event  string    `json:"event"`
+		Reason string    `json:"reason"` // for people
+		Kind   string    `json:"kind"`   // for programs
+		Code   int       `json:"code"`   // of SIP, 0 if none
+		Remote bool      `json:"remote"` // the other side's doing
+		Level  string    `json:"level"`  // that the call had
+		Stats  callStats `json:"stats"`
+	}
+)
+
+// record is event in the form in which programs read it, or nil if it is for
+// people only.
+func record(event any) any {
+	switch e := event.(type) {
+	case listening:
+		return placeRecord{Event: "listening", Address: e.Address}
+	case calling:
+		return placeRecord{Event: "calling", URI: e.URI, Address: e.Address}
+	case incoming:
+		return peerRecord{Event: "incoming", Peer: e.Peer}
+	case engine.Ringing:
+		return plainRecord{"ringing"}
+	case engine.Answered:
+		return peerRecord{Event: "answered", Peer: e.Peer, Codec: e.Codec}
+	case engine.Secured:
+		return securedRecord{
+			Event: "secured", SAS: e.SAS, SASType: e.SASType, Suite: e.Suite, PeerZID: e.PeerZID,
+			Initiator: e.Initiator, Verified: e.Verified, Level: levelName(e.Level),
+		}
+	case engine.PeerVerified:
+		return plainRecord{"peer_verified"}
+	case engine.CacheMismatch:
+		return plainRecord{"cache_mismatch"}
+	case engine.Refused:
+		r := refusedRecord{Event: "refused", Reason: e.Text}
+		if e.Route != nil {
+			r.Class, r.Device, r.Evidence = e.Route.Class.String(), e.Route.Device, e.Route.Evidence
+		}
+		return r
+	case engine.Held:
+		return sideRecord{"held", e.Remote}
+	case engine.Resumed:
+		return sideRecord{"resumed", e.Remote}
+	case engine.Warning:
+		return warningRecord{"warning", e.Text}
+	case engine.Ended:
+		return endedRecord{
+			Event: "ended", Reason: e.Reason.Text, Kind: e.Reason.Kind.String(), Code: e.Reason.Code,
+			Remote: e.Reason.Remote, Level: levelName(e.Level), Stats: newCallStats(e.Stats),
+		}
+	}
+	return nil
+}
+
+// levelName is a stable name; SecurityLevel.String is for people.
+func levelName(l engine.SecurityLevel) string {
+	switch l {
+	case engine.LevelNone:
+		return "none"
+	case engine.LevelSuspect:
+		return "suspect"
+	case engine.LevelEncrypted:
+		return "encrypted"
+	case engine.LevelContinued:
+		return "continued"
+	case engine.LevelVerified:
+		return "verified"
+	}
+	return "unknown"
+}
+
+// callStats is media.Stats for programs: packets, and times in milliseconds.
+type callStats struct {
+	Sent           uint64  `json:"sent"`
+	Received       uint64  `json:"received"`
+	Lost           uint64  `json:"lost"`
+	Late           uint64  `json:"late"`
+	Duplicate      uint64  `json:"duplicate"`
+	Concealed      uint64  `json:"concealed"`
+	Recovered      uint64  `json:"recovered"`
+	DiscardedClear uint64  `json:"discarded_clear"`
+	DiscardedAuth  uint64  `json:"discarded_auth"`
+	DiscardedOther uint64  `json:"discarded_other"`
+	PeerLost       uint64  `json:"peer_lost"`
+	Jitter         float64 `json:"jitter_ms"`
+	Delay          float64 `json:"delay_ms"`
+	RTT            float64 `json:"rtt_ms"`
+}
+
+func newCallStats(s media.Stats) callStats {
+	d := s.Discarded
+	return callStats{
+		Sent: s.PacketsSent, Received: s.PacketsReceived, Lost: s.Lost, Late: s.Late, Duplicate: s.Duplicate,
+		Concealed: s.Concealed, Recovered: s.Recovered,
+		DiscardedClear: d.Clear, DiscardedAuth: d.Auth,
+		DiscardedOther: d.Replay + d.Malformed + d.UnknownPayload + d.OtherSource,
+		PeerLost:       s.PeerLost,
+		Jitter:         milliseconds(s.Jitter), Delay: milliseconds(s.Delay), RTT: milliseconds(s.RTT),
+	}
+}
+
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"sotto/engine"
+)
+
+// textView is for people.
+type textView struct {
+	asked bool // --verify: the user is not asked to compare
+
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// line prints one line, made safe for the terminal.
+func (v *textView) line(format string, args ...any) {
+	fmt.Fprintln(v.w, strings.TrimRight("  "+oneLine(fmt.Sprintf(format, args...)), " "))
+}
+
+func (v *textView) show(event any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch e := event.(type) {
+	case listening:
+		v.line("Listening on %s. Call sip:sotto@%s; Ctrl-C ends.", e.Address, e.Address)
+	case calling:
+		v.line("Calling %s from %s. Ctrl-C hangs up.", e.URI, e.Address)
+	case incoming:
+		v.line("%s is calling.", e.Peer)
+	case hint:
+		v.line("%s", e.Text)
+	case engine.Ringing:
+		v.line("Ringing.")
+	case engine.Answered:
+		v.line("Answered: talking to %s with %s.", e.Peer, e.Codec)
+	case engine.Secured:
+		v.secured(e)
+	case engine.PeerVerified:
+		v.line("Verified: the SAS was compared, nobody stands between you.")
+	case engine.CacheMismatch:
+		v.line("ALARM: %s", engine.LevelSuspect.Missing())
+	case engine.Refused:
+		v.line("Refused: %s", e.Text)
+	case engine.Held:
+		v.line("On hold, by %s.", who(e.Remote))
+	case engine.Resumed:
+		v.line("Off hold, by %s.", who(e.Remote))
+	case engine.Warning:
+		v.line("Warning: %s", e.Text)
+	case engine.Ended:
+		v.ended(e)
+	}
+}
+
+func who(remote bool) string {
+	if remote {
+		return "the other side"
+	}
+	return "you"
+}
+
+// secured shows the SAS large and says what to do with it.
+func (v *textView) secured(e engine.Secured) {
+	v.line("Encrypted: %s, peer %s.", e.Suite, e.PeerZID)
+	v.line("")
+	for _, row := range banner(e.SAS) {
+		fmt.Fprintln(v.w, "      "+row)
+	}
+	v.line("")
+	if missing := e.Level.Missing(); missing != "" {
+		v.line("%s", missing)
+	} else {
+		v.line("You have compared with this phone before: no need to read it out again.")
+	}
+	if !e.Verified && !v.asked {
+		v.line("Type y and Enter if it is the same on both sides, n if it differs.")
+	}
+	v.line("")
+}
+
+// banner draws a SAS: each word or group of letters on a row of its own,
+// spaced, in a frame.
+func banner(sas string) []string {
+	words := strings.Split(oneLine(sas), ":")
+	width := 0
+	for i, w := range words {
+		words[i] = strings.Join(strings.Split(w, ""), " ")
+		width = max(width, utf8.RuneCountInString(words[i]))
+	}
+	edge := "+" + strings.Repeat("-", width+8) + "+"
+	blank := "|" + strings.Repeat(" ", width+8) + "|"
+	rows := []string{edge, blank}
+	for _, w := range words {
+		rows = append(rows, fmt.Sprintf("|    %-*s    |", width, w), blank)
+	}
+	return append(rows, edge)
+}
+
+func (v *textView) ended(e engine.Ended) {
+	v.line("Ended: %s. The call was %s.", strings.TrimSuffix(e.Reason.Text, "."), e.Level)
+	s := e.Stats
+	if s.PacketsSent+s.PacketsReceived == 0 {
+		return
+	}
+	v.line("Sent %d packets. Received %d, lost %d, late %d; jitter %v.",
+		s.PacketsSent, s.PacketsReceived, s.Lost, s.Late, s.Jitter.Round(10*time.Microsecond))
+}
