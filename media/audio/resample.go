@@ -154,7 +154,7 @@ func kaiser(x float64) float64 {
 // bessel is the modified Bessel function of order zero.
 func bessel(x float64) float64 {
 	sum, term := 1.0, 1.0
-	for k := 1.0; term > 1e-12*sum; k++ {
+	for k := 1.0; term > 1e-9*sum; k++ {
 		term *= x / (2 * k) * x / (2 * k)
 		sum += term
 	}

@@ -15,14 +15,14 @@ import (
 func TestResamplerPasses(t *testing.T) {
 	for _, pair := range [][2]int{
 		{8000, 48000}, {11025, 48000}, {16000, 48000}, {22050, 48000}, {32000, 48000}, {44100, 48000},
-		{96000, 48000}, {192000, 48000}, {12347, 48000}, {48000, 8000}, {48000, 16000}, {48000, 44100},
+		{96000, 48000}, {192000, 48000}, {48000, 8000}, {48000, 16000}, {48000, 44100},
 	} {
 		from, to := pair[0], pair[1]
 		nyquist := float64(min(from, to)) / 2
 		for _, hz := range []float64{100, 1000, 0.5 * nyquist, 0.84 * nyquist} {
-			out := resample(t, sine(hz, from, from, 16000), from, to)
-			out = out[to/20 : to-to/20] // without the edges of the tone
-			want := sine(hz, to, to, 16000)[to/20 : to-to/20]
+			out := resample(t, sine(hz, from, from/5, 16000), from, to)
+			out = out[to/20 : to/5-to/20] // without the edges of the tone
+			want := sine(hz, to, to/5, 16000)[to/20 : to/5-to/20]
 			var noise float64
 			for i := range out {
 				d := float64(out[i]) - float64(want[i])
@@ -46,8 +46,8 @@ func TestResamplerRejectsAliases(t *testing.T) {
 			if hz > 0.99*float64(from)/2 {
 				continue
 			}
-			out := resample(t, sine(hz, from, from, 32000), from, to)
-			if level := rms(out[to/20 : to-to/20]); level > -72 {
+			out := resample(t, sine(hz, from, from/5, 32000), from, to)
+			if level := rms(out[to/20 : to/5-to/20]); level > -72 {
 				t.Errorf("%d to %d Hz: %.0f Hz left %.1f dB", from, to, hz, level)
 			}
 		}
@@ -67,8 +67,8 @@ func TestResamplerImages(t *testing.T) {
 
 func TestResamplerStreams(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, pair := range [][2]int{{8000, 48000}, {44100, 48000}, {48000, 8000}, {48000, 48000}, {12347, 48000}} {
-		in := noise(5 * pair[0] / 10)
+	for _, pair := range [][2]int{{8000, 48000}, {44100, 48000}, {48000, 8000}, {48000, 48000}, {11025, 48000}} {
+		in := noise(pair[0] / 4)
 		whole, parts := newResampler(t, pair), newResampler(t, pair)
 		want := make([]int16, whole.MaxOutput(len(in)))
 		want = want[:whole.Process(want, in)]
