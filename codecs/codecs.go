@@ -69,7 +69,7 @@ type Codec struct {
 	// is assigned by SDP.
 	StaticPayloadType int
 
-	make *constructors
+	impl *constructors
 }
 
 // constructors is behind a pointer so that a Codec stays comparable.
@@ -88,24 +88,24 @@ func samples(rate int, d time.Duration) int { return int(int64(rate) * int64(d) 
 
 // NewEncoder makes an encoder for one direction of one call.
 func (c Codec) NewEncoder(o Options) (Encoder, error) {
-	if c.make == nil {
+	if c.impl == nil {
 		return nil, fmt.Errorf("codecs: no codec %q", c.Name)
 	}
-	return c.make.encoder(o)
+	return c.impl.encoder(o)
 }
 
 // NewDecoder makes a decoder for one direction of one call.
 func (c Codec) NewDecoder() (Decoder, error) {
-	if c.make == nil {
+	if c.impl == nil {
 		return nil, fmt.Errorf("codecs: no codec %q", c.Name)
 	}
-	return c.make.decoder()
+	return c.impl.decoder()
 }
 
 var table = [...]Codec{
-	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, make: &constructors{opusEncoder, opusDecoder}},
-	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, make: companding(g711.MuLaw)},
-	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, make: companding(g711.ALaw)},
+	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, impl: &constructors{opusEncoder, opusDecoder}},
+	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, impl: companding(g711.MuLaw)},
+	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, impl: companding(g711.ALaw)},
 }
 
 // A nil *opus.Encoder would not be a nil Encoder: errors return here.

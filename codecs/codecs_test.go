@@ -20,7 +20,7 @@ func TestTable(t *testing.T) {
 		if !ok || found != c {
 			t.Errorf("Lookup(%q) is %+v", c.Name, found)
 		}
-		if c.make = nil; c != want[i] {
+		if c.impl = nil; c != want[i] {
 			t.Errorf("row %d is %+v, want %+v", i, c, want[i])
 		}
 	}
