@@ -43,16 +43,19 @@ was measured, and fails if the two SAS differ, speech is not recognisable,
 packets are lost, or a single packet on the wire was not encrypted.
 
 Then one phone calls with a simulated Bluetooth headset, which secure mode
-refuses: no voice leaves it.`,
+refuses: no voice leaves it.
+
+With --no-secure-mode the wire between the phones drops ZRTP, and phones that
+would rather talk in the clear do so: the demo must notice, and fail.`,
 		Example: `  sotto demo
   sotto demo --dir recordings --json
-  sotto demo --no-secure-mode    # must fail: it shows that the watcher is awake`,
+  sotto demo --no-secure-mode`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd, opts) },
 	}
 	cmd.Flags().StringVar(&opts.dir, "dir", "out", "`directory` for recordings")
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print the table as one JSON object")
-	cmd.Flags().BoolVar(&opts.insecure, "no-secure-mode", false, "let the phones talk before the keys are agreed")
+	cmd.Flags().BoolVar(&opts.insecure, "no-secure-mode", false, "phones without secure mode, and a wire that keeps them from agreeing keys")
 	return cmd
 }
 
@@ -98,7 +101,7 @@ func (d *demo) run(ctx context.Context) (*report, error) {
 		return nil, err
 	}
 	d.say("Two phones call each other and talk for %v …", talkTime)
-	talk, err := d.call(ctx, d.recording)
+	talk, err := d.call(ctx, d.recording, d.opts.insecure)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +111,7 @@ func (d *demo) run(ctx context.Context) (*report, error) {
 		return nil, err
 	}
 	d.say("One more call, with a Bluetooth headset …")
-	refused, err := d.call(ctx, headset)
+	refused, err := d.call(ctx, headset, false)
 	if err != nil {
 		return nil, err
 	}
@@ -165,8 +168,8 @@ type talked struct {
 }
 
 // call has the two phones call each other over a tap. extra gives the flags
-// that a phone gets in this call alone.
-func (d *demo) call(ctx context.Context, extra func(side) []string) (*talked, error) {
+// that a phone gets in this call alone; attacked has the tap drop ZRTP.
+func (d *demo) call(ctx context.Context, extra func(side) []string, attacked bool) (*talked, error) {
 	answering, err := startChild(ctx, callee, d.args(callee, extra, "listen", "--once")...)
 	if err != nil {
 		return nil, err
@@ -175,7 +178,7 @@ func (d *demo) call(ctx context.Context, extra func(side) []string) (*talked, er
 	if err != nil {
 		return nil, err
 	}
-	line, err := newTap(address)
+	line, err := newTap(address, attacked)
 	if err != nil {
 		return nil, errors.Join(err, answering.stop())
 	}

@@ -55,7 +55,11 @@ func (r *report) print(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t"+format+"\t"+format+"\n", name, x, y)
 	}
 	fmt.Fprintf(t, "\n%s\t%.1f ms\n", "set-up, INVITE to answer", r.SetUp)
-	fmt.Fprintf(t, "%s\t%.1f ms\n", "first Hello to secure", r.Secure)
+	if r.Secure > 0 {
+		fmt.Fprintf(t, "%s\t%.1f ms\n", "first Hello to secure", r.Secure)
+	} else {
+		fmt.Fprintln(t, "first Hello to secure\tnever")
+	}
 	fmt.Fprintln(t, "\tcaller\tcallee")
 	row("suite", "%s", a.Suite, b.Suite)
 	row("SAS", "%s", oneLine(a.SAS), oneLine(b.SAS))
@@ -89,7 +93,9 @@ func (r *report) verdict() error {
 		code = exitNotSecure
 		off = append(off, fmt.Sprintf(format, args...))
 	}
-	if a, b := r.Phones[caller], r.Phones[callee]; a.SAS == "" || a.SAS != b.SAS || a.Suite != b.Suite {
+	if a, b := r.Phones[caller], r.Phones[callee]; a.SAS == "" && b.SAS == "" {
+		insecure("no keys were agreed")
+	} else if a.SAS != b.SAS || a.Suite != b.Suite {
 		insecure("the two phones show a different SAS or suite: %q (%s) and %q (%s)", a.SAS, a.Suite, b.SAS, b.Suite)
 	}
 	for s, p := range r.Phones {

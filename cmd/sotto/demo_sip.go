@@ -24,7 +24,7 @@ func parseSIP(b []byte) (sipMessage, error) {
 		return sipMessage{}, errSIP
 	}
 	lines := strings.Split(string(head), "\r\n")
-	if !strings.Contains(lines[0], "SIP/2.0") {
+	if len(lines) < 2 || !strings.Contains(lines[0], "SIP/2.0") {
 		return sipMessage{}, errSIP
 	}
 	return sipMessage{start: lines[0], headers: lines[1:], body: body}, nil

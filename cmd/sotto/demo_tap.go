@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sotto/media"
 )
 
 // side is one of the two phones of the demo.
@@ -32,6 +34,8 @@ type datagram struct {
 // stateless SIP proxy it tells each of them that the other's media ports are
 // its own. It forwards everything unchanged but for that.
 type tap struct {
+	dropZRTP bool // as an attacker would who wants to listen
+
 	sip   *net.UDPConn
 	media [2]*net.UDPConn // the port that each side takes for the other's
 	group sync.WaitGroup
@@ -45,8 +49,8 @@ type tap struct {
 
 // newTap opens the ports of a tap on the loopback address that leads to the
 // phone at to. The caller closes it.
-func newTap(to netip.AddrPort) (*tap, error) {
-	t := &tap{}
+func newTap(to netip.AddrPort, dropZRTP bool) (*tap, error) {
+	t := &tap{dropZRTP: dropZRTP}
 	t.phones[callee] = to
 	for _, conn := range []**net.UDPConn{&t.sip, &t.media[caller], &t.media[callee]} {
 		var err error
@@ -95,7 +99,7 @@ func (t *tap) onMedia(from side) func(netip.AddrPort, []byte) {
 		t.seen = append(t.seen, datagram{time.Now(), from, append([]byte(nil), b...)})
 		to := t.ends[from.other()]
 		t.mu.Unlock()
-		if to.IsValid() {
+		if to.IsValid() && !(t.dropZRTP && media.Classify(b) == media.KindZRTP) {
 			send(t.media[from.other()], b, to)
 		}
 	}

@@ -61,7 +61,7 @@ func TestSIPThroughTapRefuses(t *testing.T) {
 // What the tap can't read ends at the tap, and it survives.
 func TestTapDropsGarbage(t *testing.T) {
 	phone, peer := listenUDP(t), listenUDP(t)
-	line, err := newTap(peer.LocalAddr().(interface{ AddrPort() netip.AddrPort }).AddrPort())
+	line, err := newTap(peer.LocalAddr().(interface{ AddrPort() netip.AddrPort }).AddrPort(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func newListen() *cobra.Command {
 		Long: `listen answers calls one after another, until it is interrupted; with --once it
 ends with the first call, and with that call's exit code.
 
-During a call type ` + keys + `.`,
+Keys during a call, each with Enter: ` + keys + `.`,
 		Example: `  sotto listen --bind 127.0.0.1:5062 --in greeting.wav --out heard.wav
   sotto listen --once --in silence --json
   sotto listen --state ~/.sotto --sas B32`,
