@@ -2,9 +2,13 @@ package sip
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 
 	"sotto/internal/netsim"
 )
@@ -204,4 +208,61 @@ func TestByeBeforeAnswer(t *testing.T) {
 	s.expect("BYE", 200)
 	s.expect("INVITE", 487)
 	ends(t, d, Cancelled, true)
+}
+
+// TestByeWithoutACK: if that ACK never comes, the BYE goes out all the same.
+func TestByeWithoutACK(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, netsim.Config{})
+		bob := w.agent(bobAt)
+		defer bob.Close()
+		s := w.script(aliceAt, bob)
+		start := time.Now()
+		d, _ := answeredCall(t, s, bob, 0)
+		done := make(chan error)
+		go func() { done <- d.Bye(t.Context(), "") }()
+		ends(t, d, HungUp, false)
+		s.reply(s.request("BYE"), 200, "", "", nil)
+		must(t, <-done)
+		if took := time.Since(start); took != timeout {
+			t.Errorf("after %v", took)
+		}
+	})
+}
+
+// TestCancelWhileLookingUp: a call given up before its way was known is never
+// sent.
+func TestCancelWhileLookingUp(t *testing.T) {
+	alice, bob := loopback(t, "alice"), loopback(t, "bob")
+	s := newScript(t, bob)
+	looking, found := make(chan bool), make(chan bool)
+	alice.resolver = func(context.Context, string) ([]netip.Addr, error) {
+		looking <- true
+		<-found
+		return []netip.Addr{s.at.Addr()}, nil
+	}
+	d := call(t, alice, fmt.Sprintf("sip:bob@slow.test:%d", s.at.Port()))
+	<-looking
+	done := make(chan error)
+	go func() { done <- d.Bye(patience(t), "") }()
+	ends(t, d, Cancelled, false)
+	close(found)
+	must(t, <-done)
+	s.to = alice.Addr()
+	s.send(other("OPTIONS"))
+	if m, ok := s.read().(*sip.Response); !ok {
+		t.Errorf("the script got\n%s", m)
+	}
+}
+
+// TestByeFromCallee: who has not answered cannot hang up, only refuse.
+func TestByeFromCallee(t *testing.T) {
+	alice := loopback(t, "alice")
+	s := newScript(t, alice)
+	d := call(t, alice, "sip:bob@"+s.at.String())
+	r := s.request("INVITE")
+	s.send(s.hangUp(r))
+	s.expect("BYE", 481)
+	s.reply(r, 200, "x", "", answerSDP)
+	next[Answered](t, d)
 }

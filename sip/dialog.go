@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 const (
 	// inboxSize is how many messages may wait for a dialog. What comes on top
 	// is dropped, as the network would: its sender repeats it.
-	inboxSize = 64
+	inboxSize = 32
 	// maxTransactions bounds what a peer can make one dialog remember.
 	maxTransactions = 64
 )
@@ -128,7 +129,7 @@ func (d *Dialog) Ring() error {
 		if d.state != offered {
 			return ErrState
 		}
-		d.respond(now, d.invited, 180, nil)
+		d.respond(now, d.invited, 180)
 		return nil
 	})
 }
@@ -143,18 +144,18 @@ func (d *Dialog) Answer(answer []byte) error {
 			return ErrState
 		}
 		d.state = answered
-		d.respond(now, d.invited, 200, answer)
+		d.agree(now, d.invited, answer)
 		return nil
 	})
 }
 
-// Reject refuses the peer's call with a failure code, 300 to 699.
+// Reject refuses the peer's call with a failure code, 400 to 699.
 func (d *Dialog) Reject(code int) error {
 	return d.do(func(now time.Time) error {
-		if d.state != offered || code < 300 || code > 699 {
+		if d.state != offered || code < 400 || code > 699 {
 			return ErrState
 		}
-		d.respond(now, d.invited, code, nil)
+		d.respond(now, d.invited, code)
 		r := statusReason(code, phrases[code])
 		r.Remote = false
 		d.end(now, r)
@@ -188,7 +189,7 @@ func (d *Dialog) hangUp(now time.Time, text string) {
 	case dialing:
 		d.abandon(now, Reason{Kind: Cancelled})
 	case offered:
-		d.respond(now, d.invited, 603, nil)
+		d.respond(now, d.invited, 603)
 		d.end(now, Reason{Kind: Declined, Code: 603})
 	case answered:
 		// Not before the ACK, RFC 3261 §15.
@@ -208,6 +209,13 @@ func (d *Dialog) do(f func(now time.Time) error) error {
 		return <-result // run never stops within a call
 	case <-d.finished:
 		return ErrEnded
+	}
+}
+
+// send writes a message that its sender repeats if it matters.
+func (d *Dialog) send(f flow, wire []byte) {
+	if err := d.agent.transport.send(f, wire); err != nil {
+		d.agent.log.Debug("cannot send", "call", printable(d.callID), "peer", f.peer, "error", err)
 	}
 }
 
@@ -260,7 +268,7 @@ func (d *Dialog) run(giveUp <-chan struct{}, why func() error) {
 
 // givenUp is the Reason of a call whose context ended.
 func givenUp(err error) Reason {
-	if err == context.DeadlineExceeded {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return Reason{Kind: NoAnswer}
 	}
 	return Reason{Kind: Cancelled}
@@ -283,7 +291,7 @@ func (d *Dialog) tick(now time.Time) {
 	for _, t := range slices.Clone(d.client) {
 		resend, failed := t.tick(now)
 		if resend {
-			d.agent.transport.send(t.flow, t.wire)
+			d.send(t.flow, t.wire)
 		}
 		if failed {
 			d.clientFailed(now, t, Reason{Kind: NoAnswer, Code: 408, Text: "no response"})
@@ -292,7 +300,7 @@ func (d *Dialog) tick(now time.Time) {
 	for _, t := range slices.Clone(d.server) {
 		resend, failed := t.tick(now)
 		if resend {
-			d.agent.transport.send(t.flow, t.wire)
+			d.send(t.flow, t.wire)
 		}
 		if failed {
 			d.neverConfirmed(now)
@@ -355,7 +363,7 @@ func (d *Dialog) end(now time.Time, r Reason) {
 	close(d.over)
 	if t := d.asked; t != nil {
 		d.asked = nil
-		d.respond(now, t, 487, nil) // RFC 3261 §15.1.2
+		d.respond(now, t, 487) // RFC 3261 §15.1.2
 	}
 	if d.reoffer != nil {
 		d.reoffer.result <- reanswer{err: r}
@@ -369,7 +377,7 @@ func (d *Dialog) shutDown(now time.Time) {
 	case dialing:
 		d.abandon(now, Reason{Kind: Closing})
 	case offered:
-		d.respond(now, d.invited, 480, nil)
+		d.respond(now, d.invited, 480)
 	case answered, up:
 		d.sendBye(now, d.peer, "")
 	}

@@ -369,6 +369,7 @@ func readMessage(r io.Reader, b []byte) (int, error) {
 
 // hangUp is the BYE of a script that was called, from a request it has got.
 func (s *script) hangUp(r *sip.Request) string {
+	r.To().Params.Add("tag", "x")
 	return "BYE sip:alice@{you} SIP/2.0\nVia: SIP/2.0/UDP {me};branch=z9hG4bKbye;rport\nMax-Forwards: 70\n" +
 		"From: " + r.To().Value() + "\nTo: " + r.From().Value() + "\nCall-ID: " + r.CallID().Value() + "\nCSeq: 1 BYE\n"
 }

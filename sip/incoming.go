@@ -52,25 +52,37 @@ func (d *Dialog) newServer(m message) *serverTx {
 	return t
 }
 
-// respond answers a request. A description makes it the answer to an offer.
-func (d *Dialog) respond(now time.Time, t *serverTx, code int, answer []byte, headers ...header) {
+// newResponse makes a response within the dialog.
+func (d *Dialog) newResponse(t *serverTx, code int) *sip.Response {
 	res := d.agent.newResponse(t.req, code, d.tag)
 	if code > 100 && code < 300 && (t.method == methodInvite || t.method == "UPDATE") {
 		res.AppendHeader(d.agent.contact(t.flow.reliable()))
 		res.AppendHeader(sip.NewHeader("Allow", allow))
 	}
+	return res
+}
+
+func (d *Dialog) sendResponse(now time.Time, t *serverTx, res *sip.Response) {
+	wire := []byte(res.String())
+	t.respond(now, res.StatusCode, wire)
+	d.send(t.flow, wire)
+}
+
+// respond answers a request.
+func (d *Dialog) respond(now time.Time, t *serverTx, code int, headers ...header) {
+	res := d.newResponse(t, code)
 	for _, h := range headers {
 		res.AppendHeader(sip.NewHeader(h.name, h.value))
 	}
-	if answer != nil {
-		res.AppendHeader(sip.NewHeader("Content-Type", contentSDP))
-		res.SetBody(answer)
-	}
-	wire := []byte(res.String())
-	t.respond(now, code, wire)
-	if err := d.agent.transport.send(t.flow, wire); err != nil {
-		d.agent.log.Debug("cannot answer", "call", printable(d.callID), "error", err)
-	}
+	d.sendResponse(now, t, res)
+}
+
+// agree answers an INVITE or UPDATE with 200 and the answer to its offer.
+func (d *Dialog) agree(now time.Time, t *serverTx, answer []byte) {
+	res := d.newResponse(t, 200)
+	res.AppendHeader(sip.NewHeader("Content-Type", contentSDP))
+	res.SetBody(answer)
+	d.sendResponse(now, t, res)
 }
 
 // handleRequest takes a request of this dialog.
@@ -87,7 +99,7 @@ func (d *Dialog) handleRequest(now time.Time, m message) {
 	}
 	if t := d.findServer(branchOf(r), string(method)); t != nil {
 		if t.wire != nil && (t.state == proceeding || t.state == completed) {
-			d.agent.transport.send(t.flow, t.wire)
+			d.send(t.flow, t.wire)
 		}
 		return
 	}
@@ -104,11 +116,11 @@ func (d *Dialog) handleRequest(now time.Time, m message) {
 		if method == sip.BYE {
 			code = 200 // both hang up at once
 		}
-		d.respond(now, t, code, nil)
+		d.respond(now, t, code)
 		return
 	}
 	if int64(t.seq) <= d.remoteSeq {
-		d.respond(now, t, 500, nil) // out of order, RFC 3261 §12.2.2
+		d.respond(now, t, 500) // out of order, RFC 3261 §12.2.2
 		return
 	}
 	d.remoteSeq = int64(t.seq)
@@ -128,7 +140,7 @@ func (d *Dialog) findServer(branch, method string) *serverTx {
 // dispatch acts on a new request within the dialog.
 func (d *Dialog) dispatch(now time.Time, t *serverTx, r *sip.Request) {
 	if unknown := required(r); unknown != "" {
-		d.respond(now, t, 420, nil, header{"Unsupported", unknown})
+		d.respond(now, t, 420, header{"Unsupported", unknown})
 		return
 	}
 	switch r.Method {
@@ -137,12 +149,12 @@ func (d *Dialog) dispatch(now time.Time, t *serverTx, r *sip.Request) {
 	case sip.INVITE, sip.UPDATE:
 		d.handleOffer(now, t, r)
 	case sip.OPTIONS:
-		d.respond(now, t, 200, nil, header{"Allow", allow}, header{"Accept", contentSDP})
+		d.respond(now, t, 200, header{"Allow", allow}, header{"Accept", contentSDP})
 	default:
 		if known[string(r.Method)] {
-			d.respond(now, t, 405, nil, header{"Allow", allow})
+			d.respond(now, t, 405, header{"Allow", allow})
 		} else {
-			d.respond(now, t, 501, nil)
+			d.respond(now, t, 501)
 		}
 	}
 }
@@ -199,18 +211,18 @@ func (d *Dialog) neverConfirmed(now time.Time) {
 func (d *Dialog) handleCancel(now time.Time, t *serverTx, r *sip.Request) {
 	invite := d.findServer(branchOf(r), methodInvite)
 	if invite == nil {
-		d.respond(now, t, 481, nil)
+		d.respond(now, t, 481)
 		return
 	}
-	d.respond(now, t, 200, nil)
+	d.respond(now, t, 200)
 	switch {
 	case invite.state != proceeding: // too late
 	case invite == d.invited:
 		d.end(now, Reason{Kind: Cancelled, Code: 487, Text: reasonText(r), Remote: true})
-		d.respond(now, invite, 487, nil)
+		d.respond(now, invite, 487)
 	case invite == d.asked:
 		d.asked = nil
-		d.respond(now, invite, 487, nil)
+		d.respond(now, invite, 487)
 	}
 }
 
@@ -218,11 +230,11 @@ func (d *Dialog) handleCancel(now time.Time, t *serverTx, r *sip.Request) {
 func (d *Dialog) handleBye(now time.Time, t *serverTx) {
 	switch d.state {
 	case dialing:
-		d.respond(now, t, 481, nil) // who has not answered cannot hang up
+		d.respond(now, t, 481) // who has not answered cannot hang up
 	case offered:
 		d.end(now, Reason{Kind: Cancelled, Text: reasonText(t.req), Remote: true})
-		d.respond(now, t, 200, nil)
-		d.respond(now, d.invited, 487, nil)
+		d.respond(now, t, 200)
+		d.respond(now, d.invited, 487)
 	case answered:
 		d.heldBye = heldBye{t, now.Add(timerT1)}
 	case up:
@@ -232,7 +244,7 @@ func (d *Dialog) handleBye(now time.Time, t *serverTx) {
 
 func (d *Dialog) hungUp(now time.Time, t *serverTx) {
 	d.end(now, Reason{Kind: HungUp, Text: reasonText(t.req), Remote: true})
-	d.respond(now, t, 200, nil)
+	d.respond(now, t, 200)
 }
 
 // releaseBye handles the BYE that was held back, its ACK here or not.

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -53,13 +54,13 @@ func (d *Dialog) Reinvite(ctx context.Context, offer []byte) ([]byte, error) {
 	case r := <-result:
 		return r.sdp, r.err
 	case <-ctx.Done():
-		d.do(func(now time.Time) error {
+		err := d.do(func(now time.Time) error {
 			if d.reoffer != nil && d.reoffer.result == result {
 				d.loseCall(now, Reason{Text: "an offer was not answered in time"})
 			}
 			return nil
 		})
-		return nil, ctx.Err()
+		return nil, errors.Join(ctx.Err(), err)
 	}
 }
 
@@ -97,7 +98,11 @@ func (d *Dialog) react(code int, answer []byte) error {
 		if t == nil {
 			return ErrNoOffer
 		}
-		d.respond(now, t, code, answer)
+		if code == 200 {
+			d.agree(now, t, answer)
+		} else {
+			d.respond(now, t, code)
+		}
 		return nil
 	})
 }
@@ -106,19 +111,19 @@ func (d *Dialog) react(code int, answer []byte) error {
 func (d *Dialog) handleOffer(now time.Time, t *serverTx, r *sip.Request) {
 	if r.Method == sip.UPDATE && len(r.Body()) == 0 {
 		d.refresh(r.Contact())
-		d.respond(now, t, 200, nil)
+		d.respond(now, t, 200)
 		return
 	}
 	if code, why := checkOffer(r); code != 0 {
-		d.respond(now, t, code, nil, why...)
+		d.respond(now, t, code, why...)
 		return
 	}
 	switch {
 	case d.state == dialing || d.reoffer != nil:
-		d.respond(now, t, 491, nil)
+		d.respond(now, t, 491)
 		return
 	case d.state == offered || d.owed:
-		d.respond(now, t, 500, nil, retryAfter())
+		d.respond(now, t, 500, retryAfter())
 		return
 	}
 	if d.state == answered {
@@ -126,7 +131,7 @@ func (d *Dialog) handleOffer(now time.Time, t *serverTx, r *sip.Request) {
 	}
 	d.refresh(r.Contact())
 	if r.Method == sip.INVITE {
-		d.respond(now, t, 100, nil)
+		d.respond(now, t, 100)
 	}
 	d.asked, d.owed = t, true
 	d.events.put(Offer{slices.Clone(r.Body())})

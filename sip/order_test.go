@@ -42,6 +42,30 @@ func TestByeBehindACK(t *testing.T) {
 	}
 }
 
+// TestBurst: a burst of requests is handled in the order of its arrival: one
+// that overtook another would find a CSeq that is too high, and get 500.
+func TestBurst(t *testing.T) {
+	const rounds, burst = 100, 20
+	bob := loopback(t, "bob")
+	s := newScript(t, bob)
+	for round := range rounds {
+		d, tag := answeredCall(t, s, bob, round)
+		s.send(numbered(within("ACK", tag, 1, ""), round))
+		for i := range burst {
+			s.send(numbered(within("OPTIONS", tag, 2+i, ""), round))
+		}
+		s.send(numbered(within("BYE", tag, 2+burst, ""), round))
+		next[Confirmed](t, d)
+		for i := range burst {
+			if seq := s.expect("OPTIONS", 200).CSeq().SeqNo; seq != uint32(2+i) {
+				t.Fatalf("answered %d instead of %d", seq, 2+i)
+			}
+		}
+		s.expect("BYE", 200)
+		ends(t, d, HungUp, true)
+	}
+}
+
 func TestByeBehindACKOnOneStream(t *testing.T) {
 	const rounds = 200
 	bob := loopback(t, "bob")

@@ -195,7 +195,7 @@ func (d *Dialog) ackFailure(t *clientTx, r *sip.Response) {
 		ack.Via().Transport = t.flow.network()
 		t.ack = []byte(ack.String())
 	}
-	d.agent.transport.send(t.flow, t.ack)
+	d.send(t.flow, t.ack)
 }
 
 // inviteResponse takes a response to our call.
@@ -301,7 +301,7 @@ func (d *Dialog) confirmAgain(t *clientTx, tag string) bool {
 	for _, c := range t.confirmed {
 		if c.tag == tag {
 			if c.ack != nil {
-				d.agent.transport.send(c.flow, c.ack)
+				d.send(c.flow, c.ack)
 			}
 			return true
 		}

@@ -102,7 +102,7 @@ func (a *Agent) handleInvite(m message, key inviteKey) {
 		return
 	}
 	err := a.add(d, key, func() {
-		d.respond(time.Now(), d.invited, 100, nil)
+		d.respond(time.Now(), d.invited, 100)
 		d.run(nil, nil)
 	})
 	if err != nil {

@@ -290,23 +290,40 @@ func (t *transport) parseStream(s *stream, f flow) (err error) {
 			if b = bytes.TrimLeft(b, "\r\n"); len(b) == 0 {
 				continue // keep-alive
 			}
-			s.SetReadDeadline(time.Now().Add(partialTimeout))
 		}
-		err = p.ParseSIPStream(b, func(m sip.Message) { t.hand(m, nil, f) })
+		fresh := !partial // whether what is partial after this read began in it
+		err = p.ParseSIPStream(b, func(m sip.Message) {
+			fresh = true
+			t.hand(m, nil, f)
+		})
 		partial = errors.Is(err, sip.ErrParseSipPartial)
 		if err != nil && !partial {
 			return err
 		}
-		if !partial {
-			s.SetReadDeadline(time.Time{})
+		if err := limitRest(s, partial, fresh); err != nil {
+			return err
 		}
 	}
+}
+
+// limitRest sets the deadline for the rest of a message: counted from its
+// first byte, however slowly the others drip.
+func limitRest(s *stream, partial, fresh bool) error {
+	switch {
+	case !partial:
+		return s.SetReadDeadline(time.Time{})
+	case fresh:
+		return s.SetReadDeadline(time.Now().Add(partialTimeout))
+	}
+	return nil
 }
 
 // send writes one message. An error means that the flow is of no use now.
 func (t *transport) send(f flow, wire []byte) error {
 	if f.reliable() {
-		f.stream.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if err := f.stream.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return err
+		}
 		_, err := f.stream.Write(wire)
 		return err
 	}
