@@ -21,6 +21,9 @@ var (
 	// On the wire a point is x and y alone (RFC 6189 §5.1.5), without the
 	// prefix that says it is not compressed.
 	p256 = &curve{Curve: ecdh.P256(), scalarLen: 32, candidates: 2, prefix: 4}
+
+	// One draw in 2^194 is out of P-384's range: never.
+	p384 = &curve{Curve: ecdh.P384(), scalarLen: 48, candidates: 1, prefix: 4}
 )
 
 // secretLen does not depend on the cipher: a curve's strength is its own.

@@ -50,12 +50,16 @@ type private interface {
 	wipe()
 }
 
-// table is only read. X255 is not in RFC 6189: it is X25519 of RFC 7748 with
-// public values and DHResult as they are there, little-endian.
+// table is only read. X255 and X448 are not in RFC 6189: they are X25519 and
+// X448 of RFC 7748 with public values and DHResult as they are there,
+// little-endian.
 var table = []Agreement{
+	{Name: wire.A("DH2k"), PublicLen: 256, SharedLen: 256, group: modp2048},
 	{Name: wire.A("DH3k"), PublicLen: 384, SharedLen: 384, group: modp3072},
-	{Name: wire.A("X255"), PublicLen: 32, SharedLen: 32, group: x25519},
 	{Name: wire.A("EC25"), PublicLen: 64, SharedLen: 32, group: p256},
+	{Name: wire.A("EC38"), PublicLen: 96, SharedLen: 48, group: p384},
+	{Name: wire.A("X255"), PublicLen: 32, SharedLen: 32, group: x25519},
+	{Name: wire.A("X448"), PublicLen: 56, SharedLen: 56, group: x448Group{}},
 }
 
 // Lookup finds the agreement of that name, if it is one we do.
@@ -68,8 +72,8 @@ func Lookup(name wire.Algo) (*Agreement, bool) {
 	return nil, false
 }
 
-// speed ranks from fastest to slowest after RFC 6189 §4.1.2. X255 and X448
-// stand where libbzrtp has them, since both sides must come to one choice.
+// speed ranks from fastest to slowest after RFC 6189 §4.1.2. What that does not
+// name stands where libbzrtp has it, since both sides must come to one choice.
 var speed = []wire.Algo{
 	wire.A("DH2k"), wire.A("X255"), wire.A("EC25"), wire.A("X448"), wire.A("DH3k"), wire.A("EC38"), wire.A("EC52"),
 }
