@@ -94,7 +94,7 @@ func (l *leg) run(ctx context.Context) {
 		case pkt := <-l.inbox:
 			_ = l.keys.HandlePacket(time.Now(), pkt) // dropped, if it fails
 		case <-l.voice.authentic:
-			l.keys.HandleMedia(time.Now())
+			l.keys.HandleMedia()
 		case err := <-l.voice.over:
 			l.end(audioReason(err))
 		case <-timer.C:

@@ -10,18 +10,18 @@ import (
 type Event interface{ event() }
 
 type (
-	// Ringing: the other side has been found and alerts its user. SDP is nil
+	// Ringing says that the other side has been found and alerts its user. SDP is nil
 	// unless the response had a description, which is a preview: the answer
 	// that counts comes with Answered.
 	Ringing struct {
 		Code int // 180, 183, …
 		SDP  []byte
 	}
-	// Answered: our call was accepted. SDP answers our offer.
+	// Answered says that our call was accepted. SDP answers our offer.
 	Answered struct{ SDP []byte }
-	// Confirmed: the caller has received our answer.
+	// Confirmed says that the caller has received our answer.
 	Confirmed struct{}
-	// Offer: the other side wants to change the call. Answer it at once with
+	// Offer says that the other side wants to change the call. Answer it at once with
 	// AnswerOffer or RejectOffer; there is never a second one before that.
 	Offer struct{ SDP []byte }
 	// Ended is the last event of every dialog, and there is exactly one.

@@ -10,10 +10,7 @@ import (
 	"sotto/zrtp/wire"
 )
 
-var (
-	errCommitZID = errors.New("zrtp: Commit names another ZID than the Hello")
-	errLostTie   = errors.New("zrtp: the peer's Commit yields to ours")
-)
+var errCommitZID = errors.New("zrtp: Commit names another ZID than the Hello")
 
 // sendCommit makes us the initiator, unless the peer's Commit wins.
 func (s *Session) sendCommit(now time.Time) {
@@ -87,28 +84,36 @@ func (s *Session) newDHPart(now time.Time) ([]byte, bool) {
 	return appendMAC(part.Append(nil), s.chain.h[0]), true
 }
 
-// parseCommit checks a Commit against the Hello it must continue.
-func (s *Session) parseCommit(msg []byte) (wire.Commit, error) {
+// openCommit checks a Commit against the Hello it must continue. false with no
+// error: the Hello was forged, and the Session has failed.
+func (s *Session) openCommit(now time.Time, msg []byte) (wire.Commit, bool, error) {
 	c, err := wire.ParseCommit(msg)
 	if err != nil {
-		return wire.Commit{}, err
+		return wire.Commit{}, false, err
 	}
 	if err := follows(c.H2, s.peer.hello.H3, 1); err != nil {
-		return wire.Commit{}, err
-	}
-	if err := checkMAC(s.theirs.hello, c.H2); err != nil {
-		return wire.Commit{}, err
+		return wire.Commit{}, false, err
 	}
 	if c.ZID != s.peer.hello.ZID {
-		return wire.Commit{}, errCommitZID
+		return wire.Commit{}, false, errCommitZID
 	}
-	return c, nil
+	return c, s.provenHello(now, c.H2), nil
+}
+
+// provenHello checks the MAC of the peer's Hello once its key is revealed. If
+// the chain holds and the MAC does not, somebody has changed the Hello.
+func (s *Session) provenHello(now time.Time, h2 [32]byte) bool {
+	if err := checkMAC(s.theirs.hello, h2); err != nil {
+		s.fail(now, wire.ErrorHelloMismatch, errors.New("zrtp: the peer's Hello was changed on its way: an attack"))
+		return false
+	}
+	return true
 }
 
 // onCommit makes us the responder (RFC 6189 §4.4.1.2).
 func (s *Session) onCommit(now time.Time, msg []byte) error {
-	c, err := s.parseCommit(msg)
-	if err != nil {
+	c, ok, err := s.openCommit(now, msg)
+	if err != nil || !ok {
 		return err
 	}
 	s.respond(now, c, msg)
@@ -118,8 +123,8 @@ func (s *Session) onCommit(now time.Time, msg []byte) error {
 // onContention decides who yields when both have committed: the lower hvi
 // (RFC 6189 §4.2). Equal values are nobody's honest Commit.
 func (s *Session) onContention(now time.Time, msg []byte) error {
-	c, err := s.parseCommit(msg)
-	if err != nil {
+	c, ok, err := s.openCommit(now, msg)
+	if err != nil || !ok {
 		return err
 	}
 	ours, err := wire.ParseCommit(s.ours.commit)
@@ -128,7 +133,7 @@ func (s *Session) onContention(now time.Time, msg []byte) error {
 	}
 	if bytes.Compare(ours.HVI[:], c.HVI[:]) >= 0 {
 		s.hello.stop() // a Commit acknowledges our Hello
-		return errLostTie
+		return nil
 	}
 	s.respond(now, c, msg)
 	return nil
@@ -157,7 +162,7 @@ func (s *Session) respond(now time.Time, c wire.Commit, msg []byte) {
 	s.theirs.commit, s.peer.commit = bytes.Clone(msg), c
 	s.ours.commit, s.ours.dhPart = nil, part
 	s.send(part)
-	s.giveUp = now.Add(patience)
+	s.await(now)
 	s.state = DHPart1Sent
 }
 
@@ -167,6 +172,6 @@ func (s *Session) onCommitAgain(now time.Time, msg []byte) error {
 		return err
 	}
 	s.send(s.ours.dhPart)
-	s.giveUp = now.Add(patience)
+	s.await(now)
 	return nil
 }

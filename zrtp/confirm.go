@@ -22,7 +22,7 @@ func (s *Session) newConfirm() ([]byte, error) {
 	}
 	plain := wire.ConfirmPlain{
 		H0:          s.chain.h[0],
-		Verified:    s.retained.record.Verified && s.shared.s1 != nil,
+		Verified:    s.continuity.verified,
 		CacheExpiry: s.cfg.expiry(),
 	}
 	c := wire.Confirm{Second: s.role == Initiator, IV: [16]byte(iv), Encrypted: plain.Append(nil)}
@@ -78,7 +78,7 @@ func (s *Session) sendConfirm1(now time.Time) error {
 	}
 	s.ours.confirm, s.confirmedAt = confirm, now
 	s.send(confirm)
-	s.giveUp = now.Add(patience)
+	s.await(now)
 	s.state = Confirm1Sent
 	return nil
 }
@@ -97,7 +97,7 @@ func (s *Session) onConfirm1(now time.Time, msg []byte) error {
 	}
 	s.adopt(plain, msg)
 	s.ours.confirm, s.confirmedAt = confirm, now
-	s.events = append(s.events, KeysReady{Receive: s.srtpKeys(Responder)})
+	s.events = append(s.events, KeysReady{Receive: s.srtpKeys(Responder), PeerFlags: s.peerFlags})
 	s.send(confirm)
 	s.step.begin(now, confirm, stepRhythm)
 	s.state = Confirm2Sent
@@ -111,7 +111,9 @@ func (s *Session) onConfirm2(now time.Time, msg []byte) error {
 	}
 	s.adopt(plain, msg)
 	s.send(wire.AppendACK(nil, wire.TypeConf2ACK))
-	s.events = append(s.events, KeysReady{Send: s.srtpKeys(Responder), Receive: s.srtpKeys(Initiator)})
+	s.events = append(s.events, KeysReady{
+		Send: s.srtpKeys(Responder), Receive: s.srtpKeys(Initiator), PeerFlags: s.peerFlags,
+	})
 	s.secured()
 	return nil
 }
@@ -125,17 +127,26 @@ func (s *Session) onConfirm2Again(_ time.Time, msg []byte) error {
 	return nil
 }
 
-func (s *Session) onConf2ACK(time.Time, []byte) error {
-	s.events = append(s.events, KeysReady{Send: s.srtpKeys(Initiator)})
-	s.secured()
+func (s *Session) onConf2ACK(_ time.Time, msg []byte) error {
+	if _, err := wire.ParseACK(msg); err != nil {
+		return err
+	}
+	s.answered()
 	return nil
+}
+
+// answered: the responder has shown that it has Confirm2, so the initiator may
+// send.
+func (s *Session) answered() {
+	s.events = append(s.events, KeysReady{Send: s.srtpKeys(Initiator), PeerFlags: s.peerFlags})
+	s.secured()
 }
 
 // HandleMedia says that an SRTP packet from the peer has passed
 // authentication: as good as a Conf2ACK (RFC 6189 §4.6).
-func (s *Session) HandleMedia(now time.Time) {
+func (s *Session) HandleMedia() {
 	if s.state == Confirm2Sent {
-		_ = s.onConf2ACK(now, nil) // it never fails
+		s.answered()
 	}
 }
 
@@ -146,71 +157,73 @@ func (s *Session) secured() {
 	s.step.stop()
 	s.hello.stop()
 	s.giveUp = time.Time{}
-	mismatch := s.retained.mismatch(s.shared)
-	continued := s.shared.s1 != nil
+	if !s.continuity.mismatch {
+		s.renew()
+	}
 	s.events = append(s.events, Secured{
 		Suite: s.suite, Role: s.role, PeerZID: s.peer.hello.ZID,
 		SAS:           RenderSAS(s.suite.SAS, s.keys.sashash),
-		Continued:     continued,
-		Verified:      continued && s.retained.record.Verified && s.peerFlags.Verified,
-		CacheMismatch: mismatch,
-		AuxMismatch:   s.retained.aux.Len() > 0 && s.shared.s2 == nil,
+		Continued:     s.continuity.continued && !s.continuity.mismatch,
+		Verified:      s.continuity.verified && !s.continuity.mismatch && s.peerFlags.Verified,
+		CacheMismatch: s.continuity.mismatch,
+		AuxMismatch:   s.continuity.auxMismatch,
 		PeerFlags:     s.peerFlags,
 	})
-	if !mismatch {
-		s.renew(renewal{lineage: continued})
-	}
 	for i := range s.keys.srtp {
 		for _, k := range []*secret.Bytes{s.keys.srtp[i], s.keys.salt[i], s.keys.mac[i], s.keys.confirm[i]} {
 			k.Wipe()
 		}
 	}
 	s.chain.wipe()
-	s.shared = shared{}
-	s.retained.wipe()
 }
 
-// renew stores the new retained secret (RFC 6189 §4.6.1).
-func (s *Session) renew(n renewal) {
-	if s.cfg.Store == nil || s.keys.rs.Len() == 0 {
+// renew stores the new retained secret (RFC 6189 §4.6.1). If another call
+// with this peer was quicker, the record stays and the user is alarmed.
+func (s *Session) renew() {
+	if s.cfg.Store == nil {
 		return
 	}
-	n.rs, n.at, n.interval = s.keys.rs, s.confirmedAt, s.interval
-	if err := s.cfg.Store.Update(s.peer.hello.ZID, n.apply); err != nil {
+	err := s.cfg.Store.Update(s.peer.hello.ZID, s.renewal().apply)
+	if errors.Is(err, errDisplaced) {
+		s.continuity.mismatch = true
+	} else if err != nil {
 		s.events = append(s.events, StoreFailed{err})
-		return
 	}
-	s.keys.rs.Wipe()
+}
+
+func (s *Session) renewal() renewal {
+	return renewal{rs: s.keys.rs, at: s.confirmedAt, interval: s.interval, continuity: s.continuity}
 }
 
 // SetVerified records what the user says after comparing the SAS by voice: it
 // matched, or it did not. Only then is a record renewed whose expected secret
 // was missing (RFC 6189 §4.6.1.1). After a mismatching SAS no secret of this
-// peer is kept. The error says that the record is unchanged.
+// peer is kept, and nothing more can be verified. The error says that the
+// record is unchanged.
 func (s *Session) SetVerified(matched bool) error {
-	if s.state != Secure {
+	switch {
+	case s.state != Secure:
 		return errors.New("zrtp: there is no SAS to verify yet")
+	case matched && s.denied:
+		return errors.New("zrtp: the SAS of this call was found to be different")
 	}
+	s.denied = s.denied || !matched
 	if s.cfg.Store == nil {
 		return nil
 	}
-	n := renewal{rs: s.keys.rs, at: s.confirmedAt, interval: s.interval, verified: true}
-	err := s.cfg.Store.Update(s.peer.hello.ZID, func(r *Record) error {
-		if !matched {
+	return s.cfg.Store.Update(s.peer.hello.ZID, func(r *Record) error {
+		switch {
+		case !matched:
 			r.RS1, r.RS2, r.Verified = nil, nil, false
-			return nil
-		}
-		if n.rs.Len() > 0 {
+		case r.RS1.Equal(s.keys.rs): // this call's, and no other call's
+			r.Verified = true
+		default:
+			n := s.renewal()
+			n.compared = true
 			return n.apply(r)
 		}
-		r.Verified = r.RS1.Len() > 0
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	s.keys.rs.Wipe()
-	return nil
 }
 
 // direction of cfb.

@@ -54,10 +54,20 @@ func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
 	}
 	s.theirs.hello = bytes.Clone(p.Message)
 	s.peer = peer{ssrc: p.SSRC, hello: hello, offer: offerOf(&hello)}
+	if !s.hello.running() { // a late peer has not heard ours
+		s.hello.begin(now, s.ours.hello, helloRhythm)
+	}
 	s.hello.limit = helloPatient // the peer speaks ZRTP (RFC 6189 §6)
 	s.events = append(s.events, PeerFound{
 		ZID: hello.ZID, ClientID: printable(hello.ClientID[:]), MiTM: hello.MiTM,
 	})
+	if s.cfg.Passive {
+		if hello.Passive {
+			s.fail(now, wire.ErrorUnavailable, errors.New("zrtp: both sides only respond, nobody begins"))
+			return nil
+		}
+		s.giveUp = now.Add(longestWait)
+	}
 	return s.onHello(now, p.Message)
 }
 
@@ -94,7 +104,10 @@ func (s *Session) onHelloAgain(_ time.Time, msg []byte) error {
 	return nil
 }
 
-func (s *Session) onHelloACK(time.Time, []byte) error {
+func (s *Session) onHelloACK(_ time.Time, msg []byte) error {
+	if _, err := wire.ParseACK(msg); err != nil {
+		return err
+	}
 	s.hello.stop()
 	return nil
 }

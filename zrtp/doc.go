@@ -14,7 +14,7 @@
 //	}
 //
 // Drain after every input. An error from HandlePacket means that the packet
-// was dropped and nothing has changed; what the protocol decides is an
+// was dropped without effect; what the protocol decides is an
 // [Event]. Late and spurious timeouts are harmless.
 //
 // # What protects what

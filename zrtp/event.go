@@ -26,9 +26,11 @@ type NoPeer struct {
 // KeysReady hands over SRTP keys; the receiver of the event owns and wipes
 // them. A direction that is not ready yet is nil: the initiator may receive
 // from Confirm1 on and send only once the responder has answered
-// (RFC 6189 §4).
+// (RFC 6189 §4). PeerFlags come with them because a caller may refuse keys
+// for what they say.
 type KeysReady struct {
 	Send, Receive *SRTPKeys
+	PeerFlags     Flags
 }
 
 // Secured says that key agreement has ended well.
@@ -42,9 +44,10 @@ type Secured struct {
 	// Verified: Continued, and both users have compared the SAS before
 	// (RFC 6189 §7.1).
 	Verified bool
-	// CacheMismatch: we expected a common secret and there was none. A
-	// possible attack: the store stays as it is until the user has
-	// compared the SAS and SetVerified(true) says so (RFC 6189 §4.3.2).
+	// CacheMismatch: we expected a common secret and there was none, or
+	// another call has changed the record meanwhile. A possible attack: the
+	// store stays as it is until the user has compared the SAS and
+	// SetVerified(true) says so (RFC 6189 §4.3.2).
 	CacheMismatch bool
 	// AuxMismatch: we have an auxsecret and the peer has not the same.
 	AuxMismatch bool

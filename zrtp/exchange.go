@@ -22,8 +22,8 @@ func (s *Session) onDHPart1(now time.Time, msg []byte) error {
 	if err := follows(part.H1, s.peer.hello.H3, 2); err != nil {
 		return err
 	}
-	if err := checkMAC(s.theirs.hello, sum(part.H1)); err != nil {
-		return err
+	if !s.provenHello(now, sum(part.H1)) {
+		return nil
 	}
 	s.hello.stop()
 	if !s.agree(now, part, msg) {
@@ -76,10 +76,11 @@ func (s *Session) agree(now time.Time, part wire.DHPart, msg []byte) bool {
 	hashOf := newHash(s.suite.Hash)
 	expected := s.retained.idsOf(hashOf, s.role.other(), s.peer.hello.H3)
 	received := secretIDs{rs1: part.RS1ID, rs2: part.RS2ID, aux: part.AuxSecretID, pbx: part.PBXSecretID}
-	s.shared = s.retained.match(s.role, expected, received)
+	shared := s.retained.match(s.role, expected, received)
+	s.continuity = s.retained.continuity(shared)
 
 	initiator, responder := &s.ours, &s.theirs
-	a := agreed{zidI: s.cfg.ZID, zidR: s.peer.hello.ZID, s1: s.shared.s1, s2: s.shared.s2, s3: s.shared.s3}
+	a := agreed{zidI: s.cfg.ZID, zidR: s.peer.hello.ZID, s1: shared.s1, s2: shared.s2, s3: shared.s3}
 	if s.role == Responder {
 		initiator, responder = responder, initiator
 		a.zidI, a.zidR = a.zidR, a.zidI
@@ -92,6 +93,7 @@ func (s *Session) agree(now time.Time, part wire.DHPart, msg []byte) bool {
 	s0 := deriveS0(hashOf, result, a)
 	s.keys = kdf{newHash: hashOf, key: s0, context: a.context()}.sessionKeys(s.suite.Cipher)
 	s0.Wipe()
+	s.retained.wipe() // s1 to s3 with it (RFC 6189 §4.4.1.4)
 	return true
 }
 
@@ -109,7 +111,7 @@ func (s *Session) onDHPart2Again(now time.Time, msg []byte) error {
 		return err
 	}
 	s.send(s.ours.confirm)
-	s.giveUp = now.Add(patience)
+	s.await(now)
 	return nil
 }
 

@@ -49,7 +49,10 @@ func (s *Session) dropKeys() {
 	s.events = kept
 }
 
-func (s *Session) onErrorACK(time.Time, []byte) error {
+func (s *Session) onErrorACK(_ time.Time, msg []byte) error {
+	if _, err := wire.ParseACK(msg); err != nil {
+		return err
+	}
 	s.step.stop()
 	s.state = Closed
 	return nil

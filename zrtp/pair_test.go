@@ -73,7 +73,8 @@ type end struct {
 	noPeer                          *NoPeer
 	found, storeFail                int
 	sent                            []wire.Type
-	onSend                          func(pkt []byte) []byte // may change or drop (nil)
+	onSend                          func(pkt []byte) []byte      // may change or drop (nil)
+	onTaken                         func(from State, pkt []byte) // after a packet was not dropped
 	securedAt, readySend, readyRecv time.Time
 }
 
@@ -186,8 +187,12 @@ func (p *pair) deliver(link *netsim.Link, to *end) {
 			return
 		}
 		before := to.State()
-		if err := to.HandlePacket(p.now, pkt); err != nil && to.State() != before {
+		err := to.HandlePacket(p.now, pkt)
+		if err != nil && to.State() != before {
 			p.t.Fatalf("dropped packet changed the state: %v", err)
+		}
+		if err == nil && to.onTaken != nil {
+			to.onTaken(before, pkt)
 		}
 		p.drain()
 	}

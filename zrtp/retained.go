@@ -1,7 +1,9 @@
 package zrtp
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"hash"
 	"time"
 
@@ -19,8 +21,7 @@ type retained struct {
 	aux    *secret.Bytes
 }
 
-// load reads the peer's record and forgets what has expired, so that neither
-// side's deletion looks like an attack (RFC 6189 §4.9).
+// load reads the peer's record and forgets what has expired.
 func (r *retained) load(store Store, peer wire.ZID, now time.Time) error {
 	if store == nil {
 		return nil
@@ -29,17 +30,23 @@ func (r *retained) load(store Store, peer wire.ZID, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if expired(record.RS2Expiry, now) {
-		record.RS2.Wipe()
-		record.RS2 = nil
-	}
-	if expired(record.RS1Expiry, now) {
-		record.RS1.Wipe()
-		record.RS1, record.Verified = nil, false
-	}
+	record.dropExpired(now)
 	r.record.Wipe()
 	r.record = record
 	return nil
+}
+
+// dropExpired forgets secrets whose time has passed, so that neither side's
+// deletion looks like an attack (RFC 6189 §4.9).
+func (r *Record) dropExpired(now time.Time) {
+	if expired(r.RS2Expiry, now) {
+		r.RS2.Wipe()
+		r.RS2 = nil
+	}
+	if expired(r.RS1Expiry, now) {
+		r.RS1.Wipe()
+		r.RS1, r.Verified = nil, false
+	}
 }
 
 func expired(at, now time.Time) bool { return !at.IsZero() && now.After(at) }
@@ -132,9 +139,37 @@ func sameID(ours *secret.Bytes, expected, received [8]byte) bool {
 	return subtle.ConstantTimeCompare(expected[:], received[:]) == 1 && ours.Len() > 0
 }
 
-// mismatch is the alarm of RFC 6189 §4.3.2: we expected a common secret and
-// there was none.
-func (r *retained) mismatch(s shared) bool { return r.record.RS1.Len() > 0 && s.s1 == nil }
+// continuity is what the comparison of secrets has shown, for after the
+// secrets themselves are wiped.
+type continuity struct {
+	continued   bool // both sides had a retained secret in common
+	mismatch    bool // we expected one and there was none (RFC 6189 §4.3.2)
+	auxMismatch bool
+	verified    bool     // our user had compared the SAS of that lineage
+	loaded      [32]byte // fingerprint of our RS1
+}
+
+func (r *retained) continuity(s shared) continuity {
+	return continuity{
+		continued:   s.s1 != nil,
+		mismatch:    s.s1 == nil && r.record.RS1.Len() > 0,
+		auxMismatch: s.s2 == nil && r.aux.Len() > 0,
+		verified:    s.s1 != nil && r.record.Verified,
+		loaded:      fingerprint(r.record.RS1),
+	}
+}
+
+// fingerprint tells secrets apart without keeping them; zero for none.
+func fingerprint(s *secret.Bytes) (sum [32]byte) {
+	if s.Len() > 0 {
+		sum = sha256.Sum256(s.Reveal())
+	}
+	return sum
+}
+
+// errDisplaced says that another call has changed the record since this one
+// read it: this call's secret must not take the place of that one's.
+var errDisplaced = errors.New("zrtp: another call has changed the peer's record")
 
 // renewal is the update of a peer's record after a key agreement
 // (RFC 6189 §4.6.1).
@@ -142,11 +177,16 @@ type renewal struct {
 	rs       *secret.Bytes // the Session's, which wipes it
 	at       time.Time     // when Confirm1 was sent or received
 	interval uint32        // seconds, the smaller of both Confirms
-	lineage  bool          // rs continues a secret that both sides had
-	verified bool          // the user compared the SAS in this call
+	continuity
+	compared bool // the user has compared the SAS of this call
 }
 
 func (n renewal) apply(r *Record) error {
+	r.dropExpired(n.at)
+	displaced := fingerprint(r.RS1) != n.loaded
+	if displaced && !n.compared {
+		return errDisplaced
+	}
 	if n.interval == 0 {
 		// Not to be kept; what is there may go at any time.
 		if r.RS1.Len() > 0 {
@@ -154,11 +194,19 @@ func (n renewal) apply(r *Record) error {
 		}
 		return nil
 	}
-	r.RS2, r.RS2Expiry = r.RS1, r.RS1Expiry
+	// RFC 6189 §4.6.1 keeps the old rs1 as rs2 in any case. When the new
+	// secret does not descend from it, it may be one that an attacker shares,
+	// and as rs2 it would let the attacker back in under the new name.
+	lineage := n.continued && !displaced
+	if lineage {
+		r.RS2, r.RS2Expiry = r.RS1, r.RS1Expiry
+	} else {
+		r.RS2, r.RS2Expiry = nil, time.Time{}
+	}
 	r.RS1, r.RS1Expiry = n.rs, time.Time{}
 	if n.interval != forever {
 		r.RS1Expiry = n.at.Add(time.Duration(n.interval) * time.Second)
 	}
-	r.Verified = n.verified || n.lineage && r.Verified
+	r.Verified = n.compared || lineage && r.Verified
 	return nil
 }

@@ -36,16 +36,18 @@ type Session struct {
 	peer         peer
 	suite        Suite
 	agreement    *kex.Key // our key pair, kept until the agreement's result is known
-	retained     retained
-	shared       shared // points into retained
+	retained     retained // until s0 is derived
+	continuity   continuity
 	keys         *sessionKeys
 	confirmedAt  time.Time // when Confirm1 was sent or received
 	interval     uint32    // the smaller of both Confirms' cache expiry, seconds
 	peerFlags    Flags
+	denied       bool // the user has found the SAS different
 
-	hello         schedule // our Hello
-	step          schedule // our Commit, DHPart2, Confirm2 or Error
-	giveUp        time.Time
+	hello         schedule  // our Hello
+	step          schedule  // our Commit, DHPart2, Confirm2 or Error
+	giveUp        time.Time // the peer must have answered by then
+	giveUpAtLast  time.Time // however often it repeats itself
 	helloHash     *[32]byte // announced in the signalling, or nil
 	helloMismatch bool
 
@@ -146,7 +148,7 @@ func (s *Session) Start(now time.Time) {
 }
 
 // HandlePacket takes one datagram that may hold a ZRTP packet. An error means
-// that it was dropped and nothing has changed.
+// that it was dropped: state, timers and keys are as before.
 func (s *Session) HandlePacket(now time.Time, b []byte) error {
 	p, err := wire.ParsePacket(b)
 	if err != nil {
@@ -163,7 +165,7 @@ func (s *Session) HandlePacket(now time.Time, b []byte) error {
 	if !ok {
 		return fmt.Errorf("%w: %s in %s", errUnexpected, t, s.state)
 	}
-	if s.theirs.hello == nil {
+	if s.theirs.hello == nil && s.state == Discovery {
 		// Whose packet is it? Only a Hello says who speaks.
 		if t != wire.TypeHello {
 			return errNobody
@@ -256,11 +258,19 @@ func (s *Session) wipe() {
 	}
 	s.chain.wipe()
 	s.keys.wipe()
-	s.shared = shared{}
 	s.retained.wipe()
 	s.hello.stop()
 	s.step.stop()
 	s.giveUp = time.Time{}
+}
+
+// await gives the peer time until the next step; repetitions of an old one do
+// not prolong the whole beyond a limit.
+func (s *Session) await(now time.Time) {
+	if s.giveUpAtLast.IsZero() {
+		s.giveUpAtLast = now.Add(longestWait)
+	}
+	s.giveUp = earliest(now.Add(patience), s.giveUpAtLast)
 }
 
 func (s *Session) send(msg []byte) { s.out = append(s.out, msg) }

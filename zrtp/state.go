@@ -50,8 +50,9 @@ type Transition struct {
 
 // Transitions is the whole behaviour of a Session towards its peer; the
 // Session itself is driven by this table. A row with From and To alike is
-// about retransmissions. Commit in CommitSent has two rows: the handler
-// decides the contention by RFC 6189 §4.2 and takes the first when we lose.
+// about retransmissions. Two rows depend on more than the table shows: a
+// passive Session answers Hello in Discovery with HelloACK and stays, and a
+// Commit in CommitSent that loses the contention of RFC 6189 §4.2 is ignored.
 func Transitions() []Transition {
 	rows := []Transition{
 		{Discovery, wire.TypeHello, CommitSent, wire.TypeCommit, (*Session).onHello},
@@ -83,7 +84,7 @@ type tableKey struct {
 	message wire.Type
 }
 
-// table is Transitions as New looks it up, shared and never changed.
+// table is Transitions as HandlePacket looks it up, shared and never changed.
 var table = func() map[tableKey]Transition {
 	m := make(map[tableKey]Transition)
 	for _, t := range Transitions() {

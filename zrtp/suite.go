@@ -145,6 +145,10 @@ func choose(ours, theirs Offer, faster func(a, b wire.Algo) bool) (Suite, wire.E
 		}
 		first[i] = common[0]
 	}
+	// libbzrtp computes the IDs of shared secrets with the hash that it would
+	// pick itself and keeps them whatever our Commit says: take the peer's
+	// preference, so that key continuity holds.
+	first[0] = intersect(theirs.Hashes, ours.Hashes)[0]
 	s := Suite{Hash: first[0], Cipher: first[1], AuthTag: first[2], KeyAgreement: first[3], SAS: first[4]}
 	wanted := intersect(theirs.KeyAgreements, ours.KeyAgreements)[0]
 	if faster(wanted, s.KeyAgreement) {

@@ -19,8 +19,10 @@ const (
 	// helloPatient is the limit for Hello once the peer is known to speak
 	// ZRTP, 12.15 s in all.
 	helloPatient = 62
-	// patience is a responder's wait for the initiator.
-	patience = 10 * time.Second
+	// patience is a responder's wait for the initiator's next message
+	// (RFC 6189 §6), longestWait its wait for all of them together.
+	patience    = 10 * time.Second
+	longestWait = 30 * time.Second
 )
 
 // schedule repeats one message until it is answered. The zero value is idle.

@@ -258,6 +258,9 @@ func (p *parser) attribute(name, arg string) error {
 			m.PacketTime = int(ms) // a wish; one we cannot read is none
 		}
 	case "zrtp-hash":
+		if arg == "" { // a phone that has no ZRTP may still write the name
+			return nil
+		}
 		h, err := parseZRTPHash(arg)
 		if err != nil {
 			return err
