@@ -54,7 +54,7 @@ func TestBothRoles(t *testing.T) {
 // With nothing lost the responder may send after 3 round trips and the
 // initiator after 3.5 (RFC 6189 §3.1.1).
 func TestRoundTrips(t *testing.T) {
-	const oneWay = 100 * time.Millisecond
+	const oneWay = 50 * time.Millisecond
 	p := newPair(t, configA(3), configB(3), netsim.Config{Delay: oneWay})
 	p.mustSecure()
 	responder, initiator := p.a, p.b
