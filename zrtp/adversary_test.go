@@ -176,7 +176,7 @@ func TestAdversary_A3_EverythingFresh(t *testing.T) {
 }
 
 func TestAdversary_B_BadPublicValues(t *testing.T) {
-	for _, ka := range []string{"X255", "EC25", "DH3k"} {
+	for _, ka := range []string{"X255", "X448", "EC25", "EC38", "DH3k", "DH2k"} {
 		for name, spoil := range map[string]func(pv []byte){
 			"zero":  func(pv []byte) { clear(pv) },
 			"one":   func(pv []byte) { one(ka, pv) },
@@ -184,7 +184,7 @@ func TestAdversary_B_BadPublicValues(t *testing.T) {
 			"p-1":   func(pv []byte) { pMinus1(ka, pv) },
 			"short": nil,
 		} {
-			if ka == "X255" && name == "ones" {
+			if ka == "X255" && name == "ones" || ka == "X448" && name == "ones" {
 				continue // valid, though not canonical (RFC 7748 §5)
 			}
 			t.Run(ka+"/"+name, func(t *testing.T) {
@@ -221,7 +221,7 @@ func name(algo string) []byte {
 
 func one(ka string, pv []byte) {
 	clear(pv)
-	if ka == "X255" { // little-endian
+	if ka == "X255" || ka == "X448" { // little-endian
 		pv[0] = 1
 		return
 	}
@@ -234,11 +234,14 @@ func pMinus1(ka string, pv []byte) {
 	case "X255": // little-endian 2^255-20
 		copy(pv, bytes.Repeat([]byte{0xff}, len(pv)))
 		pv[0], pv[31] = 0xec, 0x7f
-	case "EC25": // no such point on the curve
+	case "X448": // little-endian 2^448-2^224-2
+		copy(pv, bytes.Repeat([]byte{0xff}, len(pv)))
+		pv[0], pv[28] = 0xfe, 0xfe
+	case "EC25", "EC38": // no such point on the curve
 		copy(pv, bytes.Repeat([]byte{0xff}, len(pv)))
 		pv[len(pv)-1] = 0xfe
 	default:
-		copy(pv, modp3072)
+		copy(pv, map[string][]byte{"DH3k": modp3072, "DH2k": modp2048}[ka])
 		pv[len(pv)-1]--
 	}
 }

@@ -28,7 +28,19 @@ type Offer struct {
 	Hashes, Ciphers, AuthTags, KeyAgreements, SASTypes []wire.Algo
 }
 
-// DefaultOffer is everything this package speaks, best first.
+// builtIn is everything this package speaks.
+func builtIn() Offer {
+	return Offer{
+		Hashes:        algos("S512", "S384", "S256"),
+		Ciphers:       algos("AES3", "AES1"),
+		AuthTags:      algos("HS80", "HS32"),
+		KeyAgreements: algos("X448", "X255", "EC38", "EC25", "DH3k", "DH2k"),
+		SASTypes:      algos("B256", "B32"),
+	}
+}
+
+// DefaultOffer is what is offered unless somebody asks for more or less, best
+// first.
 func DefaultOffer() Offer {
 	return Offer{
 		Hashes:        algos("S384", "S256"),
@@ -41,7 +53,7 @@ func DefaultOffer() Offer {
 
 // Validate checks that an offer names only what is built in, and not too much.
 func (o Offer) Validate() error {
-	all := DefaultOffer()
+	all := builtIn()
 	for i, list := range o.lists() {
 		if len(*list) > 7 {
 			return fmt.Errorf("zrtp: %d algorithms of one kind offered, at most 7 fit", len(*list))
@@ -79,7 +91,10 @@ func algos(names ...string) []wire.Algo {
 // newHash gives the constructor of a negotiated hash (RFC 6189 §5.1.2.1).
 // Only names that passed the offer's validation come here.
 func newHash(name wire.Algo) func() hash.Hash {
-	if name == wire.A("S384") {
+	switch name {
+	case wire.A("S512"):
+		return sha512.New
+	case wire.A("S384"):
 		return sha512.New384
 	}
 	return sha256.New
@@ -133,9 +148,19 @@ var unsupported = [5]wire.ErrorCode{
 	wire.ErrorKeyAgreementUnsupported, wire.ErrorSASUnsupported,
 }
 
+// fits says whether a hash may go with a key agreement: EC38 takes S384 alone
+// (RFC 6189 §5.1.5).
+func fits(agreement, hash wire.Algo) bool {
+	return agreement != wire.A("EC38") || hash == wire.A("S384")
+}
+
 // choose picks the suite an initiator commits to: the key agreement by the
-// rule of RFC 6189 §4.1.2, the rest by the initiator's preference.
-// The error code names the first list without anything in common.
+// rule of RFC 6189 §4.1.2, the hash by the peer's preference, the rest by
+// ours. The error code names the first list without anything in common.
+//
+// The hash: libbzrtp computes the IDs of shared secrets with the hash that it
+// would pick itself and keeps them whatever our Commit says, so only its own
+// choice keeps key continuity.
 func choose(ours, theirs Offer, faster func(a, b wire.Algo) bool) (Suite, wire.ErrorCode) {
 	var first [5]wire.Algo
 	for i, list := range ours.lists() {
@@ -145,20 +170,24 @@ func choose(ours, theirs Offer, faster func(a, b wire.Algo) bool) (Suite, wire.E
 		}
 		first[i] = common[0]
 	}
-	// libbzrtp computes the IDs of shared secrets with the hash that it would
-	// pick itself and keeps them whatever our Commit says: take the peer's
-	// preference, so that key continuity holds.
-	first[0] = intersect(theirs.Hashes, ours.Hashes)[0]
-	s := Suite{Hash: first[0], Cipher: first[1], AuthTag: first[2], KeyAgreement: first[3], SAS: first[4]}
-	wanted := intersect(theirs.KeyAgreements, ours.KeyAgreements)[0]
-	if faster(wanted, s.KeyAgreement) {
-		s.KeyAgreement = wanted
+	hashes := intersect(theirs.Hashes, ours.Hashes)
+	usable := func(agreement wire.Algo) bool {
+		return slices.ContainsFunc(hashes, func(h wire.Algo) bool { return fits(agreement, h) })
 	}
-	return s, 0
+	mine := filter(intersect(ours.KeyAgreements, theirs.KeyAgreements), usable)
+	if len(mine) == 0 {
+		return Suite{}, wire.ErrorKeyAgreementUnsupported
+	}
+	agreement, wanted := mine[0], filter(intersect(theirs.KeyAgreements, ours.KeyAgreements), usable)[0]
+	if faster(wanted, agreement) {
+		agreement = wanted
+	}
+	hash := filter(hashes, func(h wire.Algo) bool { return fits(agreement, h) })[0]
+	return Suite{Hash: hash, Cipher: first[1], AuthTag: first[2], KeyAgreement: agreement, SAS: first[4]}, 0
 }
 
-// permits says whether a committed suite uses only what both Hellos offered;
-// the error code names the first part that does not.
+// permits says whether a committed suite uses only what both Hellos offered,
+// and goes together; the error code names the first part that does not.
 func permits(ours, theirs Offer, s Suite) wire.ErrorCode {
 	committed := [5]wire.Algo{s.Hash, s.Cipher, s.AuthTag, s.KeyAgreement, s.SAS}
 	for i, list := range ours.lists() {
@@ -166,7 +195,14 @@ func permits(ours, theirs Offer, s Suite) wire.ErrorCode {
 			return unsupported[i]
 		}
 	}
+	if !fits(s.KeyAgreement, s.Hash) {
+		return wire.ErrorHashUnsupported
+	}
 	return 0
+}
+
+func filter(list []wire.Algo, keep func(wire.Algo) bool) []wire.Algo {
+	return slices.DeleteFunc(slices.Clone(list), func(a wire.Algo) bool { return !keep(a) })
 }
 
 // intersect keeps of a what b has too, in a's order.
