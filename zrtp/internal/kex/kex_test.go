@@ -70,14 +70,15 @@ func TestSecretLen(t *testing.T) {
 }
 
 func TestUnusableSecrets(t *testing.T) {
-	overOrder := bytes.Repeat([]byte{0xff}, 64)
+	onesLen := func(n int) []byte { return bytes.Repeat([]byte{0xff}, n) }
+	overOrder := onesLen(64)
 	for _, c := range []struct {
 		name   string
 		secret []byte
 	}{
-		{"DH3k", nil}, {"DH3k", make([]byte, 31)}, {"DH3k", make([]byte, 32)}, {"DH3k", make([]byte, 385)},
+		{"DH3k", nil}, {"DH3k", make([]byte, 31)}, {"DH3k", make([]byte, 32)}, {"DH3k", onesLen(65)},
 		{"X255", nil}, {"X255", make([]byte, 31)}, {"X255", make([]byte, 33)},
-		{"DH2k", nil}, {"DH2k", make([]byte, 31)}, {"DH2k", make([]byte, 32)}, {"DH2k", make([]byte, 257)},
+		{"DH2k", nil}, {"DH2k", make([]byte, 31)}, {"DH2k", make([]byte, 32)}, {"DH2k", onesLen(65)},
 		{"X448", nil}, {"X448", make([]byte, 55)}, {"X448", make([]byte, 57)},
 		{"EC25", nil}, {"EC25", make([]byte, 32)}, {"EC25", make([]byte, 64)}, {"EC25", overOrder},
 		{"EC38", nil}, {"EC38", make([]byte, 47)}, {"EC38", make([]byte, 48)}, {"EC38", overOrder[:48]},
@@ -158,6 +159,24 @@ func BenchmarkShared(b *testing.B) {
 			for b.Loop() {
 				if _, err := key.Shared(pv); err != nil {
 					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkBothSides is what one handshake costs both sides together.
+func BenchmarkBothSides(b *testing.B) {
+	for _, a := range table {
+		b.Run(a.Name.String(), func(b *testing.B) {
+			random := make([]byte, 2*a.SecretLen(128))
+			rand.Read(random)
+			for b.Loop() {
+				keyA, keyB := generate(b, &a, random[:len(random)/2]), generate(b, &a, random[len(random)/2:])
+				sharedA, errA := keyA.Shared(keyB.pv)
+				sharedB, errB := keyB.Shared(keyA.pv)
+				if errA != nil || errB != nil || !bytes.Equal(sharedA, sharedB) {
+					b.Fatal(errA, errB)
 				}
 			}
 		})

@@ -2,16 +2,14 @@ package kex
 
 import (
 	"bytes"
-	"encoding/hex"
-
-	"filippo.io/bigmod"
+	"crypto/subtle"
+	"math/big"
 
 	"sotto/internal/secret"
 )
 
-// modp is a group of integers modulo a safe prime with generator 2. The
-// arithmetic is bigmod's, since math/big does not run in constant time.
-type modp struct{ p *bigmod.Modulus }
+// modp is a group of integers modulo a safe prime with generator 2.
+type modp struct{ *modulus }
 
 // modp2048 has the prime of RFC 3526 §3.
 var modp2048 = newMODP("" +
@@ -40,38 +38,32 @@ var modp3072 = newMODP("" +
 	"08e24fa074e5ab3143db5bfce0fd108e4b82d120a93ad2caffffffffffffffff")
 
 func newMODP(prime string) *modp {
-	b, err := hex.DecodeString(prime)
-	if err != nil {
+	p, ok := new(big.Int).SetString(prime, 16)
+	if !ok {
 		panic("kex: prime is not hexadecimal")
 	}
-	p, err := bigmod.NewModulus(b)
-	if err != nil {
-		panic("kex: prime is no modulus")
-	}
-	return &modp{p: p}
+	return &modp{newModulus(p)}
 }
 
-// minExponentLen keeps exponents twice as long as an AES-128 key.
-const minExponentLen = 32
+// Exponents are twice as long as the keys of AES-128 to AES-256.
+const minExponentLen, maxExponentLen = 32, 64
 
 // secretLen is twice the length of the cipher's key, as RFC 6189 §5.1.5 asks:
 // a longer exponent costs time and adds no strength to the call.
 func (g *modp) secretLen(cipherBits int) int { return max(2*cipherBits/8, minExponentLen) }
 
 func (g *modp) generate(random []byte) (private, error) {
-	if len(random) < minExponentLen || len(random) > g.p.Size() {
+	if len(random) < minExponentLen || len(random) > maxExponentLen {
 		return nil, ErrSecret
 	}
-	two, err := bigmod.NewNat().SetBytes([]byte{2}, g.p)
-	if err != nil {
-		return nil, err
+	if subtle.ConstantTimeCompare(random, make([]byte, len(random))) == 1 {
+		return nil, ErrSecret // 2^0 = 1
 	}
 	x := &modpPrivate{group: g, exponent: bytes.Clone(random)}
-	pv := bigmod.NewNat().Exp(two, x.exponent, g.p)
-	if pv.IsOne() == 1 {
-		return nil, ErrSecret
-	}
-	x.pv = pv.Bytes(g.p)
+	var pv number
+	g.exp2(&pv, x.exponent)
+	g.leave(&pv)
+	x.pv = g.bytes(&pv)
 	return x, nil
 }
 
@@ -84,18 +76,24 @@ type modpPrivate struct {
 func (x *modpPrivate) public() []byte { return x.pv }
 
 func (x *modpPrivate) shared(pv []byte) ([]byte, error) {
-	p := x.group.p
-	y, err := bigmod.NewNat().SetBytes(pv, p)
-	if err != nil { // p or beyond
+	g := x.group
+	var y, result number
+	if !g.setBytes(&y, pv) || g.trivial(&y) {
 		return nil, ErrPublicValue
 	}
-	// RFC 6189 §4.4.1.2 names 1 and p-1; 0 would be as disastrous.
-	if y.IsZero()|y.IsOne()|y.IsMinusOne(p) == 1 {
-		return nil, ErrPublicValue
-	}
-	result := bigmod.NewNat().Exp(y, x.exponent, p)
-	defer clear(result.Bits())
-	return result.Bytes(p), nil
+	g.enter(&y)
+	g.exp(&result, &y, x.exponent)
+	g.leave(&result)
+	defer clear(result[:])
+	return g.bytes(&result), nil
+}
+
+// trivial reports whether x, not in Montgomery form, is 1 or p-1, which RFC
+// 6189 §4.4.1.2 names, or 0, which would be as disastrous.
+func (g *modp) trivial(x *number) bool {
+	minusOne := g.m
+	minusOne[0]-- // p is odd
+	return *x == number{} || *x == number{1} || *x == minusOne
 }
 
 func (x *modpPrivate) wipe() { secret.Wipe(x.exponent) }
