@@ -134,7 +134,7 @@ func offer(s zrtp.Suite) zrtp.Offer {
 func TestBzrtpSuites(t *testing.T) {
 	t.Parallel()
 	bin := buildBzrtpPeer(t)
-	for _, keyAgreement := range []string{"X255", "DH3k"} {
+	for _, keyAgreement := range []string{"X255", "X448", "DH3k", "DH2k"} {
 		for _, hash := range []string{"S256", "S384"} {
 			for _, cipher := range []string{"AES1", "AES3"} {
 				for _, authTag := range []string{"HS32", "HS80"} {

@@ -53,7 +53,8 @@ static const struct { const char *name; uint8_t value; } algorithms[] = {
 	{"S256", ZRTP_HASH_S256}, {"S384", ZRTP_HASH_S384},
 	{"AES1", ZRTP_CIPHER_AES1}, {"AES3", ZRTP_CIPHER_AES3},
 	{"HS32", ZRTP_AUTHTAG_HS32}, {"HS80", ZRTP_AUTHTAG_HS80},
-	{"DH3k", ZRTP_KEYAGREEMENT_DH3k}, {"X255", ZRTP_KEYAGREEMENT_X255},
+	{"DH3k", ZRTP_KEYAGREEMENT_DH3k}, {"DH2k", ZRTP_KEYAGREEMENT_DH2k},
+	{"X255", ZRTP_KEYAGREEMENT_X255}, {"X448", ZRTP_KEYAGREEMENT_X448},
 	{"B32", ZRTP_SAS_B32}, {"B256", ZRTP_SAS_B256},
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
