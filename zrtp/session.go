@@ -154,12 +154,15 @@ func (s *Session) HandlePacket(now time.Time, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if s.theirs.hello != nil && p.SSRC != s.peer.ssrc {
-		return errSSRC
-	}
 	t, err := wire.MessageType(p.Message)
 	if err != nil {
 		return err
+	}
+	if t == wire.TypePing {
+		return s.onPing(p)
+	}
+	if s.theirs.hello != nil && p.SSRC != s.peer.ssrc {
+		return errSSRC
 	}
 	row, ok := table[tableKey{s.state, t}]
 	if !ok {

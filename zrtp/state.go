@@ -53,6 +53,7 @@ type Transition struct {
 // about retransmissions. Two rows depend on more than the table shows: a
 // passive Session answers Hello in Discovery with HelloACK and stays, and a
 // Commit in CommitSent that loses the contention of RFC 6189 §4.2 is ignored.
+// Ping is no part of the handshake and answered beside it.
 func Transitions() []Transition {
 	rows := []Transition{
 		{Discovery, wire.TypeHello, CommitSent, wire.TypeCommit, (*Session).onHello},

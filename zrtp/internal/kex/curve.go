@@ -3,7 +3,6 @@ package kex
 import (
 	"crypto/ecdh"
 	"reflect"
-	"runtime"
 )
 
 // curve is a group of points on an elliptic curve.
@@ -70,28 +69,4 @@ func (x *curvePrivate) shared(pv []byte) ([]byte, error) {
 	return result, nil
 }
 
-// wipe reaches into the standard library's key, which offers no way to wipe
-// it: every byte slice inside is overwritten.
-func (x *curvePrivate) wipe() {
-	wipeSlices(reflect.ValueOf(x.key))
-	runtime.KeepAlive(x.key)
-}
-
-// wipeSlices clears the byte slices which v holds by value or by pointer, but
-// goes through no interface: behind those stand the shared curves.
-func wipeSlices(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			wipeSlices(v.Elem())
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			wipeSlices(v.Field(i))
-		}
-	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			clear(v.Bytes())
-		}
-	}
-}
+func (x *curvePrivate) wipe() { wipeMemory(reflect.ValueOf(x.key)) }

@@ -1,10 +1,12 @@
-// Package kex is the table of Diffie-Hellman key agreements behind one small
-// type: an [Agreement] turns random bytes into a [Key], and a Key turns the
-// peer's public value into the DHResult of RFC 6189 §4.4.1.4.
+// Package kex is the table of key agreements behind two small types. An
+// [Agreement] of Diffie and Hellman turns random bytes into a [Key], and a Key
+// turns the peer's public value into the DHResult of RFC 6189 §4.4.1.4. A [KEM]
+// makes a [KEMKey] for the initiator and, for the responder, a ciphertext from
+// which both learn the DHResult.
 //
 // Everything that touches a secret runs in constant time. Wipe overwrites the
-// secret scalar itself; scratch numbers inside the arithmetic are left to the
-// garbage collector.
+// secret itself; scratch numbers inside the arithmetic are left to the garbage
+// collector.
 package kex
 
 import (
@@ -75,7 +77,8 @@ func Lookup(name wire.Algo) (*Agreement, bool) {
 // speed ranks from fastest to slowest after RFC 6189 §4.1.2. What that does not
 // name stands where libbzrtp has it, since both sides must come to one choice.
 var speed = []wire.Algo{
-	wire.A("DH2k"), wire.A("X255"), wire.A("EC25"), wire.A("X448"), wire.A("DH3k"), wire.A("EC38"), wire.A("EC52"),
+	wire.A("DH2k"), wire.A("X255"), wire.A("K255"), wire.A("EC25"), wire.A("X448"), wire.A("K448"),
+	wire.A("DH3k"), wire.A("EC38"), wire.A("EC52"), wire.A("X1M1"), wire.A("X3M3"),
 }
 
 // Faster says whether a ranks before b (RFC 6189 §4.1.2). A name that has no
