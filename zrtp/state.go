@@ -6,6 +6,8 @@ import (
 	"sotto/zrtp/wire"
 )
 
+//go:generate sh -c "go run ./internal/states >STATES.md"
+
 // State is where a Session stands in the message flow of RFC 6189 §3.1.1.
 type State uint8
 
