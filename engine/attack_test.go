@@ -26,6 +26,8 @@ type rogue struct {
 	local sdp.Local
 	keys  *zrtp.Session // nil: it does not speak ZRTP
 	seen  [8]atomic.Int64
+	voice atomic.Pointer[int64] // how many ZRTP packets came before the first voice
+	heard chan struct{}         // closed when there is voice
 	done  chan struct{}
 }
 
@@ -40,7 +42,7 @@ func newRogue(t *testing.T, speaksZRTP bool) *rogue {
 		t.Fatal(err)
 	}
 	addr := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	r := &rogue{t: t, agent: agent, media: conn, done: make(chan struct{}),
+	r := &rogue{t: t, agent: agent, media: conn, heard: make(chan struct{}), done: make(chan struct{}),
 		local: sdp.Local{ID: 1, Address: addr.Addr(), Port: addr.Port(), Codecs: sdp.Voice()}}
 	if speaksZRTP {
 		r.keys, err = zrtp.New(zrtp.Config{Rand: rand.Reader, ZID: wire.ZID{0xbe}, SSRC: 0xbad, ClientID: "rogue"})
@@ -72,6 +74,9 @@ func (r *rogue) serve() {
 		}
 		kind := media.Classify(buf[:n])
 		r.seen[kind].Add(1)
+		if before := r.seen[media.KindZRTP].Load(); kind == media.KindRTP && r.voice.CompareAndSwap(nil, &before) {
+			close(r.heard)
+		}
 		if r.keys == nil || kind != media.KindZRTP {
 			continue
 		}
@@ -145,8 +150,9 @@ func TestAdversary_F3_NoVoiceBeforeKeys(t *testing.T) {
 	}
 }
 
-// With secure mode off the same peer is called in the clear, with a warning.
-func TestInsecureModeWarns(t *testing.T) {
+// With secure mode off the same peer is called in the clear, with a warning and
+// not before every Hello has been tried (RFC 6189 §4).
+func TestAdversary_F3_InsecureModeWaits(t *testing.T) {
 	t.Parallel()
 	r := newRogue(t, false)
 	call, _, _ := r.call(engine.Config{AllowInsecure: true})
@@ -156,8 +162,13 @@ func TestInsecureModeWarns(t *testing.T) {
 	if call.Level() != engine.LevelNone {
 		t.Errorf("a clear call is %s", call.Level())
 	}
-	if r.seen[media.KindRTP].Load() == 0 {
-		t.Error("no voice left")
+	select {
+	case <-r.heard:
+	case <-time.After(limit):
+		t.Fatal("no voice left")
+	}
+	if hellos := *r.voice.Load(); hellos < 20 {
+		t.Errorf("clear voice left after %d Hellos", hellos)
 	}
 }
 

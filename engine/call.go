@@ -21,6 +21,7 @@ type Call struct {
 	events   *queue
 	commands chan func(*leg) // run by the leg goroutine, in order
 	level    atomic.Uint32
+	final    media.Stats   // written before ended is closed, read after
 	ended    chan struct{} // closed when every goroutine of the call has ended
 }
 
@@ -41,7 +42,7 @@ func (c *Call) Peer() string { return c.peer }
 func (c *Call) Level() SecurityLevel { return SecurityLevel(c.level.Load()) }
 
 // Answer takes an incoming call.
-func (c *Call) Answer() error { return c.do(func(l *leg) error { return l.answer(l.engine.ctx) }) }
+func (c *Call) Answer() error { return c.do(func(l *leg) error { return l.answer() }) }
 
 // Reject declines an incoming call.
 func (c *Call) Reject() error {
@@ -56,15 +57,18 @@ func (c *Call) Reject() error {
 
 // SetVerified records what the user says after comparing the SAS by voice:
 // matched or not. A SAS that does not match ends the call: somebody stands
-// between.
+// between. The error of such an end says that the peer's record is unchanged.
 func (c *Call) SetVerified(matched bool) error {
 	return c.do(func(l *leg) error { return l.setVerified(matched) })
 }
 
-// Hold asks the other side to send nothing, and sends silence.
+// Hold asks the other side to send nothing, and sends silence. If ctx ends
+// before the other side has answered, the call is hung up, because nobody knows
+// any more what the two sides agree on. Any other error means that the call
+// goes on as it was, unless Ended follows.
 func (c *Call) Hold(ctx context.Context) error { return c.redirect(ctx, sdp.SendOnly) }
 
-// Resume ends Hold.
+// Resume ends Hold. Its ctx and its error are as those of Hold.
 func (c *Call) Resume(ctx context.Context) error { return c.redirect(ctx, sdp.SendRecv) }
 
 // redirect offers another direction to the peer. It waits for the peer here,
@@ -81,15 +85,17 @@ func (c *Call) redirect(ctx context.Context, d sdp.Direction) error {
 		return err
 	}
 	answer, err := dialog.Reinvite(ctx, offer.Append(nil))
-	if err != nil {
-		return err
+	if told := c.do(func(l *leg) error { return l.reanswered(answer, err) }); err == nil {
+		err = told
 	}
-	return c.do(func(l *leg) error { return l.reanswered(offer, answer, d) })
+	return err
 }
 
-// Stats is what the media has counted so far.
+// Stats is what the media has counted so far, or had when the call ended.
 func (c *Call) Stats() (s media.Stats) {
-	_ = c.do(func(l *leg) error { s = l.voice.stats(); return nil })
+	if c.do(func(l *leg) error { s = l.voice.stats(); return nil }) != nil {
+		return c.final
+	}
 	return s
 }
 

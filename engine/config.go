@@ -15,19 +15,21 @@ type Config struct {
 	// Bind is host:port for SIP, over UDP and TCP; media ports are taken
 	// on the same host. Empty: "127.0.0.1:0".
 	Bind string
-	// Identity is our SIP address. Empty: sip:sotto@ and the bound host.
+	// Identity is our SIP address. Empty: sip:anonymous@ and the bound host.
 	Identity string
 	// StateDir keeps the ZID and the secrets retained from call to call.
 	// Empty: they last as long as the Engine.
 	StateDir string
-	// AllowInsecure switches secure mode off: a peer without ZRTP is then
-	// called in the clear. It is off unless somebody asks for it.
+	// AllowInsecure switches secure mode off: if keys can't be agreed, voice
+	// then flows in the clear. It is off unless somebody asks for it.
 	AllowInsecure bool
 	// KeyAgreements, SASTypes name what ZRTP may use, best first; empty:
 	// everything built in ("X255", "EC25", "DH3k"; "B256", "B32").
 	KeyAgreements, SASTypes []string
-	// OpenAudio gives each call its source and sink when it is answered.
-	// nil: silence is sent, and what is heard is dropped.
+	// OpenAudio gives each call its source and sink when it is answered, in
+	// a goroutine of its own; keys are agreed meanwhile, and wait. ctx ends
+	// with the call: OpenAudio then returns soon, because Call.Close waits
+	// for it. nil: silence is sent, and what is heard is dropped.
 	OpenAudio func(ctx context.Context) (Audio, error)
 	// Routes says which audio routes secure mode allows; the zero value
 	// allows built-in ones and files only.
@@ -39,8 +41,10 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Audio is where a call's voice comes from and goes to. The Engine closes
-// both if they are io.Closers.
+// Audio is where a call's voice comes from and goes to. When the call ends the
+// Engine closes both if they are io.Closers: after the last ReadFrame and
+// WriteFrame have returned or, if one of them takes longer than 200 ms, while
+// it runs. Close must then make it return, because the Engine waits for it.
 type Audio struct {
 	Source audio.Source
 	Sink   audio.Sink

@@ -13,16 +13,26 @@
 //
 // It is on unless Config.AllowInsecure says otherwise. No voice leaves and
 // none is played before ZRTP has agreed keys and the audio route has been
-// verified; a peer without ZRTP, a failed key agreement and a refused route
-// end the call with a reason. Nothing that happens later brings clear voice
-// back: a re-INVITE that takes the ZRTP hash away or changes it is refused.
+// verified; a peer without ZRTP or with the disclosure flag, a failed key
+// agreement and a refused route end the call with a reason. Nothing that
+// happens later brings clear voice back: a re-INVITE that takes the ZRTP hash
+// away or changes it is refused, and an answer that does ends the call.
+//
+// Without secure mode voice waits for the keys all the same. It flows in the
+// clear only when it is certain that there will be none, and the user is told.
+//
+// # The end
+//
+// A call that ends is silent at once. Then the peer is told, without the
+// reason, which is the user's; then the devices are closed and waited for.
 //
 // # Goroutines
 //
 //	name       one per   owner    ends when                    who waits
-//	accept     Engine    Engine   the SIP agent is closed      Engine.Close
+//	accept     Engine    Engine   the Engine closes            Engine.Close
 //	leg        Call      Call     the call has ended           Call.Close, Engine.Close
-//	signalling Call      leg      the dialog has ended         leg
+//	signalling Call      leg      the dialog or the leg ends   leg
+//	opening    Call      leg      Config.OpenAudio returns     leg
 //	reader     socket    leg      the socket is closed         leg
 //	capture    Call      leg      its context is cancelled     leg
 //	playout    Call      leg      its context is cancelled     leg

@@ -3,10 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"sotto/sip"
 	"sotto/zrtp"
@@ -14,11 +17,15 @@ import (
 	"sotto/zrtp/zidcache"
 )
 
-// ErrClosed says that the Engine has been closed.
-var ErrClosed = errors.New("engine: closed")
+var (
+	// ErrClosed says that the Engine has been closed.
+	ErrClosed = errors.New("engine: closed")
+	// ErrBadAddress says that an address of New or Dial is no SIP address.
+	ErrBadAddress = sip.ErrBadAddress
+)
 
-// backlog is how many incoming calls may wait for Accept; more are busy.
-const backlog = 16
+// maxRinging is how many incoming calls may wait for an answer; more are busy.
+const maxRinging = 16
 
 // Engine makes and takes calls for one identity. Its methods may be called
 // from any goroutine.
@@ -29,6 +36,7 @@ type Engine struct {
 	memory   memory
 	log      *slog.Logger
 	incoming chan *Call
+	ringing  atomic.Int32    // incoming calls without an answer; only accept adds to it
 	ctx      context.Context // ends with the Engine; every call's lifetime
 	cancel   context.CancelFunc
 
@@ -56,8 +64,8 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.OpenAudio == nil {
 		cfg.OpenAudio = silence
 	}
-	offer := zrtp.Offer{KeyAgreements: names(cfg.KeyAgreements), SASTypes: names(cfg.SASTypes)}
-	if err := offer.Validate(); err != nil {
+	offer, err := offerOf(cfg)
+	if err != nil {
 		return nil, err
 	}
 	agent, err := sip.New(sip.Config{Bind: cfg.Bind, Identity: cfg.Identity, UserAgent: "Sotto", Logger: cfg.Logger})
@@ -70,19 +78,35 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, offer: offer, agent: agent, memory: state, log: cfg.Logger,
-		incoming: make(chan *Call, backlog),
+		incoming: make(chan *Call, maxRinging),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.wg.Go(e.accept)
 	return e, nil
 }
 
-func names(list []string) []wire.Algo {
-	var algos []wire.Algo
-	for _, name := range list {
-		algos = append(algos, wire.A(name))
+// offerOf is what ZRTP may use.
+func offerOf(cfg Config) (offer zrtp.Offer, err error) {
+	if offer.KeyAgreements, err = algorithms(cfg.KeyAgreements); err != nil {
+		return zrtp.Offer{}, err
 	}
-	return algos
+	if offer.SASTypes, err = algorithms(cfg.SASTypes); err != nil {
+		return zrtp.Offer{}, err
+	}
+	return offer, offer.Validate()
+}
+
+// algorithms are four characters each (RFC 6189 §5.1), so a longer name must
+// not be cut to one that is known.
+func algorithms(names []string) ([]wire.Algo, error) {
+	var list []wire.Algo
+	for _, name := range names {
+		if len(name) == 0 || len(name) > len(wire.Algo{}) {
+			return nil, fmt.Errorf("engine: unknown algorithm %q: names have one to four characters", name)
+		}
+		list = append(list, wire.A(name))
+	}
+	return list, nil
 }
 
 func openMemory(dir string) (memory, error) {
@@ -95,8 +119,9 @@ func openMemory(dir string) (memory, error) {
 // Addr is where SIP listens, over UDP and TCP.
 func (e *Engine) Addr() netip.AddrPort { return e.agent.Addr() }
 
-// Dial calls a SIP address, such as "sip:bob@example.org". The error tells of
-// a malformed address or a closed Engine; all else is an event of the Call.
+// Dial calls a SIP address, such as "sip:bob@example.org". The error is
+// ErrBadAddress, ErrClosed or a lack of ports; all else is an event of the
+// Call.
 // ctx bounds the time until the call is answered.
 func (e *Engine) Dial(ctx context.Context, uri string) (*Call, error) {
 	l, err := newLeg(e, uri, false)
@@ -110,7 +135,8 @@ func (e *Engine) Dial(ctx context.Context, uri string) (*Call, error) {
 	return e.launch(l)
 }
 
-// Accept waits for the next incoming call. It rings until Answer or Reject.
+// Accept waits for the next incoming call. It rings until Answer or Reject, at
+// most three minutes; and when 16 calls ring, others are busy.
 func (e *Engine) Accept(ctx context.Context) (*Call, error) {
 	select {
 	case c := <-e.incoming:
@@ -122,7 +148,7 @@ func (e *Engine) Accept(ctx context.Context) (*Call, error) {
 	}
 }
 
-// accept takes incoming dialogs until the agent is closed.
+// accept takes incoming dialogs until the Engine closes.
 func (e *Engine) accept() {
 	for {
 		dialog, err := e.agent.Accept(e.ctx)
@@ -137,7 +163,7 @@ func (e *Engine) accept() {
 }
 
 func (e *Engine) take(dialog *sip.Dialog) error {
-	if len(e.incoming) == cap(e.incoming) {
+	if e.ringing.Load() >= maxRinging || len(e.incoming) == cap(e.incoming) {
 		return errors.New("too many calls are waiting")
 	}
 	l, err := newLeg(e, dialog.RemoteIdentity(), true)
@@ -149,6 +175,8 @@ func (e *Engine) take(dialog *sip.Dialog) error {
 		return err
 	}
 	l.dialog = dialog
+	l.ringsUntil = time.Now().Add(ringTimeout)
+	e.ringing.Add(1)
 	call, err := e.launch(l)
 	if err != nil {
 		return err
@@ -165,7 +193,7 @@ func (e *Engine) launch(l *leg) (*Call, error) {
 		l.abandon()
 		return nil, ErrClosed
 	}
-	e.wg.Go(func() { l.run(e.ctx) })
+	e.wg.Go(l.run)
 	return l.call, nil
 }
 

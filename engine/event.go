@@ -19,7 +19,8 @@ type Answered struct {
 	Codec string // the codec that we send: "opus", "PCMU" or "PCMA"
 }
 
-// Secured says that keys are agreed and protected voice flows.
+// Secured says that keys are agreed, the audio is open and protected voice
+// flows.
 type Secured struct {
 	SAS       string // for the users to compare by voice
 	SASType   string // "B32" (four characters) or "B256" (two words)
@@ -38,8 +39,9 @@ type PeerVerified struct{}
 // as they are until SetVerified.
 type CacheMismatch struct{}
 
-// Refused says that secure mode has refused something. The call goes on in
-// silence, or ends: then Ended follows.
+// Refused says that secure mode has refused something. If it was a change that
+// the other side wanted, the call goes on as it was; otherwise nothing is sent
+// or played any more, and Ended follows.
 type Refused struct {
 	Text  string         // what and why, and what the user can do
 	Route *route.Refusal // set when an audio route was refused
@@ -51,7 +53,8 @@ type Held struct{ Remote bool }
 // Resumed says that the hold is over.
 type Resumed struct{ Remote bool }
 
-// Warning tells of something that weakens later calls, not this one.
+// Warning tells of something that weakens later calls or, without secure mode,
+// this one.
 type Warning struct{ Text string }
 
 // Ended is the last event of every call.

@@ -14,11 +14,15 @@ import (
 	"sotto/zrtp"
 )
 
-// byeTimeout bounds how long the end of a call waits for the peer.
-const byeTimeout = 2 * time.Second
+const (
+	// byeTimeout bounds how long the end of a call waits for the peer.
+	byeTimeout = 2 * time.Second
+	// ringTimeout is how long an incoming call may ring.
+	ringTimeout = 3 * time.Minute
+)
 
 // leg is one call at work. One goroutine, run, owns every field and calls
-// every method; newLeg and attach come before it.
+// every method; newLeg comes before it.
 type leg struct {
 	engine *Engine
 	cfg    *Config
@@ -27,19 +31,29 @@ type leg struct {
 	voice  *voice
 	keys   *zrtp.Session
 	ssrc   uint32
+	ctx    context.Context // the call's life, in which its audio is opened
+	cancel context.CancelFunc
 
-	local    sdp.Local
-	ours     *sdp.Session // our last description
-	agreed   sdp.Agreed
-	answered bool
-	held     bool // by the peer
+	local      sdp.Local
+	ours       *sdp.Session // our last description
+	agreed     sdp.Agreed
+	change     *change // our offer to change the call that waits for its answer
+	alerted    bool    // Ringing has been told
+	answered   bool
+	held       bool      // by the peer
+	ringsUntil time.Time // zero: it does not ring at our user's
 
-	inbox    <-chan []byte // voice.inbox once key agreement has begun; nil before
-	packet   []byte        // the ZRTP packet being sent
-	routes   []route.Route // of the audio that was opened
-	verified route.Verified
-	pending  *zrtp.SRTPKeys // receive keys, until the send keys are there too
-	reportAt time.Time      // zero: no media yet
+	inbox     <-chan []byte  // voice.inbox once key agreement has begun; nil before
+	packet    []byte         // the ZRTP packet being sent
+	opening   <-chan opened  // the audio, while it is being opened
+	playing   bool           // the audio is there, and in secure mode its routes are verified
+	verified  route.Verified // only in secure mode
+	receive   *zrtp.SRTPKeys // keys that are agreed and still ours: until the send
+	send      *zrtp.SRTPKeys // keys are there too, and until playing
+	receiving bool           // the media has the receive keys
+	secured   *zrtp.Secured  // not told yet
+	clear     bool           // without secure mode: there will be no keys
+	reportAt  time.Time      // zero: no media yet
 
 	reason *Reason // set when the call is to end
 	gone   bool    // the dialog has ended by itself
@@ -62,44 +76,54 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 		return nil, err
 	}
 	hash := keys.HelloHash()
-	return &leg{
+	l := &leg{
 		engine: e, cfg: &e.cfg, voice: voice, keys: keys, ssrc: ssrc,
 		call: newCall(peer, incoming),
 		local: sdp.Local{
 			ID: uint64(randomUint32()), Address: e.Addr().Addr(), Port: voice.sockets.port(),
 			Codecs: sdp.Voice(), ZRTPHashes: []sdp.ZRTPHash{{Version: keys.Version(), Hash: hash[:]}},
 		},
-	}, nil
+	}
+	l.ctx, l.cancel = context.WithCancel(e.ctx)
+	return l, nil
 }
 
 // abandon undoes newLeg for a call that never began.
 func (l *leg) abandon() {
+	l.cancel()
 	l.keys.Close()
 	l.voice.close()
+	l.stopRinging()
 	close(l.call.ended)
 }
 
 // run is the leg goroutine, from the first signalling to the last packet.
-func (l *leg) run(ctx context.Context) {
-	signals, stop := l.listen(ctx)
+func (l *leg) run() {
+	signals, stop := l.listen()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for l.reason == nil {
 		timer.Reset(l.wait())
+		heard := signals
+		if l.change != nil {
+			heard = nil // what the peer says next builds on its answer
+		}
 		select {
-		case e := <-signals:
-			l.onSignal(ctx, e)
+		case e := <-heard:
+			l.onSignal(e)
 		case f := <-l.call.commands:
 			f(l)
+		case o := <-l.opening:
+			l.onAudio(o)
 		case pkt := <-l.inbox:
 			_ = l.keys.HandlePacket(time.Now(), pkt) // dropped, if it fails
 		case <-l.voice.authentic:
 			l.keys.HandleMedia()
 		case err := <-l.voice.over:
-			l.end(audioReason(err))
+			l.onAudioOver(err)
 		case <-timer.C:
 			l.onTime(time.Now())
-		case <-ctx.Done():
+		case <-l.ctx.Done():
 			l.end(Reason{Kind: HungUp, Text: "this program is shutting down"})
 		}
 		l.drain()
@@ -109,8 +133,8 @@ func (l *leg) run(ctx context.Context) {
 }
 
 // listen starts the signalling goroutine; stop ends it and waits for it.
-func (l *leg) listen(ctx context.Context) (signals <-chan sip.Event, stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
+func (l *leg) listen() (signals <-chan sip.Event, stop func()) {
+	ctx, cancel := context.WithCancel(l.ctx)
 	events := make(chan sip.Event)
 	done := make(chan struct{})
 	go func() {
@@ -133,7 +157,7 @@ func (l *leg) listen(ctx context.Context) (signals <-chan sip.Event, stop func()
 // wait is how long nothing has to be done.
 func (l *leg) wait() time.Duration {
 	wait := time.Hour
-	for _, at := range []time.Time{l.keys.Deadline(), l.reportAt} {
+	for _, at := range []time.Time{l.keys.Deadline(), l.reportAt, l.ringsUntil} {
 		if !at.IsZero() {
 			wait = min(wait, time.Until(at))
 		}
@@ -143,6 +167,9 @@ func (l *leg) wait() time.Duration {
 
 func (l *leg) onTime(now time.Time) {
 	l.keys.HandleTimeout(now)
+	if !l.ringsUntil.IsZero() && !now.Before(l.ringsUntil) {
+		l.end(Reason{Kind: NoAnswer, Text: "nobody answered here"})
+	}
 	if l.reportAt.IsZero() || now.Before(l.reportAt) {
 		return
 	}
@@ -165,11 +192,22 @@ func randomUint32() uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
-func audioReason(err error) Reason {
-	if err == nil {
-		return Reason{Kind: HungUp, Text: "the audio source has ended"}
+// onAudioOver ends the call with its audio; nil is the end of the source.
+func (l *leg) onAudioOver(err error) {
+	if err != nil {
+		l.fail(AudioFailed, err)
+		return
 	}
-	return Reason{Kind: AudioFailed, Text: err.Error()}
+	l.end(Reason{Kind: HungUp, Text: "the audio source has ended"})
+}
+
+// stopRinging gives the call's place among the ringing ones back: it has been
+// answered, or is over.
+func (l *leg) stopRinging() {
+	if !l.ringsUntil.IsZero() {
+		l.ringsUntil = time.Time{}
+		l.engine.ringing.Add(-1)
+	}
 }
 
 // end decides why the call ends; only the first reason counts.
@@ -177,6 +215,12 @@ func (l *leg) end(r Reason) {
 	if l.reason == nil {
 		l.reason = &r
 	}
+}
+
+// fail ends the call because of err: the log gets all of it, people its words.
+func (l *leg) fail(kind ReasonKind, err error) {
+	l.engine.log.Warn("call fails", "peer", l.call.peer, "kind", kind.String(), "error", err)
+	l.end(Reason{Kind: kind, Text: inWords(err)})
 }
 
 // hangUpReason is what Close means in the state of the call.
@@ -190,28 +234,37 @@ func (l *leg) hangUpReason() Reason {
 	return Reason{Kind: Canceled, Text: "we gave up before the call was answered"}
 }
 
-// refuse tells the user what secure mode has refused and ends the call.
+// refuse silences the call, tells the user what secure mode has refused and
+// ends the call.
 func (l *leg) refuse(kind ReasonKind, text string, refusal *route.Refusal) {
-	l.voice.revoke()
+	l.voice.silence()
 	l.call.events.put(Refused{Text: text, Route: refusal})
 	l.end(Reason{Kind: kind, Text: text})
 }
 
-// finish tells the peer, ends the media and gives the last event.
+// finish silences the call, tells the peer, and only then waits for what could
+// hang: the devices, and whoever opens them. The last event is given when
+// nothing of the call is left.
 func (l *leg) finish() {
-	l.voice.stop()
+	l.voice.silence()
 	if !l.gone {
 		l.hangUp()
 	}
+	l.cancel()
 	l.voice.close()
+	if l.opening != nil {
+		(<-l.opening).audio.close()
+	}
 	l.keys.Close()
-	l.pending.Wipe()
-	level := l.call.Level()
-	l.call.events.put(Ended{Reason: *l.reason, Level: level, Stats: l.voice.stats()})
+	l.wipeKeys()
+	l.stopRinging()
+	l.call.final = l.voice.stats()
+	l.call.events.put(Ended{Reason: *l.reason, Level: l.call.Level(), Stats: l.call.final})
 	close(l.call.ended)
 }
 
-// hangUp ends the dialog as its state asks: BYE, CANCEL or a refusal.
+// hangUp ends the dialog as its state asks: BYE, CANCEL or a refusal. Why is
+// nobody's business: the peer and every proxy could read it.
 func (l *leg) hangUp() {
 	var err error
 	if l.call.incoming && !l.answered {
@@ -219,7 +272,7 @@ func (l *leg) hangUp() {
 	} else {
 		ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
 		defer cancel()
-		err = l.dialog.Bye(ctx, l.reason.Text)
+		err = l.dialog.Bye(ctx, "")
 	}
 	if err != nil && !errors.Is(err, sip.ErrEnded) {
 		l.engine.log.Info("hanging up", "peer", l.call.peer, "error", err)
@@ -231,7 +284,7 @@ func rejectCode(kind ReasonKind) int {
 	switch kind {
 	case Declined:
 		return 603
-	case NotSecure, RouteRefused, Incompatible:
+	case NotSecure, RouteRefused, Incompatible, Malformed:
 		return 488
 	}
 	return 480

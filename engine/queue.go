@@ -3,11 +3,16 @@ package engine
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 )
 
-// queue holds a call's events until somebody takes them. A call has a few
-// dozen at most, so it has no bound.
+// maxUnread is how many events may wait before those that the peer can bring
+// about again and again make room.
+const maxUnread = 32
+
+// queue holds a call's events until somebody takes them. A call has few but for
+// those that repeat; of these the oldest are dropped.
 type queue struct {
 	mu     sync.Mutex
 	events []Event
@@ -20,11 +25,31 @@ func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 func (q *queue) put(e Event) {
 	q.mu.Lock()
 	if !q.ended {
+		q.makeRoom()
 		q.events = append(q.events, e)
 		_, q.ended = e.(Ended)
 	}
 	q.mu.Unlock()
 	q.signal()
+}
+
+// makeRoom drops the oldest event of those that repeat, if too many wait.
+func (q *queue) makeRoom() {
+	if len(q.events) < maxUnread {
+		return
+	}
+	if i := slices.IndexFunc(q.events, repeats); i >= 0 {
+		q.events = slices.Delete(q.events, i, i+1)
+	}
+}
+
+// repeats reports whether the peer decides how often e comes.
+func repeats(e Event) bool {
+	switch e.(type) {
+	case Held, Resumed, Refused:
+		return true
+	}
+	return false
 }
 
 func (q *queue) signal() {

@@ -1,5 +1,10 @@
 package engine
 
+import (
+	"slices"
+	"strings"
+)
+
 // ReasonKind is why a call has ended, for programs.
 type ReasonKind uint8
 
@@ -40,4 +45,17 @@ type Reason struct {
 	Text   string // one clear sentence for people
 	Remote bool   // the other side's doing
 	Code   int    // SIP status code, 0 if none
+}
+
+// inWords is an error for people: without the name of the package of ours that
+// has found it.
+func inWords(err error) string {
+	text := err.Error()
+	for {
+		name, rest, ok := strings.Cut(text, ": ")
+		if !ok || !slices.Contains([]string{"audio", "codecs", "engine", "media", "route", "sdp", "sip", "zidcache", "zrtp"}, name) {
+			return text
+		}
+		text = rest
+	}
 }

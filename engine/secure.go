@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 
 	"sotto/media/protect"
 	"sotto/media/route"
@@ -13,7 +14,7 @@ import (
 const (
 	textNoZRTP      = "The other side does not speak ZRTP, so the call can't be made secure. Nothing was said in the clear."
 	textOtherHello  = "The ZRTP Hello that arrived is not the one that the signalling announced: somebody may have changed it. Nothing was said in the clear."
-	textKeysFailed  = "The keys could not be agreed: "
+	textKeysFailed  = "The keys could not be agreed: %s."
 	textDisclosure  = "The other side says that it may disclose the keys of this call (disclosure flag)."
 	textSASMismatch = "The SAS does not match: somebody stands between you. Nothing that was said in this call is secret."
 )
@@ -42,65 +43,109 @@ func (l *leg) onKeys(e zrtp.Event) {
 		}
 		l.insecure(text)
 	case zrtp.Failed:
-		if e.Err != nil {
-			l.insecure(textKeysFailed + e.Err.Error())
-		} else {
-			l.insecure(textKeysFailed + "the other side reports: " + e.Code.String())
-		}
+		l.engine.log.Warn("key agreement fails", "peer", l.call.peer, "code", e.Code.String(), "remote", e.Remote, "error", e.Err)
+		l.insecure(fmt.Sprintf(textKeysFailed, whyFailed(e)))
 	case zrtp.KeysReady:
-		if l.reason != nil { // the call is over
-			e.Send.Wipe()
-			e.Receive.Wipe()
-		} else if err := l.release(e); err != nil {
-			l.stopVoice(err)
-		}
+		l.takeKeys(e)
 	case zrtp.Secured:
-		l.secured(e)
+		l.secured = &e
+		l.proceed()
 	case zrtp.StoreFailed:
-		l.call.events.put(Warning{"The secret for the next call could not be stored: " + e.Err.Error()})
+		l.call.events.put(Warning{"The secret for the next call could not be stored: " + inWords(e.Err)})
 	case zrtp.PeerFound:
 		l.engine.log.Info("peer speaks ZRTP", "peer", l.call.peer, "client", e.ClientID)
 	}
 }
 
-// insecure is what happens when there will be no keys: secure mode ends the
-// call, without it the user is told.
-func (l *leg) insecure(text string) {
-	if l.cfg.AllowInsecure {
-		l.call.events.put(Warning{text + " The call goes on without encryption, because secure mode is off."})
-		return
+// whyFailed says in words why there are no keys.
+func whyFailed(e zrtp.Failed) string {
+	switch {
+	case e.Remote:
+		return "the other side reports: " + e.Code.String()
+	case e.Err == nil || e.Code == wire.ErrorTimeout:
+		return e.Code.String()
 	}
-	l.refuse(NotSecure, text, nil)
+	return inWords(e.Err)
 }
 
-// release verifies the audio routes and only then gives the media its keys,
-// which it owns from then on; the copies here are wiped.
-func (l *leg) release(k zrtp.KeysReady) error {
-	if k.Receive != nil {
-		l.pending = k.Receive
+// insecure is what happens when there will be no keys: secure mode ends the
+// call, without it the user is told. Where one direction had keys already,
+// there is no way back from them.
+func (l *leg) insecure(text string) {
+	if !l.cfg.AllowInsecure || l.receive != nil {
+		l.refuse(NotSecure, text, nil)
+		return
 	}
-	defer k.Send.Wipe()
-	if !l.cfg.AllowInsecure {
-		verified, err := l.cfg.Routes.Verify(l.routes...)
-		if err != nil {
+	l.call.events.put(Warning{text + " The call goes on without encryption, because secure mode is off."})
+	l.clear = true
+	l.proceed()
+}
+
+// takeKeys takes keys over, unless the call is over or the peer says that it
+// may pass them on.
+func (l *leg) takeKeys(k zrtp.KeysReady) {
+	if l.reason == nil && k.PeerFlags.Disclosure && !l.cfg.AllowInsecure {
+		l.refuse(NotSecure, textDisclosure, nil)
+	}
+	if l.reason != nil {
+		k.Send.Wipe()
+		k.Receive.Wipe()
+		return
+	}
+	l.clear = false
+	if k.Receive != nil {
+		l.receive = k.Receive
+	}
+	if k.Send != nil {
+		l.send = k.Send
+	}
+	l.proceed()
+}
+
+// proceed does what waits for the audio and, in secure mode, for its verified
+// routes: the media gets its keys, and then the user hears that the call is
+// secure. Clear voice waits for it too.
+func (l *leg) proceed() {
+	if !l.playing || l.reason != nil {
+		return
+	}
+	err := l.release()
+	if err == nil && l.clear {
+		err = l.voice.releaseClear()
+	}
+	if err != nil {
+		l.stopVoice(err)
+		return
+	}
+	if s := l.secured; s != nil {
+		l.secured = nil
+		l.tell(*s)
+	}
+}
+
+// release gives the media the keys that are there. It owns what it makes of
+// them; the copies here are wiped.
+func (l *leg) release() error {
+	if l.receive != nil && !l.receiving {
+		l.receiving = true
+		if err := l.voice.releaseReceive(l.verified, srtpKeysOf(l.receive)); err != nil {
 			return err
 		}
-		l.verified = verified
 	}
-	if k.Receive != nil {
-		if err := l.voice.releaseReceive(l.verified, srtpKeysOf(k.Receive)); err != nil {
-			return err
-		}
-	}
-	if k.Send == nil {
+	if l.send == nil {
 		return nil
 	}
-	if err := l.voice.releaseSend(l.verified, srtpKeysOf(k.Send)); err != nil {
+	defer l.wipeKeys()
+	if err := l.voice.releaseSend(l.verified, srtpKeysOf(l.send)); err != nil {
 		return err
 	}
-	err := l.voice.releaseReports(l.verified, srtpKeysOf(k.Send), srtpKeysOf(l.pending))
-	l.pending.Wipe()
-	return err
+	return l.voice.releaseReports(l.verified, srtpKeysOf(l.send), srtpKeysOf(l.receive))
+}
+
+func (l *leg) wipeKeys() {
+	l.send.Wipe()
+	l.receive.Wipe()
+	l.send, l.receive = nil, nil
 }
 
 // srtpKeysOf borrows the keys of an event for the making of protectors.
@@ -121,25 +166,19 @@ func profileOf(k *zrtp.SRTPKeys) protect.Profile {
 	return long
 }
 
-// stopVoice ends the call because keys could not be released.
+// stopVoice ends the call because voice must not flow.
 func (l *leg) stopVoice(err error) {
+	l.engine.log.Warn("voice refused", "peer", l.call.peer, "error", err)
 	var refusal *route.Refusal
 	if errors.As(err, &refusal) {
-		l.refuse(RouteRefused, err.Error(), refusal)
+		l.refuse(RouteRefused, inWords(err), refusal)
 		return
 	}
-	l.refuse(NotSecure, err.Error(), nil)
+	l.refuse(NotSecure, inWords(err), nil)
 }
 
-// secured tells the user how far the call can be trusted.
-func (l *leg) secured(s zrtp.Secured) {
-	if l.reason != nil {
-		return // refused meanwhile: the call is over
-	}
-	if s.PeerFlags.Disclosure && !l.cfg.AllowInsecure {
-		l.refuse(NotSecure, textDisclosure, nil)
-		return
-	}
+// tell tells the user how far the call can be trusted.
+func (l *leg) tell(s zrtp.Secured) {
 	level := levelOf(s)
 	l.setLevel(level)
 	l.call.events.put(Secured{
@@ -151,6 +190,9 @@ func (l *leg) secured(s zrtp.Secured) {
 		l.call.events.put(CacheMismatch{})
 	case LevelVerified:
 		l.call.events.put(PeerVerified{})
+	}
+	if s.PeerFlags.Disclosure { // secure mode has refused it
+		l.call.events.put(Warning{textDisclosure})
 	}
 	l.engine.log.Info("call secured", "peer", l.call.peer, "suite", s.Suite.String(), "level", level.String())
 }
@@ -169,15 +211,18 @@ func levelOf(s zrtp.Secured) SecurityLevel {
 
 func (l *leg) setLevel(level SecurityLevel) { l.call.level.Store(uint32(level)) }
 
-// setVerified is Call.SetVerified.
+// setVerified is Call.SetVerified. A mismatch ends the call before anything
+// else can go wrong.
 func (l *leg) setVerified(matched bool) error {
-	if err := l.keys.SetVerified(matched); err != nil {
-		return err
+	if l.call.Level() == LevelNone {
+		return errors.New("engine: there is no SAS to compare yet")
 	}
 	if !matched {
 		l.setLevel(LevelSuspect)
 		l.refuse(NotSecure, textSASMismatch, nil)
-		return nil
+	}
+	if err := l.keys.SetVerified(matched); err != nil || !matched {
+		return err
 	}
 	if l.call.Level() != LevelVerified {
 		l.setLevel(LevelVerified)

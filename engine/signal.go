@@ -2,21 +2,25 @@ package engine
 
 import (
 	"bytes"
-	"context"
 	"errors"
+	"strings"
 	"time"
 
+	"sotto/media"
 	"sotto/sip"
 	"sotto/sip/sdp"
 )
 
 // onSignal handles what the other side, or the network, says in signalling.
-func (l *leg) onSignal(ctx context.Context, e sip.Event) {
+func (l *leg) onSignal(e sip.Event) {
 	switch e := e.(type) {
 	case sip.Ringing:
-		l.call.events.put(Ringing{})
+		if !l.alerted { // it is said again and again
+			l.alerted = true
+			l.call.events.put(Ringing{})
+		}
 	case sip.Answered:
-		l.onAnswer(ctx, e.SDP)
+		l.onAnswer(e.SDP)
 	case sip.Offer:
 		l.onOffer(e.SDP)
 	case sip.Ended:
@@ -26,21 +30,45 @@ func (l *leg) onSignal(ctx context.Context, e sip.Event) {
 }
 
 // onAnswer begins the media of a call that we made.
-func (l *leg) onAnswer(ctx context.Context, answer []byte) {
+func (l *leg) onAnswer(answer []byte) {
 	agreed, err := agree(l.ours, answer)
 	if err != nil {
-		l.end(Reason{Kind: Malformed, Text: err.Error()})
+		l.fail(kindOf(err), err)
 		return
 	}
-	l.begin(ctx, agreed)
+	l.begin(agreed)
 }
 
-func agree(ours *sdp.Session, theirs []byte) (sdp.Agreed, error) {
-	session, err := sdp.Parse(theirs)
+// errPayloadType is about payload types that RTCP takes (RFC 5761 §4).
+var errPayloadType = errors.New("engine: the other side wants the voice under a payload type that voice can't have")
+
+// agree works out what our offer and the peer's answer settle.
+func agree(ours *sdp.Session, answer []byte) (sdp.Agreed, error) {
+	theirs, err := sdp.Parse(answer)
 	if err != nil {
 		return sdp.Agreed{}, err
 	}
-	return sdp.Agree(ours, session)
+	return settle(ours, theirs)
+}
+
+// settle works out what two descriptions settle, whichever was the offer.
+func settle(ours, theirs *sdp.Session) (sdp.Agreed, error) {
+	agreed, err := sdp.Agree(ours, theirs)
+	if err == nil && !media.Sendable(agreed.Codec.PayloadType) {
+		return sdp.Agreed{}, errPayloadType
+	}
+	return agreed, err
+}
+
+// kindOf is what an error about descriptions means for the call.
+func kindOf(err error) ReasonKind {
+	switch {
+	case errors.Is(err, sdp.ErrMalformed), errors.Is(err, sdp.ErrMismatch):
+		return Malformed
+	case errors.Is(err, errHashTaken), errors.Is(err, errHashChanged):
+		return NotSecure
+	}
+	return Incompatible
 }
 
 // offer is the description of a call that we make.
@@ -50,55 +78,49 @@ func (l *leg) offer() []byte {
 }
 
 // answer takes an incoming call.
-func (l *leg) answer(ctx context.Context) error {
+func (l *leg) answer() error {
 	if !l.call.incoming || l.answered {
 		return errors.New("engine: only a ringing incoming call can be answered")
 	}
-	offer, err := sdp.Parse(l.dialog.RemoteOffer())
+	ours, agreed, err := l.judge(l.dialog.RemoteOffer())
 	if err != nil {
-		l.end(Reason{Kind: Malformed, Text: err.Error()})
+		l.fail(kindOf(err), err)
 		return err
 	}
-	ours, err := sdp.Answer(offer, nil, l.local)
-	if err != nil {
-		l.end(Reason{Kind: Incompatible, Text: err.Error()})
-		return err
-	}
-	agreed, err := sdp.Agree(ours, offer)
-	if err != nil {
-		l.end(Reason{Kind: Incompatible, Text: err.Error()})
-		return err
-	}
-	l.ours = ours
 	if err := l.dialog.Answer(ours.Append(nil)); err != nil {
 		return err
 	}
-	l.begin(ctx, agreed)
+	l.ours = ours
+	l.begin(agreed)
 	return nil
 }
 
-// begin starts media and key agreement on what the descriptions say.
-func (l *leg) begin(ctx context.Context, agreed sdp.Agreed) {
-	l.answered, l.agreed = true, agreed
-	audio, err := l.cfg.OpenAudio(ctx)
-	if err != nil {
-		l.end(Reason{Kind: AudioFailed, Text: err.Error()})
-		return
-	}
-	l.routes = audio.Routes
-	if err := l.voice.start(l.cfg, agreed, audio, l.ssrc); err != nil {
-		l.end(Reason{Kind: AudioFailed, Text: err.Error()})
-		return
-	}
-	l.follow(agreed)
+// begin starts key agreement on what the descriptions say, and asks for the
+// audio.
+func (l *leg) begin(agreed sdp.Agreed) {
+	l.answered = true
+	l.stopRinging()
+	l.local.Codecs = inUse(l.ours, agreed)
 	l.call.events.put(Answered{Peer: l.dialog.RemoteIdentity(), Codec: agreed.Codec.Name})
+	l.follow(agreed)
+	l.openAudio()
 	now := time.Now()
 	if hash, ok := helloHash(agreed.ZRTPHashes); ok {
 		l.keys.SetPeerHelloHash(now, hash)
 	}
 	l.keys.Start(now)
 	l.inbox = l.voice.inbox
-	l.scheduleReport(now)
+}
+
+// inUse is what later descriptions may name: the codec of the call and DTMF,
+// under the payload types that ours has given them (RFC 3264 §8.3.2).
+func inUse(ours *sdp.Session, a sdp.Agreed) (list []sdp.Codec) {
+	for _, c := range ours.Media[ours.Audio()].Codecs {
+		if c.Event() || strings.EqualFold(c.Name, a.Codec.Name) && c.ClockRate == a.Codec.ClockRate {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // helloHash is the announced hash of a Hello of our ZRTP version; of other
@@ -119,7 +141,8 @@ func (l *leg) onOffer(offer []byte) {
 	ours, agreed, err := l.judge(offer)
 	if err != nil {
 		_ = l.dialog.RejectOffer(488) // withdrawn already, if it fails
-		l.call.events.put(Refused{Text: "A change of the call was refused: " + err.Error() + ". The call goes on as before."})
+		l.engine.log.Warn("change refused", "peer", l.call.peer, "error", err)
+		l.call.events.put(Refused{Text: "A change of the call was refused: " + inWords(err) + ". The call goes on as before."})
 		return
 	}
 	if err := l.dialog.AnswerOffer(ours.Append(nil)); err != nil {
@@ -129,7 +152,8 @@ func (l *leg) onOffer(offer []byte) {
 	l.follow(agreed)
 }
 
-// judge makes the answer to an offer, or says why there is none.
+// judge makes the answer to an offer, or says why there is none. Within a call
+// the offer has to be one that we tolerate.
 func (l *leg) judge(offer []byte) (*sdp.Session, sdp.Agreed, error) {
 	theirs, err := sdp.Parse(offer)
 	if err != nil {
@@ -139,11 +163,11 @@ func (l *leg) judge(offer []byte) (*sdp.Session, sdp.Agreed, error) {
 	if err != nil {
 		return nil, sdp.Agreed{}, err
 	}
-	agreed, err := sdp.Agree(ours, theirs)
-	if err != nil {
-		return nil, sdp.Agreed{}, err
+	agreed, err := settle(ours, theirs)
+	if err == nil && l.answered {
+		err = l.tolerates(agreed)
 	}
-	return ours, agreed, l.tolerates(agreed)
+	return ours, agreed, err
 }
 
 var (
@@ -173,46 +197,65 @@ func (l *leg) tolerates(a sdp.Agreed) error {
 
 // follow does what was agreed: where to send, and whether at all.
 func (l *leg) follow(a sdp.Agreed) {
-	hashes := l.agreed.ZRTPHashes // a later description can't change them
 	l.agreed = a
-	l.agreed.ZRTPHashes = hashes
 	l.voice.redirect(a)
 	if held := !a.Send; held != l.held {
 		l.held = held
-		l.voice.flow.Load().sender.Hold(held)
-		if held {
-			l.call.events.put(Held{Remote: true})
-		} else {
-			l.call.events.put(Resumed{Remote: true})
-		}
+		l.voice.hold(held)
+		l.tellHold(held, true)
 	}
 }
 
-// reoffer is our own offer to change the direction.
+func (l *leg) tellHold(held, remote bool) {
+	if held {
+		l.call.events.put(Held{Remote: remote})
+	} else {
+		l.call.events.put(Resumed{Remote: remote})
+	}
+}
+
+// change is our offer to change the direction.
+type change struct {
+	offer     *sdp.Session
+	direction sdp.Direction
+}
+
+// reoffer makes our offer to change the direction; reanswered follows.
 func (l *leg) reoffer(d sdp.Direction) (*sdp.Session, error) {
-	if !l.answered {
+	switch {
+	case !l.answered:
 		return nil, errors.New("engine: the call is not answered yet")
+	case l.change != nil:
+		return nil, errors.New("engine: another change of the call is under way")
 	}
 	local := l.local
 	local.Direction = d
-	return sdp.Reoffer(l.ours, local), nil
+	l.change = &change{sdp.Reoffer(l.ours, local), d}
+	return l.change.offer, nil
 }
 
-// reanswered does what the other side said to our offer.
-func (l *leg) reanswered(offer *sdp.Session, answer []byte, d sdp.Direction) error {
-	agreed, err := agree(offer, answer)
+// reanswered does what the other side said to our offer; err says that it has
+// not accepted it. An answer that we don't tolerate ends the call: the two
+// sides have agreed on it, and it can't be refused any more (RFC 3261 §14.1).
+func (l *leg) reanswered(answer []byte, err error) error {
+	c := l.change
+	l.change = nil
 	if err != nil {
 		return err
 	}
-	l.ours, l.local.Direction = offer, d
-	hold := d != sdp.SendRecv
-	l.voice.flow.Load().sender.Mute(hold)
-	l.voice.redirect(agreed)
-	if hold {
-		l.call.events.put(Held{})
-	} else {
-		l.call.events.put(Resumed{})
+	agreed, err := agree(c.offer, answer)
+	if err == nil {
+		err = l.tolerates(agreed)
 	}
+	if err != nil {
+		l.refuse(kindOf(err), "The other side's answer to a change of the call was refused: "+inWords(err)+".", nil)
+		return err
+	}
+	l.ours, l.local.Direction = c.offer, c.direction
+	held := c.direction != sdp.SendRecv
+	l.voice.mute(held)
+	l.tellHold(held, false)
+	l.follow(agreed)
 	return nil
 }
 
@@ -230,5 +273,12 @@ func reasonOf(r sip.Reason) Reason {
 	if !ok {
 		kind = Failed
 	}
-	return Reason{Kind: kind, Text: r.Error(), Remote: r.Remote, Code: r.Code}
+	text := r.Error()
+	if r.Kind == sip.HungUp && r.Remote {
+		text = "the other side hung up"
+		if r.Text != "" {
+			text += " (" + r.Text + ")"
+		}
+	}
+	return Reason{Kind: kind, Text: text, Remote: r.Remote, Code: r.Code}
 }

@@ -43,8 +43,11 @@ type voice struct {
 	remote, remoteRTCP atomic.Pointer[netip.AddrPort]
 	flow               atomic.Pointer[flow] // nil until start
 	readers, players   sync.WaitGroup
-	stopPlaying        context.CancelFunc
-	audio              Audio
+	stopPlaying        context.CancelFunc // nil until start
+	audio              Audio              // closed once, by close
+	held, muted, clear bool               // what hold, mute and releaseClear have said
+	silent             bool
+	final              media.Stats // once silent
 	// protectors are what was released to the flow, to be closed when
 	// nothing uses them any more.
 	protectors []interface{ Close() }
@@ -136,8 +139,8 @@ func (v *voice) writeReport(pkt []byte) error {
 }
 
 func writeTo(conn *net.UDPConn, to *netip.AddrPort, pkt []byte) error {
-	if to == nil || !to.IsValid() {
-		return nil
+	if to == nil || !to.IsValid() || to.Addr().IsUnspecified() {
+		return nil // nowhere; Linux would take 0.0.0.0 for this machine
 	}
 	_, err := conn.WriteToUDPAddrPort(pkt, *to)
 	if errors.Is(err, net.ErrClosed) {
@@ -153,17 +156,15 @@ func (v *voice) redirect(a sdp.Agreed) {
 	v.remoteRTCP.Store(&rtcp)
 }
 
-// start makes the stream that the SDP has agreed on and begins to tick. In
-// secure mode nothing is read, sent or played before release.
-func (v *voice) start(cfg *Config, a sdp.Agreed, audio Audio, ssrc uint32) error {
-	v.audio = audio
-	v.redirect(a)
+// start makes the stream that the SDP has agreed on and begins to tick. Nothing
+// of the audio is read, sent or played before a release.
+func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 	codec, ok := codecs.Lookup(a.Codec.Name)
 	if !ok {
 		return fmt.Errorf("engine: no codec %q", a.Codec.Name)
 	}
 	sender, err := media.NewSender(media.SenderConfig{
-		Source: audio.Source, Codec: codec, PayloadType: a.Codec.PayloadType,
+		Source: v.audio.Source, Codec: codec, PayloadType: a.Codec.PayloadType,
 		SSRC: ssrc, Sequence: uint16(randomUint32()), Timestamp: randomUint32(),
 		Write: v.write, Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
 	})
@@ -172,7 +173,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, audio Audio, ssrc uint32) error
 	}
 	payloads, event := arriving(a)
 	receiver, err := media.NewReceiver(media.ReceiverConfig{
-		Sink: audio.Sink, Payloads: payloads, TelephoneEvent: event,
+		Sink: v.audio.Sink, Payloads: payloads, TelephoneEvent: event,
 		Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
 	})
 	if err != nil {
@@ -186,6 +187,8 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, audio Audio, ssrc uint32) error
 		return err
 	}
 	f := &flow{sender: sender, receiver: receiver, reports: reports, mux: a.Mux}
+	f.sender.Hold(v.held)
+	f.sender.Mute(v.muted)
 	v.flow.Store(f)
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stopPlaying = cancel
@@ -252,8 +255,24 @@ func arriving(a sdp.Agreed) (payloads map[uint8]codecs.Codec, event uint8) {
 	return payloads, event
 }
 
-// srtpKeys are the protectors of one direction; RTP and RTCP have an own one
-// each, since each belongs to another goroutine.
+// hold stops sending, for a peer that does not receive.
+func (v *voice) hold(on bool) {
+	v.held = on
+	if f := v.flow.Load(); f != nil {
+		f.sender.Hold(on)
+	}
+}
+
+// mute sends silence.
+func (v *voice) mute(on bool) {
+	v.muted = on
+	if f := v.flow.Load(); f != nil {
+		f.sender.Mute(on)
+	}
+}
+
+// srtpKeys is what the protectors of one direction are made from: one for RTP
+// and one for RTCP, since each belongs to another goroutine.
 type srtpKeys struct {
 	profile   protect.Profile
 	key, salt []byte // wiped by their owner
@@ -293,47 +312,57 @@ func (v *voice) releaseReports(verified route.Verified, send, receive srtpKeys) 
 	return v.flow.Load().reports.Release(verified, sealer, opener)
 }
 
-// revoke silences both directions at once, for good.
-func (v *voice) revoke() {
-	if f := v.flow.Load(); f != nil {
-		f.sender.Revoke()
-		f.receiver.Revoke()
-		f.reports.Revoke()
+// releaseClear lets voice and RTCP flow both ways without keys.
+func (v *voice) releaseClear() error {
+	if v.clear {
+		return nil
 	}
-}
-
-// stats is what both halves have counted.
-func (v *voice) stats() media.Stats {
+	v.clear = true
 	f := v.flow.Load()
-	if f == nil {
-		return media.Stats{}
-	}
-	return f.reports.Stats()
+	return errors.Join(f.receiver.ReleaseClear(), f.sender.ReleaseClear(), f.reports.ReleaseClear())
 }
 
-// stop ends the ticking and waits for it.
-func (v *voice) stop() {
+// silence stops both directions at once, for good; the last report says
+// goodbye. Only a write or a device call that has begun is not called back.
+func (v *voice) silence() {
+	f := v.flow.Load()
+	if f == nil || v.silent {
+		return
+	}
+	v.silent = true
+	f.sender.Revoke()
+	_ = f.reports.Bye(time.Now()) // a lost report is a lost packet
+	v.final = f.reports.Stats()
+	f.receiver.Revoke()
+	f.reports.Revoke()
+}
+
+// stats is what both halves have counted, or had counted when it became
+// silent: the jitter is not known any more then.
+func (v *voice) stats() media.Stats {
+	if f := v.flow.Load(); f != nil && !v.silent {
+		return f.reports.Stats()
+	}
+	return v.final
+}
+
+// stuckAfter is how long a player may take to end before its device is closed
+// under it. A frame has 20 ms.
+const stuckAfter = 200 * time.Millisecond
+
+// close ends everything and waits for it, after silence.
+func (v *voice) close() {
 	if v.stopPlaying != nil {
 		v.stopPlaying()
 	}
+	closeAudio := sync.OnceFunc(v.audio.close)
+	rescue := time.AfterFunc(stuckAfter, closeAudio)
 	v.players.Wait()
-}
-
-// close ends everything and waits for it; the last report says goodbye.
-func (v *voice) close() {
-	v.stop()
-	if f := v.flow.Load(); f != nil {
-		_ = f.reports.Bye(time.Now())
-	}
+	rescue.Stop()
+	closeAudio() // waits for rescue if that has begun
 	v.sockets.close()
 	v.readers.Wait()
-	v.revoke()
 	for _, p := range v.protectors {
 		p.Close()
-	}
-	for _, end := range []any{v.audio.Source, v.audio.Sink} {
-		if c, ok := end.(io.Closer); ok {
-			_ = c.Close()
-		}
 	}
 }

@@ -29,6 +29,10 @@ func newFuzzed(t testing.TB, secure bool) *fuzzed {
 		Sender: f.sender, Receiver: f.receiver, CNAME: "x", Write: f.rtcp.write, Secure: secure,
 	})
 	must(t, err)
+	if !secure {
+		must(t, f.receiver.ReleaseClear())
+		must(t, f.reports.ReleaseClear())
+	}
 	return f
 }
 

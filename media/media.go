@@ -9,16 +9,18 @@
 //	reader goroutine    Receiver.HandleRTP, Reports.HandleRTCP for what arrives
 //	playout goroutine   Receiver.Play every 20 ms
 //	any one goroutine   Reports.Report every few seconds, Reports.Bye
-//	any goroutine       Release, Revoke, Mute, Hold, Authenticated, Stats
+//	any goroutine       Release, ReleaseClear, Revoke, Mute, Hold, Authenticated, Stats
 //
 // # Keys and routes
 //
-// In secure mode (Config.Secure) a half does nothing until Release gives it
-// keys and a [route.Verified]: the source is not read, the sink is not
-// written, no byte leaves, and what arrives is dropped and counted. Revoke
-// takes that back, for good or until the next Release; nothing falls back to
-// the clear. Without secure mode RTP flows in the clear until the first
-// Release, and never after.
+// A half does nothing until Release gives it keys: the source is not read, the
+// sink is not written, no byte leaves, and what arrives is dropped and counted.
+// Revoke takes that back, for good or until the next Release. In secure mode
+// (Config.Secure) Release demands a [route.Verified] too.
+//
+// ReleaseClear lets a half work without keys. It is refused in secure mode, and
+// once Release or Revoke has been called: Release ends clear voice, and nothing
+// falls back to it.
 //
 // What Release is given belongs to that half until the goroutine that uses it
 // has ended; the caller closes it then.
@@ -42,6 +44,9 @@ var (
 	ErrRoute = errors.New("media: audio route is not verified")
 	// ErrKeys says that Release was given no keys.
 	ErrKeys = errors.New("media: no keys to release")
+	// ErrNoClear says that nothing may flow in the clear: in secure mode, or
+	// because it is too late.
+	ErrNoClear = errors.New("media: clear voice is not allowed")
 )
 
 const (

@@ -68,7 +68,7 @@ func (p *playout) init(c ReceiverConfig, trace Tracer) error {
 // every [FrameDuration]. The error is the sink's.
 func (r *Receiver) Play(now time.Time) error {
 	k := r.opening.Load()
-	if k == nil && r.secure || k != nil && k.opener == nil {
+	if !k.open() {
 		return nil
 	}
 	p := &r.playout

@@ -24,7 +24,7 @@ type ReceiverConfig struct {
 	// TelephoneEvent is the payload type of RFC 4733 events, which are counted
 	// and not played. 0 (PCMU's by RFC 3551 §6) means none.
 	TelephoneEvent uint8
-	// Secure keeps everything still until Release, see the package.
+	// Secure demands verified routes and refuses clear voice, see the package.
 	Secure bool
 	Trace  Tracer // nil: none
 }
@@ -52,12 +52,16 @@ type Receiver struct {
 	playout playout // owned by the goroutine that plays
 }
 
-// opening is what Release and Revoke set. Its address tells one release from
-// the next, so nothing received under one is played under another.
+// opening is what Release, ReleaseClear and Revoke set. Its address tells one
+// release from the next, so nothing received under one is played under another.
 type opening struct {
-	opener        *protect.Opener // nil after Revoke
+	opener        *protect.Opener // nil in the clear and after Revoke
+	clear         bool
 	authenticated atomic.Bool
 }
+
+// open reports whether something may flow under k; nil is before any release.
+func (k *opening) open() bool { return k != nil && (k.clear || k.opener != nil) }
 
 // NewReceiver makes a Receiver.
 func NewReceiver(c ReceiverConfig) (*Receiver, error) {
@@ -97,6 +101,15 @@ func (r *Receiver) Release(v route.Verified, opener *protect.Opener) error {
 		return ErrKeys
 	}
 	r.change(&opening{opener: opener})
+	return nil
+}
+
+// ReleaseClear has the Receiver play RTP without keys, until Release. The error
+// is [ErrNoClear].
+func (r *Receiver) ReleaseClear() error {
+	if r.secure || !r.opening.CompareAndSwap(nil, &opening{clear: true}) {
+		return ErrNoClear
+	}
 	return nil
 }
 
@@ -150,11 +163,11 @@ var errClear = errors.New("media: not encrypted")
 
 // open makes pkt an RTP packet and returns its length.
 func (r *Receiver) open(k *opening, pkt []byte) (int, error) {
-	if k == nil && !r.secure {
-		return len(pkt), nil
-	}
-	if k == nil || k.opener == nil {
+	if !k.open() {
 		return 0, errClear
+	}
+	if k.clear {
+		return len(pkt), nil
 	}
 	n, err := k.opener.Open(pkt)
 	if err != nil {

@@ -97,6 +97,9 @@ func TestClearIsNeverPlayed(t *testing.T) {
 	if err := r.Release(verified(t), nil); !errors.Is(err, media.ErrKeys) {
 		t.Fatal(err)
 	}
+	if err := r.ReleaseClear(); !errors.Is(err, media.ErrNoClear) {
+		t.Fatal(err)
+	}
 	run(t, r, stranger, 50, 50)
 	if sink.frames() != 0 {
 		t.Fatal("the sink was written after a refused Release")
@@ -125,28 +128,36 @@ func TestClearIsNeverPlayed(t *testing.T) {
 	}
 }
 
-// Without secure mode clear RTP is played until the first Release and never
-// again, not even what is in the buffer by then.
+// Without secure mode clear RTP is played from ReleaseClear until the first
+// Release and never again, not even what is in the buffer by then.
 func TestOpenReceiverNeverFallsBack(t *testing.T) {
 	sink := &tape{}
 	c := receiverConfig(t, sink)
 	c.Secure = false
 	r := newReceiver(t, c)
 	stranger := newFar(t, nil)
-	run(t, r, stranger, 0, 50)
+	run(t, r, stranger, 0, 10)
+	if sink.frames() != 0 {
+		t.Fatal("clear voice was played before ReleaseClear")
+	}
+	must(t, r.ReleaseClear())
+	run(t, r, stranger, 10, 50)
 	wantTone(t, sink.pcm[10*audio.FrameSamples:], 440, 0.97)
 	for i := range 3 {
-		r.HandleRTP(at(50+i), stranger.next())
+		r.HandleRTP(at(60+i), stranger.next())
 	}
 	must(t, r.Release(route.Verified{}, opener(t, 1)))
-	for i := 50; i < 100; i++ {
+	if err := r.ReleaseClear(); !errors.Is(err, media.ErrNoClear) {
+		t.Errorf("clear again after the keys came: %v", err)
+	}
+	for i := 60; i < 110; i++ {
 		must(t, r.Play(at(i)))
 		r.HandleRTP(at(i), stranger.next())
 	}
 	if !sink.silent(50) {
 		t.Error("clear voice was played after the keys came")
 	}
-	if got := r.Stats().Discarded; got != (media.Discarded{Auth: 50}) {
+	if got := r.Stats().Discarded; got != (media.Discarded{Clear: 10, Auth: 50}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -157,6 +168,7 @@ func TestRestOfClearPacketIsNotPlayed(t *testing.T) {
 	c := receiverConfig(t, sink)
 	c.Secure = false
 	r := newReceiver(t, c)
+	must(t, r.ReleaseClear())
 	f := newFar(t, nil)
 	f.coder, f.pt, f.samples, f.step = newCoder(t, "PCMU", 440), 0, 480, 480 // 60 ms
 	played := 0
@@ -219,6 +231,7 @@ func TestKeysComeMidway(t *testing.T) {
 		c := receiverConfig(t, sink)
 		c.Secure, c.Trace = false, trace
 		r := newReceiver(t, c)
+		must(t, r.ReleaseClear())
 		f := newFar(t, nil)
 		f.coder, f.pt, f.samples, f.step = newCoder(t, "PCMU", 440), 0, 80, 80 // two a frame
 		for i := range 10 {
@@ -499,6 +512,7 @@ func TestSinkError(t *testing.T) {
 	c := receiverConfig(t, sink)
 	c.Secure = false
 	r := newReceiver(t, c)
+	must(t, r.ReleaseClear())
 	for i := range 3 {
 		if err := r.Play(at(i)); !errors.Is(err, sink.err) {
 			t.Fatal(err)

@@ -27,7 +27,7 @@ type ReportsConfig struct {
 	CNAME string
 	// Write sends one datagram. It does not keep the slice.
 	Write func([]byte) error
-	// Secure keeps everything still until Release, see the package.
+	// Secure demands verified routes and refuses clear reports, see the package.
 	Secure bool
 }
 
@@ -79,7 +79,17 @@ func (r *Reports) Release(v route.Verified, s *protect.Sealer, o *protect.Opener
 		return ErrKeys
 	}
 	r.opening.Store(&opening{opener: o})
-	r.sealing.Store(&sealing{s})
+	r.sealing.Store(&sealing{sealer: s})
+	return nil
+}
+
+// ReleaseClear has the Reports send and read RTCP without keys, until Release.
+// The error is [ErrNoClear].
+func (r *Reports) ReleaseClear() error {
+	if r.cfg.Secure || !r.opening.CompareAndSwap(nil, &opening{clear: true}) ||
+		!r.sealing.CompareAndSwap(nil, &sealing{clear: true}) {
+		return ErrNoClear
+	}
 	return nil
 }
 
@@ -99,7 +109,7 @@ func (r *Reports) Bye(now time.Time) error {
 
 func (r *Reports) send(now time.Time, bye *rtcp.Goodbye) error {
 	k := r.sealing.Load()
-	if k == nil && r.cfg.Secure || k != nil && k.sealer == nil {
+	if !k.open() {
 		return nil
 	}
 	compound := r.compound(now)
@@ -111,7 +121,7 @@ func (r *Reports) send(now time.Time, bye *rtcp.Goodbye) error {
 		return fmt.Errorf("media: report: %w", err)
 	}
 	n := copy(r.out[:], plain)
-	if k != nil {
+	if !k.clear {
 		if n, err = k.sealer.SealRTCP(r.out[:], n); err != nil {
 			return fmt.Errorf("media: report: %w", err)
 		}
@@ -208,11 +218,11 @@ func (r *Reports) HandleRTCP(now time.Time, pkt []byte) {
 // open makes pkt an RTCP packet and returns its length.
 func (r *Reports) open(pkt []byte) (int, error) {
 	k := r.opening.Load()
-	if k == nil && !r.cfg.Secure {
-		return len(pkt), nil
-	}
-	if k == nil || k.opener == nil {
+	if !k.open() {
 		return 0, errClear
+	}
+	if k.clear {
+		return len(pkt), nil
 	}
 	return k.opener.OpenRTCP(pkt)
 }

@@ -24,6 +24,8 @@ type phone struct {
 	rtcp     wire
 }
 
+// newPhone makes a phone that waits for keys or, without secure mode, works in
+// the clear.
 func newPhone(t testing.TB, secure bool, ssrc uint32) *phone {
 	t.Helper()
 	p := &phone{}
@@ -38,6 +40,11 @@ func newPhone(t testing.TB, secure bool, ssrc uint32) *phone {
 		Sender: p.sender, Receiver: p.receiver, CNAME: "d41d8cd98f00", Write: p.rtcp.write, Secure: secure,
 	})
 	must(t, err)
+	if !secure {
+		must(t, p.sender.ReleaseClear())
+		must(t, p.receiver.ReleaseClear())
+		must(t, p.reports.ReleaseClear())
+	}
 	return p
 }
 
@@ -86,6 +93,9 @@ func TestSecureReportsAreStillUntilReleased(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := p.reports.ReleaseClear(); !errors.Is(err, media.ErrNoClear) {
+		t.Fatal(err)
+	}
 	still("after refused releases")
 	must(t, p.reports.Release(verified(t), sealer(t, 1), opener(t, 1)))
 	p.reports.HandleRTCP(epoch, bytes.Clone(clear))
@@ -98,6 +108,36 @@ func TestSecureReportsAreStillUntilReleased(t *testing.T) {
 	}
 	p.reports.Revoke()
 	still("after Revoke")
+}
+
+// Without secure mode reports are clear from ReleaseClear until the first
+// Release, and never again.
+func TestOpenReportsNeverFallBack(t *testing.T) {
+	p := newPhone(t, false, ourSSRC)
+	reports, err := media.NewReports(media.ReportsConfig{Sender: p.sender, Receiver: p.receiver, CNAME: "x", Write: p.rtcp.write})
+	must(t, err)
+	clear, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: peerSSRC}})
+	must(t, err)
+	step := func(when string, sent int, received uint64) {
+		t.Helper()
+		before := reports.Stats().ReportsReceived
+		must(t, reports.Report(epoch))
+		reports.HandleRTCP(epoch, bytes.Clone(clear))
+		if n, got := len(p.rtcp.take()), reports.Stats().ReportsReceived-before; n != sent || got != received {
+			t.Fatalf("%s: %d reports sent, %d received", when, n, got)
+		}
+	}
+	step("at first", 0, 0)
+	must(t, reports.ReleaseClear())
+	step("in the clear", 1, 1)
+	must(t, reports.Release(route.Verified{}, sealer(t, 1), opener(t, 1)))
+	step("under keys", 1, 0)
+	if err := reports.ReleaseClear(); !errors.Is(err, media.ErrNoClear) {
+		t.Errorf("clear again after the keys came: %v", err)
+	}
+	step("under keys still", 1, 0)
+	reports.Revoke()
+	step("after Revoke", 0, 0)
 }
 
 // Two phones report to each other what they sent, lost and measured.

@@ -13,6 +13,12 @@ const rtpVersion = 2 << 6
 
 var errHeader = errors.New("media: malformed RTP packet")
 
+// Sendable reports whether voice can have this payload type: it fits, and its
+// packets are not taken for RTCP (RFC 5761 §4).
+func Sendable(payloadType uint8) bool {
+	return payloadType < 64 || payloadType > 95 && payloadType < 128
+}
+
 // rtpHeader is what matters of an RTP header.
 type rtpHeader struct {
 	marker      bool

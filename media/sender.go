@@ -28,7 +28,7 @@ type SenderConfig struct {
 	Timestamp uint32
 	// Write sends one datagram. It does not keep the slice.
 	Write func([]byte) error
-	// Secure keeps everything still until Release, see the package.
+	// Secure demands verified routes and refuses clear voice, see the package.
 	Secure bool
 	Trace  Tracer // nil: none
 }
@@ -67,11 +67,16 @@ type Sender struct {
 	finished  atomic.Bool   // ended, for other goroutines
 }
 
-// sealing is what Release and Revoke set. Its address tells one release from
-// the next, so a packet sealed under one never leaves under another.
+// sealing is what Release, ReleaseClear and Revoke set. Its address tells one
+// release from the next, so a packet sealed under one never leaves under
+// another.
 type sealing struct {
-	sealer *protect.Sealer // nil after Revoke
+	sealer *protect.Sealer // nil in the clear and after Revoke
+	clear  bool
 }
+
+// open reports whether something may flow under k; nil is before any release.
+func (k *sealing) open() bool { return k != nil && (k.clear || k.sealer != nil) }
 
 // NewSender makes a Sender.
 func NewSender(c SenderConfig) (*Sender, error) {
@@ -80,7 +85,7 @@ func NewSender(c SenderConfig) (*Sender, error) {
 		return nil, errors.New("media: sender without a source")
 	case c.Write == nil:
 		return nil, errors.New("media: sender without a way to send")
-	case c.PayloadType > 127 || c.PayloadType >= 64 && c.PayloadType <= 95:
+	case !Sendable(c.PayloadType):
 		return nil, fmt.Errorf("media: payload type %d cannot be sent", c.PayloadType)
 	}
 	encoder, err := c.Codec.NewEncoder(c.Coding)
@@ -114,7 +119,16 @@ func (s *Sender) Release(v route.Verified, sealer *protect.Sealer) error {
 	if sealer == nil {
 		return ErrKeys
 	}
-	s.sealing.Store(&sealing{sealer})
+	s.sealing.Store(&sealing{sealer: sealer})
+	return nil
+}
+
+// ReleaseClear has the Sender send RTP without keys, until Release. The error
+// is [ErrNoClear].
+func (s *Sender) ReleaseClear() error {
+	if s.cfg.Secure || !s.sealing.CompareAndSwap(nil, &sealing{clear: true}) {
+		return ErrNoClear
+	}
 	return nil
 }
 
@@ -148,7 +162,7 @@ func (s *Sender) Prepare() error {
 	failed := s.capture()
 	s.trace.Stamp(StageCaptured, stamp)
 	n, err := s.encode(stamp)
-	if err == nil && k != nil {
+	if err == nil && !k.clear {
 		n, err = k.sealer.Seal(s.pkt[:], n)
 	}
 	if err != nil {
@@ -183,15 +197,7 @@ func (s *Sender) Send() error {
 }
 
 // may reports whether something may be sent under k now.
-func (s *Sender) may(k *sealing) bool {
-	if s.held.Load() {
-		return false
-	}
-	if k == nil { // never released: only without secure mode, in the clear
-		return !s.cfg.Secure
-	}
-	return k.sealer != nil
-}
+func (s *Sender) may(k *sealing) bool { return !s.held.Load() && k.open() }
 
 // capture fills pcm. A muted source is read all the same, so that it does not
 // speak of the past when it is heard again.

@@ -34,6 +34,10 @@ func TestSecureSenderIsStillUntilReleased(t *testing.T) {
 		t.Fatal(err)
 	}
 	still("after a route without keys")
+	if err := s.ReleaseClear(); !errors.Is(err, media.ErrNoClear) {
+		t.Fatal(err)
+	}
+	still("after ReleaseClear in secure mode")
 	must(t, s.Release(verified(t), sealer(t, 1)))
 	must(t, s.Tick())
 	if source.read != 1 || len(w.packets) != 1 {
@@ -87,13 +91,18 @@ func TestSendSendsOnce(t *testing.T) {
 	}
 }
 
-// Without secure mode RTP goes in the clear until the first Release, and never
-// again.
+// Without secure mode RTP goes in the clear from ReleaseClear until the first
+// Release, and never again.
 func TestOpenSenderNeverFallsBack(t *testing.T) {
 	w, source := &wire{}, tone()
 	c := senderConfig(t, source, w)
 	c.Secure = false
 	s := newSender(t, c)
+	must(t, s.Tick())
+	if source.read != 0 || len(w.packets) != 0 {
+		t.Fatal("something left before ReleaseClear")
+	}
+	must(t, s.ReleaseClear())
 	must(t, s.Tick())
 	clear := w.take()
 	if len(clear) != 1 || len(clear[0]) != 12+80 {
@@ -104,7 +113,12 @@ func TestOpenSenderNeverFallsBack(t *testing.T) {
 	if p := w.take(); len(p) != 1 || len(p[0]) != 12+80+10 {
 		t.Fatalf("released: %v", p)
 	}
-	s.Revoke()
+	for range 2 {
+		if err := s.ReleaseClear(); !errors.Is(err, media.ErrNoClear) {
+			t.Errorf("clear again after the keys came: %v", err)
+		}
+		s.Revoke()
+	}
 	must(t, s.Tick())
 	if len(w.packets) != 0 {
 		t.Fatal("after Revoke a packet left")
@@ -173,6 +187,7 @@ func TestMuteIsSilence(t *testing.T) {
 	c := senderConfig(t, source, w)
 	c.Codec, c.PayloadType, c.Secure = codec(t, "PCMU"), 0, false
 	s := newSender(t, c)
+	must(t, s.ReleaseClear())
 	s.Mute(true)
 	for range 10 {
 		must(t, s.Tick())

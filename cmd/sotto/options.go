@@ -49,7 +49,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.StringVar(&o.in, "in", "silence", "what to say: `file.wav`, tone:HZ or silence; the call ends with the file")
 	f.StringVar(&o.out, "out", "", "record what is heard to `file.wav` (a second call to file-2.wav, and so on)")
 	f.StringVar(&o.state, "state", "", "`directory` that remembers peers from call to call; without it nothing is remembered")
-	f.DurationVar(&o.duration, "duration", 0, "hang up this long after the call is secure, such as 10s; 0: never")
+	f.DurationVar(&o.duration, "duration", 0, "hang up this long after the voice begins, such as 10s; 0: never")
 	f.BoolVar(&o.insecure, "no-secure-mode", false, "talk in the clear to a phone without ZRTP")
 	f.BoolVar(&o.verify, "verify", false, "take the SAS as compared and equal; for tests, it defeats the purpose")
 	f.BoolVar(&o.json, "json", false, "print every event as one JSON object a line")

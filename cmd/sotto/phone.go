@@ -84,8 +84,8 @@ func (p *phone) follow(ctx context.Context, call *engine.Call) error {
 		p.view.show(event)
 		talking := false
 		switch e := event.(type) {
-		case engine.Answered:
-			talking = p.opts.insecure
+		case engine.Warning:
+			talking = p.opts.insecure // in the clear from now on
 		case engine.Secured:
 			talking = true
 			if p.opts.verify {
