@@ -1,6 +1,6 @@
 // Package kat holds known answers: whole handshakes recorded between two
-// copies of another implementation of ZRTP, libbzrtp 5.1, with the secrets
-// they ended in. They serve tests and the self-test.
+// copies of another implementation of ZRTP, libbzrtp, with the secrets they
+// ended in. They serve tests and the self-test.
 package kat
 
 import (
@@ -61,14 +61,18 @@ type Stream struct{ TotalHash, S0, SRTPKeyI Hex }
 // x255_cache2_retained goes on with what x255_cache1 left in the caches. It
 // panics if the file which was compiled in is not whole.
 func Handshakes() []Handshake {
-	var all []Handshake
-	d := json.NewDecoder(bytes.NewReader(handshakes))
+	return decode[Handshake](handshakes, handshakeCount)
+}
+
+func decode[T any](file []byte, count int) []T {
+	var all []T
+	d := json.NewDecoder(bytes.NewReader(file))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&all); err != nil {
 		panic(fmt.Sprintf("kat: recorded handshakes: %v", err))
 	}
-	if len(all) != handshakeCount {
-		panic(fmt.Sprintf("kat: %d recorded handshakes where %d belong", len(all), handshakeCount))
+	if len(all) != count {
+		panic(fmt.Sprintf("kat: %d recorded handshakes where %d belong", len(all), count))
 	}
 	return all
 }

@@ -45,3 +45,54 @@ func TestHandshakes(t *testing.T) {
 		t.Errorf("%d different names", len(names))
 	}
 }
+
+// TestKEMHandshakes checks the same of those in KEM mode.
+func TestKEMHandshakes(t *testing.T) {
+	names := map[string]bool{}
+	fragments := 0
+	for _, h := range KEMHandshakes() {
+		names[h.KeyAgreement] = true
+		hashLen := map[string]int{"sha256": 32, "sha512": 64}[h.Hash]
+		if len(h.TotalHash) != hashLen || len(h.S0) != hashLen || len(h.SASHash) != 32 || hashLen == 0 {
+			t.Errorf("%s: TotalHash has %d bytes, S0 %d, SASHash %d; %s has %d",
+				h.Name, len(h.TotalHash), len(h.S0), len(h.SASHash), h.Hash, hashLen)
+		}
+		if h.RoleA != "initiator" && h.RoleA != "responder" || len(h.SAS) != 4 {
+			t.Errorf("%s: role %q, SAS %q", h.Name, h.RoleA, h.SAS)
+		}
+		initiator, responder := h.PacketsA, h.PacketsB
+		if h.RoleA == "responder" {
+			initiator, responder = responder, initiator
+		}
+		if !sent(initiator, h.PublicKey) || !sent(responder, h.Ciphertext) {
+			t.Errorf("%s: the public key or the ciphertext was never sent", h.Name)
+		}
+		for _, p := range append(h.PacketsA, h.PacketsB...) {
+			if p[0] == 0x11 {
+				fragments++
+			}
+		}
+	}
+	for _, name := range []string{"K255", "X1M1", "X3M3"} {
+		if !names[name] {
+			t.Errorf("no handshake with %s", name)
+		}
+	}
+	if fragments == 0 {
+		t.Error("no packet is a fragment")
+	}
+}
+
+// sent reports whether the packets carried value, the fragments put together.
+func sent(packets []Hex, value []byte) bool {
+	const head, fragmentHead, crc = 12, 20, 4
+	var all []byte
+	for _, p := range packets {
+		skip := head
+		if p[0] == 0x11 {
+			skip = fragmentHead
+		}
+		all = append(all, p[skip:len(p)-crc]...)
+	}
+	return len(value) > 0 && bytes.Contains(all, value)
+}

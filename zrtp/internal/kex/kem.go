@@ -118,9 +118,8 @@ func (m *KEM) GenerateKey(random []byte) (*KEMKey, error) {
 
 // Encapsulate makes a shared secret of SharedLen bytes, which is the caller's
 // to wipe, and the ciphertext from which the owner of the peer's public key
-// learns it. Random must hold EncapsulateLen fresh random bytes, which are the
-// caller's to wipe; the same bytes make the same secret. Errors:
-// ErrPublicValue, ErrSecret.
+// learns it. Random must hold EncapsulateLen fresh random bytes, which are not
+// kept; the same bytes make the same secret. Errors: ErrPublicValue, ErrSecret.
 func (m *KEM) Encapsulate(random, public []byte) (ciphertext, shared []byte, err error) {
 	if len(random) != m.EncapsulateLen {
 		return nil, nil, ErrSecret
@@ -129,7 +128,7 @@ func (m *KEM) Encapsulate(random, public []byte) (ciphertext, shared []byte, err
 		return nil, nil, ErrPublicValue
 	}
 	forCurve, forLattice := random[:m.curve.SecretLen(0)], random[m.curve.SecretLen(0):]
-	curvePublic, latticePublic := public[:m.curve.PublicLen], public[m.curve.PublicLen:]
+	onCurve, onLattice := public[:m.curve.PublicLen], public[m.curve.PublicLen:]
 
 	ephemeral, err := m.curve.Generate(forCurve)
 	if err != nil {
@@ -137,12 +136,15 @@ func (m *KEM) Encapsulate(random, public []byte) (ciphertext, shared []byte, err
 	}
 	defer ephemeral.Wipe()
 	ciphertext = ephemeral.Public()
-	shared, err = m.derive(ephemeral, curvePublic, slices.Concat(ciphertext, curvePublic))
-	if err != nil || m.lattice == nil {
-		return ciphertext, shared, err
+	curveShared, err := m.derive(ephemeral, onCurve, slices.Concat(ciphertext, onCurve))
+	if err != nil {
+		return nil, nil, err
 	}
-	defer secret.Wipe(shared)
-	key, err := m.lattice.UnmarshalBinaryPublicKey(latticePublic)
+	if m.lattice == nil {
+		return ciphertext, curveShared, nil
+	}
+	defer secret.Wipe(curveShared)
+	key, err := m.lattice.UnmarshalBinaryPublicKey(onLattice)
 	if err != nil { // a coefficient beyond the modulus
 		return nil, nil, ErrPublicValue
 	}
@@ -150,8 +152,9 @@ func (m *KEM) Encapsulate(random, public []byte) (ciphertext, shared []byte, err
 	if err != nil {
 		return nil, nil, err
 	}
+	defer secret.Wipe(latticeShared)
 	ciphertext = append(ciphertext, latticeCiphertext...)
-	return ciphertext, m.combine(shared, latticeShared, ciphertext), nil
+	return ciphertext, m.combine(curveShared, latticeShared, ciphertext), nil
 }
 
 // Public returns the public key as it stands in a Commit message. It stays
@@ -162,23 +165,24 @@ func (k *KEMKey) Public() []byte { return bytes.Clone(k.public) }
 // made with the ciphertext, which is the caller's to wipe. From a ciphertext
 // that was tampered with follows another secret, not an error, except where
 // the curve tells. Errors: ErrPublicValue, ErrWiped.
-func (k *KEMKey) Decapsulate(ciphertext []byte) (shared []byte, err error) {
+func (k *KEMKey) Decapsulate(ciphertext []byte) ([]byte, error) {
 	m := k.kem
 	if len(ciphertext) != m.CiphertextLen {
 		return nil, ErrPublicValue
 	}
 	n := m.curve.PublicLen
-	ephemeral := ciphertext[:n]
-	shared, err = m.derive(k.curve, ephemeral, slices.Concat(ephemeral, k.public[:n]))
+	onCurve, onLattice := ciphertext[:n], ciphertext[n:]
+	curveShared, err := m.derive(k.curve, onCurve, slices.Concat(onCurve, k.public[:n]))
 	if err != nil || m.lattice == nil {
-		return shared, err
+		return curveShared, err
 	}
-	defer secret.Wipe(shared)
-	latticeShared, err := m.lattice.Decapsulate(k.lattice, ciphertext[n:])
+	defer secret.Wipe(curveShared)
+	latticeShared, err := m.lattice.Decapsulate(k.lattice, onLattice)
 	if err != nil {
 		return nil, err
 	}
-	return m.combine(shared, latticeShared, ciphertext), nil
+	defer secret.Wipe(latticeShared)
+	return m.combine(curveShared, latticeShared, ciphertext), nil
 }
 
 // Wipe overwrites the secrets. Wiping twice, or nil, is fine.
@@ -209,17 +213,14 @@ func (m *KEM) derive(own *Key, peer, context []byte) ([]byte, error) {
 	return hkdf.Key(m.newHash, ikm, nil, info, n)
 }
 
-// combine makes one secret of two, which it wipes, so that it stays one as long
-// as either of them does.
-func (m *KEM) combine(curve, lattice, ciphertext []byte) []byte {
-	mac := func(key, message []byte) []byte {
-		defer secret.Wipe(key)
-		h := hmac.New(m.newHash, key)
-		h.Write(message)
-		return h.Sum(nil)
+// combine makes one secret of two, which stays one as long as either does.
+func (m *KEM) combine(curveShared, latticeShared, ciphertext []byte) []byte {
+	var key []byte
+	for _, message := range [][]byte{curveShared, latticeShared, ciphertext} {
+		mac := hmac.New(m.newHash, key)
+		mac.Write(message)
+		secret.Wipe(key)
+		key = mac.Sum(nil)
 	}
-	key := mac(mac(nil, curve), lattice)
-	secret.Wipe(curve)
-	secret.Wipe(lattice)
-	return mac(key, ciphertext)
+	return key
 }

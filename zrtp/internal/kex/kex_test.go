@@ -97,7 +97,7 @@ func TestUnusableSecrets(t *testing.T) {
 }
 
 func TestFaster(t *testing.T) {
-	order := []string{"DH2k", "X255", "EC25", "X448", "DH3k", "EC38", "EC52", "new!"}
+	order := []string{"DH2k", "X255", "K255", "EC25", "X448", "K448", "DH3k", "EC38", "EC52", "X1M1", "X3M3", "new!"}
 	for i, a := range order {
 		for j, b := range order {
 			if got := Faster(wire.A(a), wire.A(b)); got != (i < j) {
@@ -120,10 +120,14 @@ func TestLookupUnknown(t *testing.T) {
 func FuzzShared(f *testing.F) {
 	keys := map[string]*Key{}
 	for _, a := range table {
-		keys[a.Name.String()] = freshKey(f, &a, 128)
-		f.Add(a.Name.String(), freshKey(f, &a, 128).Public())
-		f.Add(a.Name.String(), make([]byte, a.PublicLen))
-		f.Add(a.Name.String(), bytes.Repeat([]byte{0xff}, a.PublicLen))
+		name := a.Name.String()
+		keys[name] = generate(f, &a, fixed(a.SecretLen(128)))
+		f.Add(name, keys[name].Public())
+		f.Add(name, make([]byte, a.PublicLen))
+		f.Add(name, bytes.Repeat([]byte{0xff}, a.PublicLen))
+	}
+	for _, k := range knownAnswers {
+		f.Add(k.name, unhex(f, k.pvA))
 	}
 	f.Fuzz(func(t *testing.T, name string, pv []byte) {
 		key, ok := keys[name]

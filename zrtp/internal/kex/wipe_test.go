@@ -3,22 +3,23 @@ package kex
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"unsafe"
+
+	circl "github.com/cloudflare/circl/kem"
 )
 
-var (
-	ownPackage = reflect.TypeFor[Key]().PkgPath()
-	groupType  = reflect.TypeFor[group]()
-)
+// private keys are behind these interfaces; behind others is what keys share.
+var privateTypes = []reflect.Type{reflect.TypeFor[private](), reflect.TypeFor[circl.PrivateKey]()}
 
-// memory collects the memory of every array and slice that hangs on v through
-// pointers, structs and interfaces of this package. It stops at what all keys
-// share: groups, and curves behind interfaces of the standard library.
+// memory collects the memory of every array and slice that hangs on v, except
+// for what all keys share.
 func memory(v reflect.Value) (found [][]byte) {
-	if v.Type().Implements(groupType) {
+	if v.Type() == reflect.TypeFor[*KEM]() || v.Type().Implements(reflect.TypeFor[group]()) {
 		return nil
 	}
 	switch v.Kind() {
@@ -27,7 +28,7 @@ func memory(v reflect.Value) (found [][]byte) {
 			return memory(v.Elem())
 		}
 	case reflect.Interface:
-		if !v.IsNil() && v.Type().PkgPath() == ownPackage {
+		if !v.IsNil() && slices.Contains(privateTypes, v.Type()) {
 			return memory(v.Elem())
 		}
 	case reflect.Struct:
@@ -42,20 +43,19 @@ func memory(v reflect.Value) (found [][]byte) {
 	return found
 }
 
-// checkWiped keeps hold of all memory that hangs on key, wipes it, and looks
-// at that memory again: a part with another layout would be noticed here. Only
-// what is part of the public value may be left.
-func checkWiped(t *testing.T, key any, scalar, public []byte, wipe func()) {
+// checkWiped keeps hold of all memory that hangs on key, finds each secret in
+// it, wipes it, and looks at that memory again: a part with another layout
+// would be noticed here. Only what is part of the public value may be left.
+func checkWiped(t *testing.T, key interface{ Wipe() }, public []byte, secrets ...[]byte) {
 	t.Helper()
 	held := memory(reflect.ValueOf(key))
-	holds := false
-	for _, m := range held {
-		holds = holds || bytes.Contains(m, scalar)
+	for i, s := range secrets {
+		if !slices.ContainsFunc(held, func(m []byte) bool { return bytes.Contains(m, s) }) {
+			t.Fatalf("secret %d was not found even before the wipe", i)
+		}
 	}
-	if !holds {
-		t.Fatal("the secret was not found even before the wipe")
-	}
-	wipe()
+	key.Wipe()
+	key.Wipe()
 	for _, m := range held {
 		if !bytes.Equal(m, make([]byte, len(m))) && !bytes.Contains(public, m) {
 			t.Errorf("%d bytes outlive Wipe: %x", len(m), m)
@@ -78,7 +78,7 @@ func TestWipe(t *testing.T) {
 				t.Fatal(err)
 			}
 			pv := key.Public()
-			checkWiped(t, key, scalar, pv, func() { key.Wipe(); key.Wipe() })
+			checkWiped(t, key, pv, scalar)
 			if _, err := key.Shared(peer); !errors.Is(err, ErrWiped) {
 				t.Errorf("a wiped key computed: %v", err)
 			}
@@ -92,4 +92,36 @@ func TestWipe(t *testing.T) {
 		})
 	}
 	(*Key)(nil).Wipe()
+}
+
+func TestWipeKEM(t *testing.T) {
+	for _, row := range kems {
+		t.Run(row.name, func(t *testing.T) {
+			m := lookupKEM(t, row.name, sha256.New)
+			random := randomBytes(m.SecretLen)
+			key := generateKEM(t, m, random)
+			public := key.Public()
+			ciphertext, shared := encapsulate(t, m, randomBytes(m.EncapsulateLen), public)
+			if _, err := key.Decapsulate(ciphertext); err != nil {
+				t.Fatal(err)
+			}
+			secrets := [][]byte{random[:m.curve.SecretLen(0)]}
+			if m.lattice != nil { // z of FIPS 203, as it came; d became the other vectors
+				secrets = append(secrets, random[len(random)-32:])
+			}
+			checkWiped(t, key, public, secrets...)
+			if s, err := key.Decapsulate(ciphertext); !errors.Is(err, ErrWiped) || s != nil {
+				t.Errorf("a wiped key computed %x, %v", s, err)
+			}
+			if !bytes.Equal(key.Public(), public) {
+				t.Error("the public key did not outlive Wipe")
+			}
+			// The wipe must not have reached what all keys share.
+			got, err := generateKEM(t, m, random).Decapsulate(ciphertext)
+			if err != nil || !bytes.Equal(got, shared) {
+				t.Errorf("after a wipe the next key fails: %x, %v", got, err)
+			}
+		})
+	}
+	(*KEMKey)(nil).Wipe()
 }
