@@ -121,6 +121,13 @@ func TestExpiredSecretLendsNothing(t *testing.T) {
 	if p.a.secured.Verified || storeA.records[zidB].Verified {
 		t.Errorf("told verified %v, stored %v", p.a.secured.Verified, storeA.records[zidB].Verified)
 	}
+	// Nor does a flag without any secret.
+	storeA.records[zidB], storeB.records[zidA] = Record{Verified: true}, Record{}
+	a, b = withStores(storeA, storeB, 2)
+	newPair(t, a, b, netsim.Config{}).mustSecure()
+	if r := storeA.records[zidB]; r.RS1.Len() == 0 || r.Verified {
+		t.Errorf("verified %v without a lineage", r.Verified)
+	}
 }
 
 // s1 to s3 go into s0 and are gone (RFC 6189 §4.4.1.4).

@@ -233,8 +233,34 @@ func TestCommitOfAnotherZID(t *testing.T) {
 		return appendMAC(m, p.a.chain.h[1])
 	})
 	p.run()
-	if p.b.secured != nil || p.b.send != nil {
+	if p.b.secured != nil || count(p.b.sent, wire.TypeDHPart1) != 0 {
 		t.Error("taken")
+	}
+}
+
+// Versions are compared by three characters; a lower one can't be spoken, a
+// higher one comes down by itself (RFC 6189 §4.1.1).
+func TestVersions(t *testing.T) {
+	for spoken, want := range map[string]State{"1.10": Secure, "1.1a": Secure, "1.00": Closed, "0.90": Closed, "1.20": Discovery, "2.00": Discovery} {
+		p := newPair(t, configA(1), configB(1), netsim.Config{Delay: time.Millisecond})
+		h := p.b.newHello()
+		copy(h.Version[:], spoken)
+		p.b.ours.hello = appendMAC(h.Append(nil), p.b.chain.h[2])
+		if want != Secure { // b must not go on by itself
+			p.b.onSend = func(pkt []byte) []byte {
+				if is(pkt, wire.TypeHello) || is(pkt, wire.TypeErrorACK) {
+					return pkt
+				}
+				return nil
+			}
+		}
+		p.run()
+		if want == Closed {
+			p.a.mustFail(t, wire.ErrorVersion)
+		}
+		if p.a.State() != want || want == Discovery && p.a.noPeer == nil {
+			t.Errorf("version %s: %s", spoken, p.a.State())
+		}
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 var (
 	errSSRC       = errors.New("zrtp: packet of another stream")
 	errUnexpected = errors.New("zrtp: message not expected in this state")
-	errNobody     = errors.New("zrtp: message before a Hello")
 	errChanged    = errors.New("zrtp: repeated message differs from the first")
 )
 
@@ -169,11 +168,7 @@ func (s *Session) HandlePacket(now time.Time, b []byte) error {
 		return fmt.Errorf("%w: %s in %s", errUnexpected, t, s.state)
 	}
 	if s.theirs.hello == nil && s.state == Discovery {
-		// Whose packet is it? Only a Hello says who speaks.
-		if t != wire.TypeHello {
-			return errNobody
-		}
-		return s.acceptHello(now, p)
+		return s.acceptHello(now, p) // anything else is refused: nobody has spoken yet
 	}
 	return row.handle(s, now, p.Message)
 }
