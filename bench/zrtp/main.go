@@ -18,22 +18,20 @@ import (
 	"sotto/zrtp/wire"
 )
 
-// batch is how many handshakes make one measurement.
-const batch = 100
-
 // suite is one line of the table.
 type suite struct {
 	agreement, hash, cipher string
+	batch                   int  // handshakes that make one measurement
 	rival                   bool // libbzrtp has it too
 }
 
 var suites = [...]suite{
-	{"X255", "S256", "AES1", true},
-	{"X448", "S384", "AES3", true},
-	{"DH3k", "S256", "AES1", true},
-	{"DH2k", "S256", "AES1", true},
-	{"EC25", "S256", "AES1", false},
-	{"EC38", "S384", "AES3", false},
+	{"X255", "S256", "AES1", 400, true},
+	{"X448", "S384", "AES3", 400, true},
+	{"DH3k", "S256", "AES1", 100, true},
+	{"DH2k", "S256", "AES1", 100, true},
+	{"EC25", "S256", "AES1", 400, false},
+	{"EC38", "S384", "AES3", 100, false},
 }
 
 func (s suite) String() string { return s.agreement + "/" + s.hash + "/" + s.cipher }
@@ -118,7 +116,7 @@ func measure(rounds int, theirs *rival) ([]row, error) {
 	setup := &samples{}
 	for range rounds {
 		for _, s := range all {
-			c, err := handshakes(s.suite, batch)
+			c, err := handshakes(s.suite, s.suite.batch)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.suite, err)
 			}
@@ -128,7 +126,7 @@ func measure(rounds int, theirs *rival) ([]row, error) {
 			if theirs == nil || !s.suite.rival {
 				continue
 			}
-			up, shake, err := theirs.handshakes(s.suite, batch)
+			up, shake, err := theirs.handshakes(s.suite, s.suite.batch)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.suite, err)
 			}
