@@ -2,6 +2,8 @@ package kex
 
 import (
 	"github.com/cloudflare/circl/dh/x448"
+
+	"sotto/internal/secret"
 )
 
 // x448Group is X448 of RFC 7748 §5, which the standard library lacks.
@@ -32,4 +34,4 @@ func (x *x448Private) shared(pv []byte) ([]byte, error) {
 	return result[:], nil
 }
 
-func (x *x448Private) wipe() { clear(x.secret[:]) }
+func (x *x448Private) wipe() { secret.Wipe(x.secret[:]) }
