@@ -14,7 +14,7 @@ var pure = []string{
 	"codecs", "codecs/g711", "codecs/opus",
 	"media", "media/audio", "media/jitter", "media/protect", "media/route",
 	"sip/sdp",
-	"zrtp", "zrtp/internal/kex", "zrtp/wire",
+	"zrtp", "zrtp/audit", "zrtp/internal/kex", "zrtp/wire",
 }
 
 // filing lists the pure packages that may open files.
