@@ -3,7 +3,8 @@
 // people as text or to programs as JSON.
 //
 // It exits with 0 when the call ended normally, 1 when the command line is
-// wrong, 2 when the call failed, and 3 when it was not secure.
+// wrong, 2 when the call failed, and 3 when it was not secure. The subcommand
+// zrtp, which makes no call, has codes of its own.
 package main
 
 import (
