@@ -5,6 +5,7 @@
 //     real audio files, against the sotto command.
 //   - bzrtp_peer, a ZRTP endpoint on Debian's libbzrtp built from bzrtp/ by
 //     the tests, against zrtp.Session.
+//   - tshark, Wireshark's decoder, beside sotto zrtp on a captured call.
 //
 // Each peer first proves itself against its own kind, so that a failure
 // against Sotto points at Sotto. A peer that isn't installed fails the run.
