@@ -3,135 +3,21 @@ package engine_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"net"
+	"errors"
 	"net/netip"
-	"sync/atomic"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"sotto/engine"
 	"sotto/media"
+	"sotto/media/audio"
+	"sotto/media/route"
 	"sotto/sip"
 	"sotto/sip/sdp"
-	"sotto/zrtp"
-	"sotto/zrtp/wire"
 )
-
-// rogue is a peer that does with SIP and with its media port what it likes.
-type rogue struct {
-	t     *testing.T
-	agent *sip.Agent
-	media *net.UDPConn
-	local sdp.Local
-	keys  *zrtp.Session // nil: it does not speak ZRTP
-	seen  [8]atomic.Int64
-	voice atomic.Pointer[int64] // how many ZRTP packets came before the first voice
-	heard chan struct{}         // closed when there is voice
-	done  chan struct{}
-}
-
-func newRogue(t *testing.T, speaksZRTP bool) *rogue {
-	t.Helper()
-	agent, err := sip.New(sip.Config{Bind: "127.0.0.1:0", Identity: "sip:rogue@test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	r := &rogue{t: t, agent: agent, media: conn, heard: make(chan struct{}), done: make(chan struct{}),
-		local: sdp.Local{ID: 1, Address: addr.Addr(), Port: addr.Port(), Codecs: sdp.Voice()}}
-	if speaksZRTP {
-		r.keys, err = zrtp.New(zrtp.Config{Rand: rand.Reader, ZID: wire.ZID{0xbe}, SSRC: 0xbad, ClientID: "rogue"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		hash := r.keys.HelloHash()
-		r.local.ZRTPHashes = []sdp.ZRTPHash{{Version: "1.10", Hash: hash[:]}}
-	}
-	go r.serve()
-	t.Cleanup(func() {
-		_ = r.media.Close()
-		<-r.done
-		if err := r.agent.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-// serve counts what arrives by kind and runs ZRTP, if at all.
-func (r *rogue) serve() {
-	defer close(r.done)
-	var buf [2048]byte
-	for {
-		n, from, err := r.media.ReadFromUDPAddrPort(buf[:])
-		if err != nil {
-			return
-		}
-		kind := media.Classify(buf[:n])
-		r.seen[kind].Add(1)
-		if before := r.seen[media.KindZRTP].Load(); kind == media.KindRTP && r.voice.CompareAndSwap(nil, &before) {
-			close(r.heard)
-		}
-		if r.keys == nil || kind != media.KindZRTP {
-			continue
-		}
-		now := time.Now()
-		r.keys.Start(now)
-		_ = r.keys.HandlePacket(now, buf[:n])
-		r.flush(from)
-	}
-}
-
-func (r *rogue) flush(to netip.AddrPort) {
-	for {
-		pkt, ok := r.keys.AppendPacket(nil)
-		if !ok {
-			return
-		}
-		_, _ = r.media.WriteToUDPAddrPort(pkt, to)
-	}
-}
-
-// answer takes the next call with its own description.
-func (r *rogue) answer(ctx context.Context) (*sip.Dialog, *sdp.Session) {
-	r.t.Helper()
-	d, err := r.agent.Accept(ctx)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	offer, err := sdp.Parse(d.RemoteOffer())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	answer, err := sdp.Answer(offer, nil, r.local)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if err := d.Answer(answer.Append(nil)); err != nil {
-		r.t.Fatal(err)
-	}
-	return d, answer
-}
-
-func (r *rogue) uri() string { return "sip:rogue@" + r.agent.Addr().String() }
-
-// call makes an engine call the rogue.
-func (r *rogue) call(cfg engine.Config) (*engine.Call, *sip.Dialog, *sdp.Session) {
-	r.t.Helper()
-	call, err := newEngine(r.t, cfg).Dial(r.t.Context(), r.uri())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
-	defer cancel()
-	dialog, answer := r.answer(ctx)
-	return call, dialog, answer
-}
 
 // A peer without ZRTP hears nothing at all, and the reason says why.
 func TestAdversary_F3_NoVoiceBeforeKeys(t *testing.T) {
@@ -187,12 +73,17 @@ func TestAdversary_A6_OtherHello(t *testing.T) {
 	}
 }
 
-// A re-INVITE that takes the ZRTP hash away, or names another, is refused;
-// the call goes on under its keys.
+// A re-INVITE that takes the ZRTP hash away, names another or changes the codec
+// is refused, as often as it comes; the call goes on under its keys.
 func TestAdversary_F1_ReinviteWithoutZRTP(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*sdp.Local){
 		"hash taken away": func(l *sdp.Local) { l.ZRTPHashes = nil },
+		"another codec":   func(l *sdp.Local) { l.Codecs = l.Codecs[1:] },
+		"another payload type": func(l *sdp.Local) {
+			l.Codecs = slices.Clone(l.Codecs)
+			l.Codecs[0].PayloadType++
+		},
 		"another hash": func(l *sdp.Local) {
 			l.ZRTPHashes = []sdp.ZRTPHash{{Version: "1.10", Hash: bytes.Repeat([]byte{2}, 32)}}
 		},
@@ -203,12 +94,12 @@ func TestAdversary_F1_ReinviteWithoutZRTP(t *testing.T) {
 			until[engine.Secured](t, call)
 			local := r.local
 			spoil(&local)
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
-			defer cancel()
-			if _, err := dialog.Reinvite(ctx, sdp.Reoffer(answer, local).Append(nil)); err == nil {
-				t.Error("the change was accepted")
+			for range 2 {
+				if err := r.reinvite(dialog, answer, local); err == nil {
+					t.Error("the change was accepted")
+				}
+				next[engine.Refused](t, call)
 			}
-			next[engine.Refused](t, call)
 			if call.Level() != engine.LevelEncrypted {
 				t.Errorf("level is %s now", call.Level())
 			}
@@ -222,12 +113,27 @@ func TestAdversary_F1_ReinviteWithoutZRTP(t *testing.T) {
 	}
 }
 
+// A peer that may speak another codec of ours too is no attack.
+func TestReinviteWithMoreCodecs(t *testing.T) {
+	t.Parallel()
+	r := newRogue(t, true)
+	offered := r.local.Codecs
+	r.local.Codecs = offered[1:2] // PCMU
+	call, dialog, answer := r.call(engine.Config{})
+	until[engine.Secured](t, call)
+	r.local.Codecs = offered
+	if err := r.reinvite(dialog, answer, r.local); err != nil {
+		t.Error(err)
+	}
+}
+
 // Clear RTP that is injected before and after the keys is never played.
 func TestAdversary_F2_InjectedRTP(t *testing.T) {
 	t.Parallel()
 	r := newRogue(t, true)
 	heard := newRecorder(1)
-	call, dialog, _ := r.call(withAudio(loudness(0), heard))
+	r.deaf.Store(true)
+	call, dialog, _ := r.call(withAudio(audio.Silence{}, heard))
 	offer, err := sdp.Parse(dialog.RemoteOffer())
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +148,16 @@ func TestAdversary_F2_InjectedRTP(t *testing.T) {
 			}
 		}
 	}
-	inject()
+	until[engine.Answered](t, call)
+	for start := time.Now(); call.Stats().Discarded.Clear < 50; inject() {
+		if time.Since(start) > limit {
+			t.Fatalf("nothing was discarded: %+v", call.Stats())
+		}
+	}
+	if n := len(heard.heard()); n != 0 {
+		t.Fatalf("%d samples were played before the keys", n)
+	}
+	r.deaf.Store(false)
 	until[engine.Secured](t, call)
 	inject()
 	<-heard.got
@@ -254,50 +169,186 @@ func TestAdversary_F2_InjectedRTP(t *testing.T) {
 			t.Fatal("an injected packet was played")
 		}
 	}
-	if e := until[engine.Ended](t, call); e.Stats.Discarded.Clear+e.Stats.Discarded.Auth+e.Stats.Discarded.Malformed == 0 {
+	if e := until[engine.Ended](t, call); e.Stats.Discarded.Auth+e.Stats.Discarded.Malformed == 0 || e.Stats.PacketsReceived != 0 {
 		t.Errorf("nothing was discarded: %+v", e.Stats)
 	}
 }
 
-// loudness is a Source of one value.
-type loudness int16
-
-func (l loudness) ReadFrame(pcm []int16) error {
-	for i := range pcm {
-		pcm[i] = int16(l)
+// A peer that insists on keys in the signalling, or on a payload type that RTCP
+// takes (RFC 5761 §4), is turned away before the call is answered.
+func TestImpossibleOffersAreRejected(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(offer []byte) []byte{
+		"SDES": func(offer []byte) []byte {
+			offer = bytes.Replace(offer, []byte("RTP/AVP"), []byte("RTP/SAVP"), 1)
+			return append(offer, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n"...)
+		},
+		"payload type": oddPayloadType,
+		"no codec":     func(offer []byte) []byte { return bytes.ReplaceAll(offer, []byte("opus/48000"), []byte("opium/48000")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRogue(t, false)
+			r.local.Codecs = r.local.Codecs[:1]
+			e := newEngine(t, engine.Config{})
+			dialog, err := r.agent.Invite(t.Context(), uri(e), spoil(sdp.Offer(r.local).Append(nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			call, err := e.Accept(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := call.Answer(); err == nil {
+				t.Error("answered")
+			}
+			if e := until[engine.Ended](t, call); e.Reason.Kind != engine.Incompatible || strings.Contains(e.Reason.Text, "sdp:") {
+				t.Errorf("ended with %+v", e.Reason)
+			}
+			if reason := endOf(t, dialog); reason.Kind != sip.NotAcceptable || reason.Code != 488 {
+				t.Errorf("turned away with %+v", reason)
+			}
+		})
 	}
-	return nil
 }
 
-// A peer that insists on keys in the signalling is turned away.
-func TestSDESOfferIsRejected(t *testing.T) {
+func oddPayloadType(description []byte) []byte {
+	return bytes.ReplaceAll(description, []byte("96"), []byte("72"))
+}
+
+// The same from one that we call.
+func TestImpossibleAnswers(t *testing.T) {
 	t.Parallel()
-	r := newRogue(t, false)
-	e := newEngine(t, engine.Config{})
-	offer := bytes.Replace(sdp.Offer(r.local).Append(nil), []byte("RTP/AVP"), []byte("RTP/SAVP"), 1)
-	offer = append(offer, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n"...)
-	dialog, err := r.agent.Invite(t.Context(), uri(e), offer)
+	for name, c := range map[string]struct {
+		spoil func([]byte) []byte
+		kind  engine.ReasonKind
+	}{
+		"payload type": {oddPayloadType, engine.Incompatible},
+		"no audio":     {func(b []byte) []byte { return regexp.MustCompile(`m=audio \d+`).ReplaceAll(b, []byte("m=audio 0")) }, engine.Incompatible},
+		"two streams":  {func(b []byte) []byte { return append(b, "m=audio 4000 RTP/AVP 0\r\n"...) }, engine.Malformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRogue(t, false)
+			call, err := newEngine(t, engine.Config{}).Dial(t.Context(), r.uri())
+			if err != nil {
+				t.Fatal(err)
+			}
+			dialog, offer := r.accept()
+			r.local.Codecs = r.local.Codecs[:1]
+			answer, err := sdp.Answer(offer, nil, r.local)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := dialog.Answer(c.spoil(answer.Append(nil))); err != nil {
+				t.Fatal(err)
+			}
+			if e := until[engine.Ended](t, call); e.Reason.Kind != c.kind {
+				t.Errorf("ended with %+v", e.Reason)
+			}
+			if e := endOf(t, dialog); e.Kind != sip.HungUp {
+				t.Errorf("the peer ended with %+v", e)
+			}
+		})
+	}
+}
+
+// Why a call ends may name files and devices: neither the peer nor a proxy
+// reads it.
+func TestAdversary_G_ByeTellsNothing(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(context.Context) (engine.Audio, error){
+		"file": func(context.Context) (engine.Audio, error) {
+			return engine.Audio{}, errors.New("open /home/alice/interview.wav: permission denied")
+		},
+		"device": func(context.Context) (engine.Audio, error) {
+			return engine.Audio{Source: audio.Silence{}, Sink: audio.Discard{},
+				Routes: []route.Route{{Class: route.BluetoothSCO, Device: "bluez_input.AC_80_0A_11_22_33"}}}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call, dialog, _ := newRogue(t, true).call(engine.Config{OpenAudio: open})
+			if e := endOf(t, dialog); e.Kind != sip.HungUp || e.Text != "" {
+				t.Errorf("the peer reads %q", e.Text)
+			}
+			if e := until[engine.Ended](t, call); e.Reason.Text == "" {
+				t.Error("the user reads nothing")
+			}
+		})
+	}
+}
+
+// A peer that says again and again that it rings is heard once.
+func TestRingingIsToldOnce(t *testing.T) {
+	t.Parallel()
+	r := newRogue(t, true)
+	call, err := newEngine(t, engine.Config{}).Dial(t.Context(), r.uri())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	if call, err := e.Accept(ctx); err == nil {
-		_ = call.Answer() // must fail: what follows shows how
+	dialog, offer := r.accept()
+	for range 100 {
+		if err := dialog.Ring(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for {
-		ev, err := dialog.Next(ctx)
+	answer, err := sdp.Answer(offer, nil, r.local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dialog.Answer(answer.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	next[engine.Ringing](t, call)
+	next[engine.Answered](t, call)
+}
+
+// Strangers that let our phone ring and ring can't take all of it: the rest is
+// busy, until a place is free again.
+func TestAdversary_F6_RingingFlood(t *testing.T) {
+	t.Parallel()
+	const places = 16
+	e, r := newEngine(t, engine.Config{}), newRogue(t, false)
+	invite := func() *sip.Dialog {
+		t.Helper()
+		d, err := r.agent.Invite(t.Context(), uri(e), sdp.Offer(r.local).Append(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, answered := ev.(sip.Answered); answered {
-			t.Fatal("SDES was accepted")
+		return d
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	accept := func() *engine.Call {
+		t.Helper()
+		c, err := e.Accept(ctx)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if ended, ok := ev.(sip.Ended); ok {
-			if ended.Reason.Kind != sip.NotAcceptable {
-				t.Errorf("turned away with %+v", ended.Reason)
-			}
-			return
+		return c
+	}
+	var calls []*engine.Call
+	for range places {
+		invite()
+		calls = append(calls, accept())
+	}
+	for range 3 {
+		if reason := endOf(t, invite()); reason.Kind != sip.Busy {
+			t.Errorf("one too many ended with %+v", reason)
 		}
+	}
+	if err := calls[0].Reject(); err != nil {
+		t.Fatal(err)
+	}
+	until[engine.Ended](t, calls[0])
+	if err := calls[1].Answer(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		invite()
+		accept()
+	}
+	if reason := endOf(t, invite()); reason.Kind != sip.Busy {
+		t.Errorf("one too many ended with %+v", reason)
 	}
 }

@@ -1,0 +1,196 @@
+package engine_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sotto/engine"
+	"sotto/media"
+	"sotto/sip"
+	"sotto/sip/sdp"
+	"sotto/zrtp"
+	"sotto/zrtp/wire"
+)
+
+// rogue is a peer that does with SIP and with its media port what it likes.
+type rogue struct {
+	t      *testing.T
+	agent  *sip.Agent
+	media  *net.UDPConn
+	local  sdp.Local
+	keys   *zrtp.Session // nil: it does not speak ZRTP
+	deaf   atomic.Bool   // to ZRTP, for now
+	agreed chan struct{} // closed when keys is secure
+	seen   [8]atomic.Int64
+	voice  atomic.Pointer[int64] // how many ZRTP packets came before the first voice
+	heard  chan struct{}         // closed when there is voice
+	done   chan struct{}
+}
+
+func newRogue(t *testing.T, speaksZRTP bool) *rogue {
+	t.Helper()
+	agent, err := sip.New(sip.Config{Bind: "127.0.0.1:0", Identity: "sip:rogue@test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	r := &rogue{t: t, agent: agent, media: conn, agreed: make(chan struct{}), heard: make(chan struct{}), done: make(chan struct{}),
+		local: sdp.Local{ID: 1, Address: addr.Addr(), Port: addr.Port(), Codecs: sdp.Voice()}}
+	if speaksZRTP {
+		r.keys, err = zrtp.New(zrtp.Config{Rand: rand.Reader, ZID: wire.ZID{0xbe}, SSRC: 0xbad, ClientID: "rogue"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := r.keys.HelloHash()
+		r.local.ZRTPHashes = []sdp.ZRTPHash{{Version: "1.10", Hash: hash[:]}}
+	}
+	go r.serve()
+	t.Cleanup(func() {
+		_ = r.media.Close()
+		<-r.done
+		if err := r.agent.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// serve counts what arrives by kind and runs ZRTP, if at all.
+func (r *rogue) serve() {
+	defer close(r.done)
+	var buf [2048]byte
+	for {
+		n, from, err := r.media.ReadFromUDPAddrPort(buf[:])
+		if err != nil {
+			return
+		}
+		kind := media.Classify(buf[:n])
+		r.seen[kind].Add(1)
+		if before := r.seen[media.KindZRTP].Load(); kind == media.KindRTP && r.voice.CompareAndSwap(nil, &before) {
+			close(r.heard)
+		}
+		if r.keys == nil || kind != media.KindZRTP || r.deaf.Load() {
+			continue
+		}
+		now := time.Now()
+		r.keys.Start(now)
+		_ = r.keys.HandlePacket(now, buf[:n])
+		r.flush(from)
+		for e := r.keys.NextEvent(); e != nil; e = r.keys.NextEvent() {
+			if _, ok := e.(zrtp.Secured); ok {
+				close(r.agreed)
+			}
+		}
+	}
+}
+
+func (r *rogue) flush(to netip.AddrPort) {
+	for {
+		pkt, ok := r.keys.AppendPacket(nil)
+		if !ok {
+			return
+		}
+		_, _ = r.media.WriteToUDPAddrPort(pkt, to)
+	}
+}
+
+// accept waits for the next call.
+func (r *rogue) accept() (*sip.Dialog, *sdp.Session) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
+	defer cancel()
+	d, err := r.agent.Accept(ctx)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	offer, err := sdp.Parse(d.RemoteOffer())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return d, offer
+}
+
+// answer takes the next call with its own description.
+func (r *rogue) answer() (*sip.Dialog, *sdp.Session) {
+	r.t.Helper()
+	d, offer := r.accept()
+	answer, err := sdp.Answer(offer, nil, r.local)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := d.Answer(answer.Append(nil)); err != nil {
+		r.t.Fatal(err)
+	}
+	return d, answer
+}
+
+func (r *rogue) uri() string { return "sip:rogue@" + r.agent.Addr().String() }
+
+// call makes an engine call the rogue.
+func (r *rogue) call(cfg engine.Config) (*engine.Call, *sip.Dialog, *sdp.Session) {
+	r.t.Helper()
+	call, err := newEngine(r.t, cfg).Dial(r.t.Context(), r.uri())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	dialog, answer := r.answer()
+	return call, dialog, answer
+}
+
+// answers takes each offer of the engine with a description of local's.
+func (r *rogue) answers(dialog *sip.Dialog, local sdp.Local) {
+	for {
+		e, err := dialog.Next(r.t.Context())
+		if err != nil {
+			return
+		}
+		o, ok := e.(sip.Offer)
+		if !ok {
+			continue
+		}
+		offer, err := sdp.Parse(o.SDP)
+		if err != nil {
+			r.t.Error(err)
+			return
+		}
+		answer, err := sdp.Answer(offer, nil, local)
+		if err != nil {
+			r.t.Error(err)
+			return
+		}
+		_ = dialog.AnswerOffer(answer.Append(nil)) // withdrawn, if it fails
+	}
+}
+
+// reinvite changes the call with a description of local's.
+func (r *rogue) reinvite(dialog *sip.Dialog, last *sdp.Session, local sdp.Local) error {
+	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
+	defer cancel()
+	_, err := dialog.Reinvite(ctx, sdp.Reoffer(last, local).Append(nil))
+	return err
+}
+
+// endOf is how a dialog of the rogue ends.
+func endOf(t *testing.T, d *sip.Dialog) sip.Reason {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	for {
+		e, err := d.Next(ctx)
+		if err != nil {
+			t.Fatalf("waiting for the end: %v", err)
+		}
+		if e, ok := e.(sip.Ended); ok {
+			return e.Reason
+		}
+	}
+}
