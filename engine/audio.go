@@ -61,7 +61,6 @@ func (l *leg) onAudio(o opened) {
 		l.fail(AudioFailed, err)
 		return
 	}
-	l.playing = true
 	l.scheduleReport(time.Now())
 	l.proceed()
 }

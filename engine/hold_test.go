@@ -92,13 +92,7 @@ func TestResumeEndsTheirHold(t *testing.T) {
 	}
 	phone.wantVoice(t, false)
 	go r.answers(dialog, r.local)
-	var err error
-	for start := time.Now(); time.Since(start) < limit; {
-		if err = call.Resume(t.Context()); err == nil { // not while the peer's ACK is under way
-			break
-		}
-	}
-	if err != nil {
+	if err := settled(func() error { return call.Resume(t.Context()) }); err != nil {
 		t.Fatal(err)
 	}
 	if e := next[engine.Resumed](t, call); e.Remote {

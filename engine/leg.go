@@ -46,10 +46,9 @@ type leg struct {
 	inbox     <-chan []byte  // voice.inbox once key agreement has begun; nil before
 	packet    []byte         // the ZRTP packet being sent
 	opening   <-chan opened  // the audio, while it is being opened
-	playing   bool           // the audio is there, and in secure mode its routes are verified
 	verified  route.Verified // only in secure mode
-	receive   *zrtp.SRTPKeys // keys that are agreed and still ours: until the send
-	send      *zrtp.SRTPKeys // keys are there too, and until playing
+	receive   *zrtp.SRTPKeys // what is agreed and not yet with the media, where
+	send      *zrtp.SRTPKeys // the reports need both
 	receiving bool           // the media has the receive keys
 	secured   *zrtp.Secured  // not told yet
 	clear     bool           // without secure mode: there will be no keys

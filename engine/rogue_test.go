@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -175,7 +176,20 @@ func (r *rogue) answers(dialog *sip.Dialog, local sdp.Local) {
 func (r *rogue) reinvite(dialog *sip.Dialog, last *sdp.Session, local sdp.Local) error {
 	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
 	defer cancel()
-	_, err := dialog.Reinvite(ctx, sdp.Reoffer(last, local).Append(nil))
+	return settled(func() error {
+		_, err := dialog.Reinvite(ctx, sdp.Reoffer(last, local).Append(nil))
+		return err
+	})
+}
+
+// settled repeats a change of the call while an earlier one waits for its ACK.
+func settled(change func() error) (err error) {
+	for start := time.Now(); time.Since(start) < limit; {
+		var reason sip.Reason
+		if err = change(); !errors.As(err, &reason) || reason.Kind != sip.Glare {
+			break
+		}
+	}
 	return err
 }
 

@@ -106,7 +106,7 @@ func (l *leg) takeKeys(k zrtp.KeysReady) {
 // routes: the media gets its keys, and then the user hears that the call is
 // secure. Clear voice waits for it too.
 func (l *leg) proceed() {
-	if !l.playing || l.reason != nil {
+	if l.voice.flow.Load() == nil || l.reason != nil {
 		return
 	}
 	err := l.release()
