@@ -15,8 +15,11 @@ const (
 	// inboxSize is how many messages may wait for a dialog. What comes on top
 	// is dropped, as the network would: its sender repeats it.
 	inboxSize = 32
-	// maxTransactions bounds what a peer can make one dialog remember.
+	// maxTransactions bounds what a peer can make one dialog remember. What
+	// comes on top is dropped in silence; the last places are for requests that
+	// end something.
 	maxTransactions = 64
+	keptForTheEnd   = 8
 )
 
 // dialogState is how far a call has come.

@@ -103,7 +103,11 @@ func (d *Dialog) handleRequest(now time.Time, m message) {
 		}
 		return
 	}
-	if len(d.server) >= maxTransactions {
+	room := maxTransactions - len(d.server)
+	if method != sip.BYE && method != sip.CANCEL {
+		room -= keptForTheEnd
+	}
+	if room <= 0 {
 		return
 	}
 	t := d.newServer(m)

@@ -66,6 +66,30 @@ func TestBurst(t *testing.T) {
 	}
 }
 
+// TestByeBehindFlood: a peer that has asked too much can still hang up.
+func TestByeBehindFlood(t *testing.T) {
+	bob := loopback(t, "bob")
+	s := newScript(t, bob)
+	d, tag := answeredCall(t, s, bob, 0)
+	s.send(numbered(within("ACK", tag, 1, ""), 0))
+	next[Confirmed](t, d)
+	seq := 1
+	ask := func() {
+		seq++
+		s.send(numbered(within("OPTIONS", tag, seq, ""), 0))
+	}
+	for range maxTransactions - keptForTheEnd - 1 { // one is the INVITE
+		ask()
+		s.expect("OPTIONS", 200)
+	}
+	for range 20 { // too many
+		ask()
+	}
+	s.send(numbered(within("BYE", tag, seq+1, ""), 0))
+	s.expect("BYE", 200)
+	ends(t, d, HungUp, true)
+}
+
 func TestByeBehindACKOnOneStream(t *testing.T) {
 	const rounds = 200
 	bob := loopback(t, "bob")
