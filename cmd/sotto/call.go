@@ -58,7 +58,7 @@ func call(cmd *cobra.Command, opts *options, uri string, ringing time.Duration) 
 	defer cancel()
 	c, err := p.Dial(ctx, uri)
 	if err != nil {
-		return err // the address makes no sense
+		return usage(err)
 	}
 	p.view.show(calling{URI: uri, Address: p.Addr().String()})
 	return p.follow(cmd.Context(), c)

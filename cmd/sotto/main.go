@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+
+	"sotto/engine"
 )
 
 // The exit codes.
@@ -39,6 +41,14 @@ func (f *failure) Unwrap() error { return f.err }
 
 // failed is an error with exitFailed.
 func failed(err error) error { return &failure{exitFailed, err} }
+
+// usage is failed, unless the user has given an address that is none.
+func usage(err error) error {
+	if errors.Is(err, engine.ErrBadAddress) {
+		return err
+	}
+	return failed(err)
+}
 
 func main() { os.Exit(run(os.Args[1:])) }
 

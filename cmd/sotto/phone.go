@@ -40,7 +40,7 @@ func newPhone(cmd *cobra.Command, opts *options) (*phone, error) {
 		if p.trace != nil {
 			err = errors.Join(err, p.trace.close())
 		}
-		return nil, failed(err)
+		return nil, usage(err)
 	}
 	p.Engine = e
 	p.commands = readCommands(cmd.InOrStdin())

@@ -30,6 +30,7 @@ func TestUsage(t *testing.T) {
 		{"listen --bind nowhere", "want host:port"},
 		{"listen --bind 127.0.0.1:70000", "want a port"},
 		{"listen --identity bob", "want a SIP address"},
+		{"listen --identity sip:bob@test:99999", "not a SIP address"},
 		{"listen --duration soon", "invalid duration"},
 		{"listen --duration -1s", "want 0 or more"},
 		{"listen --key-agreement X255,ROT13", "want some of X255,EC25,DH3k"},
