@@ -259,7 +259,7 @@ func TestAdversary_G_ByeTellsNothing(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(context.Context) (engine.Audio, error){
 		"file": func(context.Context) (engine.Audio, error) {
-			return engine.Audio{}, errors.New("open /home/alice/interview.wav: permission denied")
+			return engine.Audio{}, errors.New("open interview-with-a-source.wav: permission denied")
 		},
 		"device": func(context.Context) (engine.Audio, error) {
 			return engine.Audio{Source: audio.Silence{}, Sink: audio.Discard{},
