@@ -38,7 +38,7 @@ func ReadAll(s Source) ([]int16, error) {
 	for {
 		var frame [FrameSamples]int16
 		switch err := s.ReadFrame(frame[:]); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return pcm, nil
 		case err != nil:
 			return nil, err

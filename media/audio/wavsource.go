@@ -91,7 +91,7 @@ func (s *WAVSource) ReadFrame(pcm []int16) error {
 	for n < len(pcm) {
 		if len(s.fifo) == 0 {
 			err := s.fill()
-			if err == io.EOF && n > 0 {
+			if errors.Is(err, io.EOF) && n > 0 {
 				clear(pcm[n:])
 				return nil
 			}
