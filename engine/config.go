@@ -23,8 +23,8 @@ type Config struct {
 	// AllowInsecure switches secure mode off: if keys can't be agreed, voice
 	// then flows in the clear. It is off unless somebody asks for it.
 	AllowInsecure bool
-	// KeyAgreements, SASTypes name what ZRTP may use, best first; empty:
-	// everything built in ("X255", "EC25", "DH3k"; "B256", "B32").
+	// KeyAgreements, SASTypes name what ZRTP may use, best first, by names
+	// of at most four characters. Empty: "X255", "EC25", "DH3k" and "B256", "B32".
 	KeyAgreements, SASTypes []string
 	// OpenAudio gives each call its source and sink when it is answered, in
 	// a goroutine of its own; keys are agreed meanwhile, and wait. ctx ends

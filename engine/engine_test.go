@@ -328,11 +328,12 @@ func leftBehind(t *testing.T, before int) {
 	}
 }
 
-// ours are the stacks of the goroutines that this module has started.
+// ours are the stacks of the goroutines that run this module's code, but for
+// the tests.
 func ours() (stacks []string) {
 	buf := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(stack, "created by sotto/") {
+		if strings.Contains(stack, "sotto/") && !strings.Contains(stack, "testing.tRunner") {
 			stacks = append(stacks, stack)
 		}
 	}

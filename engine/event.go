@@ -13,7 +13,7 @@ type Event interface{ event() }
 type Ringing struct{}
 
 // Answered says that the other side has taken the call. No voice flows yet:
-// that takes Secured, or insecure mode.
+// that takes Secured or, without secure mode, a Warning that there are no keys.
 type Answered struct {
 	Peer  string // the other side's SIP identity, as claimed
 	Codec string // the codec that we send: "opus", "PCMU" or "PCMA"
