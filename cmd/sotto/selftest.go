@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/cpu"
+
+	"sotto/internal/processor"
 )
 
 func newSelfTest() *cobra.Command {
@@ -51,28 +52,5 @@ func selfTest(w io.Writer, checks []check) error {
 
 // machine names the processor and those of its features that matter here.
 func machine() string {
-	features := []struct {
-		name string
-		has  bool
-	}{
-		{"AES", cpu.X86.HasAES || cpu.ARM64.HasAES},
-		{"carry-less multiplication", cpu.X86.HasPCLMULQDQ || cpu.ARM64.HasPMULL},
-		{"SHA-1", cpu.ARM64.HasSHA1},
-		{"SHA-2", cpu.ARM64.HasSHA2},
-		{"AVX", cpu.X86.HasAVX},
-		{"AVX2", cpu.X86.HasAVX2},
-		{"AVX-512", cpu.X86.HasAVX512F},
-		{"vector AES", cpu.X86.HasAVX512VAES},
-		{"BMI2", cpu.X86.HasBMI2},
-		{"ADX", cpu.X86.HasADX},
-		{"RDRAND", cpu.X86.HasRDRAND},
-		{"NEON", cpu.ARM64.HasASIMD},
-	}
-	var has []string
-	for _, f := range features {
-		if f.has {
-			has = append(has, f.name)
-		}
-	}
-	return fmt.Sprintf("%s/%s, %d processors: %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Join(has, ", "))
+	return fmt.Sprintf("%s/%s, %d processors: %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Join(processor.Features(), ", "))
 }

@@ -6,12 +6,14 @@ import (
 	"math/big"
 	"slices"
 	"testing"
+
+	"sotto/internal/processor"
 )
 
 // TestAssembly holds the assembly against its twin in Go, to the last bit and
 // the carry, on random moduli and operands; these need not be below them.
 func TestAssembly(t *testing.T) {
-	if !hasADX {
+	if !processor.HasADX {
 		t.Skip("this processor lacks ADX or BMI2: the assembly is not run here")
 	}
 	for _, limbs := range []int{32, 48} {
