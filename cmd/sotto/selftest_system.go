@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sotto/codecs"
 	"sotto/internal/kat"
@@ -47,7 +48,11 @@ func checkRandom() error {
 func checkWire() error {
 	n := 0
 	for _, h := range kat.Handshakes() {
-		for _, b := range append(h.PacketsA, h.PacketsB...) {
+		packets := append(h.PacketsA, h.PacketsB...)
+		if s := h.Stream2; s != nil {
+			packets = slices.Concat(packets, s.PacketsA, s.PacketsB)
+		}
+		for _, b := range packets {
 			p, err := wire.ParsePacket(b)
 			if err != nil {
 				return fmt.Errorf("%s: %w", h.Name, err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,15 +34,10 @@ func textFiles(t *testing.T) []textFile {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
-			for _, g := range generated {
-				if p == g {
-					return fs.SkipDir
-				}
-			}
-			return nil
-		}
-		if !d.Type().IsRegular() {
+		switch skip := slices.Contains(generated, p); {
+		case skip && d.IsDir():
+			return fs.SkipDir
+		case skip, !d.Type().IsRegular(): // .git is a file in a linked worktree
 			return nil
 		}
 		text, err := os.ReadFile(filepath.Join(root, p))

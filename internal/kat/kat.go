@@ -48,14 +48,17 @@ type Handshake struct {
 	ConfirmIPlain, ConfirmRPlain Hex // decrypted part of each Confirm
 	H0I, H0R                     Hex
 
-	PacketsA, PacketsB []Hex // whole datagrams which each side sent, in order
+	PacketsA, PacketsB []Hex // whole datagrams which each side sent in the first stream, in order
 
 	Stream2 *Stream // a second stream in Multistream mode, if there was one
 }
 
-// Stream is what a stream in Multistream mode derived (RFC 6189 §4.4.3.2). Its
-// packets stand behind those of the first stream.
-type Stream struct{ TotalHash, S0, SRTPKeyI Hex }
+// Stream is what a stream in Multistream mode derived (RFC 6189 §4.4.3.2). Both
+// sides commit; the roles are those of the first stream.
+type Stream struct {
+	TotalHash, S0, SRTPKeyI Hex
+	PacketsA, PacketsB      []Hex // as in Handshake
+}
 
 // Handshakes returns all recorded handshakes, in the order they were recorded:
 // x255_cache2_retained goes on with what x255_cache1 left in the caches. It

@@ -39,6 +39,9 @@ func TestHandshakes(t *testing.T) {
 		if (h.Stream2 != nil) != (h.Name == "x255_2streams") {
 			t.Errorf("%s: second stream %v", h.Name, h.Stream2)
 		}
+		if s := h.Stream2; s != nil && (len(s.TotalHash) != hashLen || len(s.S0) != hashLen || len(s.SRTPKeyI) != 16) {
+			t.Errorf("%s: in the second stream TotalHash has %d bytes, S0 %d, SRTPKeyI %d", h.Name, len(s.TotalHash), len(s.S0), len(s.SRTPKeyI))
+		}
 		previous = h
 	}
 	if len(names) != handshakeCount {
@@ -80,6 +83,37 @@ func TestKEMHandshakes(t *testing.T) {
 	}
 	if fragments == 0 {
 		t.Error("no packet is a fragment")
+	}
+}
+
+// TestOrder checks that the packets of each side are those of one stream, none
+// missing, and that the responder is who acknowledges at the end.
+func TestOrder(t *testing.T) {
+	check := func(name, roleA string, a, b []Hex) {
+		responder := a
+		if roleA == "initiator" {
+			responder = b
+		}
+		if last := responder[len(responder)-1]; !bytes.Equal(last[16:24], []byte("Conf2ACK")) {
+			t.Errorf("%s: the responder ends with %q", name, last[16:24])
+		}
+		for _, packets := range [][]Hex{a, b} {
+			for i, p := range packets {
+				first := packets[0]
+				if !bytes.Equal(p[8:12], first[8:12]) || int(p[2])<<8|int(p[3]) != i+(int(first[2])<<8|int(first[3])) {
+					t.Errorf("%s: packet %d has SSRC %x and sequence number %x after %x", name, i, p[8:12], p[2:4], first[2:4])
+				}
+			}
+		}
+	}
+	for _, h := range Handshakes() {
+		check(h.Name, h.RoleA, h.PacketsA, h.PacketsB)
+		if s := h.Stream2; s != nil {
+			check(h.Name+" second stream", h.RoleA, s.PacketsA, s.PacketsB)
+		}
+	}
+	for _, h := range KEMHandshakes() {
+		check(h.Name, h.RoleA, h.PacketsA, h.PacketsB)
 	}
 }
 

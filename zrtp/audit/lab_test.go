@@ -43,11 +43,16 @@ func recorded(t testing.TB, name string) ([]packet, kat.Handshake) {
 
 func inOrder(h kat.Handshake) []packet {
 	var all []packet
-	for _, b := range h.PacketsA {
-		all = append(all, packet{true, bytes.Clone(b)})
+	add := func(fromA bool, sent []kat.Hex) {
+		for _, b := range sent {
+			all = append(all, packet{fromA, bytes.Clone(b)})
+		}
 	}
-	for _, b := range h.PacketsB {
-		all = append(all, packet{false, bytes.Clone(b)})
+	add(true, h.PacketsA)
+	add(false, h.PacketsB)
+	if s := h.Stream2; s != nil {
+		add(true, s.PacketsA)
+		add(false, s.PacketsB)
 	}
 	order := []wire.Type{wire.TypeHello, wire.TypeHelloACK, wire.TypeCommit, wire.TypeDHPart1, wire.TypeDHPart2,
 		wire.TypeConfirm1, wire.TypeConfirm2, wire.TypeConf2ACK}

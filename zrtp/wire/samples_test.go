@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,7 +215,11 @@ func recorded(t testing.TB) [][]byte {
 	t.Helper()
 	var packets [][]byte
 	for _, h := range kat.Handshakes() {
-		for _, p := range append(h.PacketsA, h.PacketsB...) {
+		sent := append(h.PacketsA, h.PacketsB...)
+		if s := h.Stream2; s != nil {
+			sent = slices.Concat(sent, s.PacketsA, s.PacketsB)
+		}
+		for _, p := range sent {
 			packets = append(packets, p)
 		}
 	}
