@@ -166,7 +166,7 @@ var roles = []struct {
 func testRoles(t *testing.T, bin string, s zrtp.Suite) {
 	for _, r := range roles {
 		t.Run(r.Name, func(t *testing.T) {
-			cfg := zrtp.Config{Offer: offer(s), Passive: r.Passive}
+			cfg := zrtp.Config{Policy: zrtp.Policy{Offer: offer(s)}, Passive: r.Passive}
 			_, ours, _, _ := handshake{t, bin, slices.Concat(bzrtpFlags(s), r.Flags)}.secure(cfg)
 			if ours.Suite != s {
 				t.Errorf("agreed %v", ours.Suite)
@@ -357,7 +357,7 @@ func TestBzrtpEvilPublicValue(t *testing.T) {
 			for _, passive := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s %s passive %t", keyAgreement, value, passive), func(t *testing.T) {
 					s := suite(keyAgreement + "/S256/AES1/HS80/B32")
-					e := newEndpoint(t, zrtp.Config{Offer: offer(s), Passive: passive})
+					e := newEndpoint(t, zrtp.Config{Policy: zrtp.Policy{Offer: offer(s)}, Passive: passive})
 					flags := append(bzrtpFlags(s), "--evil-pv", value)
 					if !passive {
 						flags = append(flags, "--responder")

@@ -190,7 +190,7 @@ func TestAdversary_B_BadPublicValues(t *testing.T) {
 			t.Run(ka+"/"+name, func(t *testing.T) {
 				a, b := configA(1), configB(1)
 				b.Passive = true
-				a.Offer.KeyAgreements, b.Offer.KeyAgreements = algos(ka), algos(ka)
+				a.Policy.Offer.KeyAgreements, b.Policy.Offer.KeyAgreements = algos(ka), algos(ka)
 				p := newPair(t, a, b, netsim.Config{Delay: time.Millisecond})
 				p.b.onSend = rewrite(t, wire.TypeDHPart1, func(m []byte) []byte {
 					if spoil == nil {
@@ -392,10 +392,10 @@ func TestAdversary_D7_CommitsToWhatWasNotOffered(t *testing.T) {
 		b.Passive = true
 		narrow := [5]string{"S256", "AES1", "HS80", "X255", "B32"}
 		other := [5]string{"S384", "AES3", "HS32", "EC25", "B256"}
-		list := b.Offer.lists()[i]
+		list := b.Policy.Offer.lists()[i]
 		*list = algos(narrow[i])
-		a.Offer = DefaultOffer()
-		*a.Offer.lists()[i] = algos(other[i], narrow[i])
+		a.Policy.Offer = DefaultOffer()
+		*a.Policy.Offer.lists()[i] = algos(other[i], narrow[i])
 		p := newPair(t, a, b, netsim.Config{Delay: time.Millisecond})
 		// The attacker makes the initiator believe in a richer offer.
 		p.b.onSend = rewrite(t, wire.TypeHello, func(m []byte) []byte {

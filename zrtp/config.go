@@ -24,8 +24,8 @@ type Config struct {
 	SSRC uint32
 	// ClientID names the software, at most 16 characters.
 	ClientID string
-	// Offer is what we are willing to use; the zero value is DefaultOffer.
-	Offer Offer
+	// Policy says what may be agreed upon; the zero value is good.
+	Policy Policy
 	// Passive: never send a Commit, answer only (RFC 6189 §5.2).
 	Passive bool
 	// Store holds the secrets retained from earlier calls with this peer;
@@ -39,16 +39,17 @@ type Config struct {
 	Expiry uint32
 }
 
-func (c Config) validate() error {
+// validate returns what the policy leaves to offer.
+func (c Config) validate() (Offer, error) {
 	switch {
 	case c.Rand == nil:
-		return errors.New("zrtp: Config.Rand is missing")
+		return Offer{}, errors.New("zrtp: Config.Rand is missing")
 	case c.ZID == wire.ZID{}:
-		return errors.New("zrtp: Config.ZID is all zero")
+		return Offer{}, errors.New("zrtp: Config.ZID is all zero")
 	case len(c.ClientID) > 16:
-		return fmt.Errorf("zrtp: Config.ClientID %q is longer than 16 characters", c.ClientID)
+		return Offer{}, fmt.Errorf("zrtp: Config.ClientID %q is longer than 16 characters", c.ClientID)
 	}
-	return c.Offer.Validate()
+	return c.Policy.offer()
 }
 
 func (c Config) expiry() uint32 {

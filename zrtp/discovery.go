@@ -10,7 +10,10 @@ import (
 	"sotto/zrtp/wire"
 )
 
-var errHelloHash = errors.New("zrtp: Hello does not match the announced hash")
+var (
+	errHelloHash    = errors.New("zrtp: Hello does not match the announced hash")
+	errNotAnnounced = errors.New("zrtp: the signalling has not announced a Hello")
+)
 
 func (s *Session) newHello() wire.Hello {
 	h := wire.Hello{
@@ -28,6 +31,9 @@ func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
 	hello, err := wire.ParseHello(p.Message)
 	if err != nil {
 		return err
+	}
+	if s.cfg.Policy.RequireHelloHash && s.helloHash == nil {
+		return errNotAnnounced // it comes again
 	}
 	if !s.helloFits(p.Message) {
 		s.helloMismatch = true

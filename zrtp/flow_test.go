@@ -23,7 +23,7 @@ func TestTransitionsAreWhatHappens(t *testing.T) {
 		a.Passive = seed%4 == 1
 		b.Passive = seed%4 == 2
 		if seed%16 == 3 {
-			b.Offer.SASTypes, a.Offer.SASTypes = algos("B32"), algos("B256")
+			b.Policy.Offer.SASTypes, a.Policy.Offer.SASTypes = algos("B32"), algos("B256")
 		}
 		network := badNetwork(seed)
 		network.Flip, network.Duplicate = 0, 0.5

@@ -25,7 +25,7 @@ var (
 // concurrent use: one goroutine owns it.
 type Session struct {
 	cfg   Config
-	offer Offer // cfg.Offer with its defaults filled in
+	offer Offer // what cfg.Policy leaves
 	state State
 	role  Role
 	seq   uint16 // of the next packet
@@ -70,10 +70,11 @@ type peer struct {
 
 // New makes a Session that waits for Start.
 func New(cfg Config) (*Session, error) {
-	if err := cfg.validate(); err != nil {
+	offer, err := cfg.validate()
+	if err != nil {
 		return nil, err
 	}
-	s := &Session{cfg: cfg, offer: cfg.Offer.withDefaults()}
+	s := &Session{cfg: cfg, offer: offer}
 	if cfg.AuxSecret.Len() > 0 {
 		s.retained.aux = secret.Copy(cfg.AuxSecret.Reveal())
 	}

@@ -26,7 +26,7 @@ func TestEverySuite(t *testing.T) {
 						one := func(a wire.Algo) []wire.Algo { return []wire.Algo{a} }
 						offer := Offer{one(h), one(c), one(tag), one(ka), one(sas)}
 						a, b := configA(1), configB(1)
-						a.Offer, b.Offer = offer, offer
+						a.Policy.Offer, b.Policy.Offer = offer, offer
 						p := newPair(t, a, b, netsim.Config{})
 						p.mustSecure()
 						if got := p.a.secured.Suite; got != (Suite{h, c, tag, ka, sas}) {
@@ -353,13 +353,13 @@ func TestConfigValidation(t *testing.T) {
 		"no randomness":   func(c *Config) { c.Rand = nil },
 		"no ZID":          func(c *Config) { c.ZID = wire.ZID{} },
 		"long client ID":  func(c *Config) { c.ClientID = "seventeen letters" },
-		"unknown algo":    func(c *Config) { c.Offer.Hashes = algos("MD5") },
-		"too many":        func(c *Config) { c.Offer.Hashes = slices.Repeat(algos("S256"), 8) },
+		"unknown algo":    func(c *Config) { c.Policy.Offer.Hashes = algos("MD5") },
+		"too many":        func(c *Config) { c.Policy.Offer.Hashes = slices.Repeat(algos("S256"), 8) },
 		"dry randomness":  func(c *Config) { c.Rand = emptyRand{} },
-		"unknown sas":     func(c *Config) { c.Offer.SASTypes = algos("B64") },
-		"unknown dh":      func(c *Config) { c.Offer.KeyAgreements = algos("DH9k") },
-		"unknown cipher":  func(c *Config) { c.Offer.Ciphers = algos("2FS1") },
-		"unknown authtag": func(c *Config) { c.Offer.AuthTags = algos("SK32") },
+		"unknown sas":     func(c *Config) { c.Policy.Offer.SASTypes = algos("B64") },
+		"unknown dh":      func(c *Config) { c.Policy.Offer.KeyAgreements = algos("DH9k") },
+		"unknown cipher":  func(c *Config) { c.Policy.Offer.Ciphers = algos("2FS1") },
+		"unknown authtag": func(c *Config) { c.Policy.Offer.AuthTags = algos("SK32") },
 	} {
 		cfg := configA(1)
 		change(&cfg)

@@ -99,7 +99,7 @@ func newPair(s suite) (*pair, error) {
 
 func newSession(id byte, offer zrtp.Offer) (*zrtp.Session, error) {
 	return zrtp.New(zrtp.Config{
-		Rand: rand.Reader, ZID: wire.ZID{id}, SSRC: uint32(id), ClientID: "Sotto bench", Offer: offer,
+		Rand: rand.Reader, ZID: wire.ZID{id}, SSRC: uint32(id), ClientID: "Sotto bench", Policy: zrtp.Policy{Offer: offer},
 	})
 }
 

@@ -26,7 +26,7 @@ func checkHandshake(keyAgreement, sas string) error {
 	for i := range ends {
 		s, err := zrtp.New(zrtp.Config{
 			Rand: rand.Reader, ZID: wire.ZID{byte(i + 1)}, SSRC: uint32(i + 1), ClientID: "self-test",
-			Offer: zrtp.Offer{KeyAgreements: []wire.Algo{wire.A(keyAgreement)}, SASTypes: []wire.Algo{wire.A(sas)}},
+			Policy: zrtp.Policy{Offer: zrtp.Offer{KeyAgreements: []wire.Algo{wire.A(keyAgreement)}, SASTypes: []wire.Algo{wire.A(sas)}}},
 		})
 		if err != nil {
 			return err

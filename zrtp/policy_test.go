@@ -1,0 +1,55 @@
+package zrtp
+
+import (
+	"slices"
+	"testing"
+
+	"sotto/internal/netsim"
+	"sotto/zrtp/wire"
+)
+
+func TestPolicy(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy Policy
+		want   []wire.Algo // key agreements; nil: not possible
+	}{
+		"as offered":        {Policy{Offer: Offer{KeyAgreements: algos("DH2k", "X448")}}, algos("DH2k", "X448")},
+		"refused":           {Policy{Offer: Offer{KeyAgreements: algos("DH2k", "X448")}, Refused: algos("DH2k")}, algos("X448")},
+		"all refused":       {Policy{Offer: Offer{KeyAgreements: algos("DH2k")}, Refused: algos("DH2k")}, nil},
+		"a hash refused":    {Policy{Offer: Offer{Hashes: algos("S256")}, Refused: algos("S256")}, nil},
+		"not post-quantum":  {Policy{Offer: Offer{KeyAgreements: algos("X255", "DH3k")}, PostQuantum: true}, nil},
+		"of unknown things": {Policy{Offer: Offer{KeyAgreements: algos("X111")}}, nil},
+	} {
+		o, err := c.policy.offer()
+		if c.want == nil && err == nil || c.want != nil && (err != nil || !slices.Equal(o.KeyAgreements, c.want)) {
+			t.Errorf("%s: %v, %v", name, o.KeyAgreements, err)
+		}
+	}
+}
+
+// A mandatory algorithm that the policy refuses is refused to the peer too.
+func TestRefusedThoughMandatory(t *testing.T) {
+	a, b := configA(1), configB(1)
+	a.Policy.Offer.KeyAgreements = algos("DH3k")
+	b.Policy.Refused = algos("DH3k")
+	b.Passive = true
+	p := newPair(t, a, b, netsim.Config{})
+	p.run()
+	if p.a.failed == nil || p.a.failed.Code != wire.ErrorKeyAgreementUnsupported || p.b.secured != nil {
+		t.Errorf("a: %+v, b: %+v", p.a.failed, p.b.secured)
+	}
+}
+
+// Nothing is agreed with a Hello that was not announced, if the policy asks.
+func TestRequireHelloHash(t *testing.T) {
+	a, b := configA(1), configB(1)
+	b.Policy.RequireHelloHash = true
+	p := newPair(t, a, b, netsim.Config{})
+	p.run()
+	if p.a.secured != nil || p.b.secured != nil {
+		t.Fatal("secured without an announced Hello")
+	}
+	p = newPair(t, a, b, netsim.Config{})
+	p.b.SetPeerHelloHash(p.now, p.a.HelloHash())
+	p.mustSecure()
+}
