@@ -9,7 +9,6 @@ import (
 	"github.com/pion/rtcp"
 
 	"sotto/media"
-	"sotto/media/protect"
 )
 
 // fuzzed is a phone whose tape can be looked at.
@@ -61,7 +60,7 @@ func (f *fuzzed) take(t *testing.T, i int, datagram []byte, playing bool) {
 func seal(t *testing.T, datagram []byte) []byte {
 	t.Helper()
 	s := sealer(t, 1)
-	b := append(bytes.Clone(datagram), make([]byte, protect.RTCPOverhead)...)
+	b := append(bytes.Clone(datagram), make([]byte, profile.RTCPOverhead())...)
 	var n int
 	var err error
 	if media.Classify(b) == media.KindRTCP {

@@ -229,7 +229,7 @@ func TestClearCheckReports(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sealed := append(bytes.Clone(plain), make([]byte, protect.RTCPOverhead)...)
+		sealed := append(bytes.Clone(plain), make([]byte, protect.AESCM128HMACSHA1_80.RTCPOverhead())...)
 		n, err := sealer.SealRTCP(sealed, len(plain))
 		if err != nil {
 			t.Fatal(err)

@@ -11,13 +11,18 @@ import (
 // its stream takes a new one; nobody does so often in one call.
 const maxStreams = 8
 
+// backupLen is what a packet of ordinary size needs: an Ethernet frame.
+const backupLen = 1500
+
 // Opener checks and decrypts what one peer sends under one key. It accepts
 // each packet once, and a source counts only once a packet of it has
 // authenticated. An Opener is owned by one goroutine.
 type Opener struct {
-	ctx    *srtp.Context // nil once closed
-	tagLen int
-	header rtp.Header // of the packet in hand; kept so that none is allocated
+	ctx     *srtp.Context // nil once closed
+	profile Profile
+	tagLen  int
+	header  rtp.Header // of the packet in hand; kept so that none is allocated
+	backup  []byte     // of the packet in hand; AEAD profiles only, see keep
 
 	streams sources // authenticated by SRTP packets
 	reports sources // authenticated by SRTCP packets
@@ -31,7 +36,11 @@ func NewOpener(p Profile, key, salt []byte) (*Opener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Opener{ctx: ctx, tagLen: p.TagLen()}, nil
+	o := &Opener{ctx: ctx, profile: p, tagLen: p.TagLen()}
+	if p.aead() {
+		o.backup = make([]byte, 0, backupLen)
+	}
+	return o, nil
 }
 
 // Open authenticates and decrypts the SRTP packet in pkt in place and returns
@@ -87,14 +96,27 @@ func (o *Opener) openFirst(pkt []byte) (int, error) {
 // decrypt runs the library on a packet whose form has been checked, so what is
 // neither a wrong tag nor a success can only be a replay.
 func (o *Opener) decrypt(pkt []byte) (int, error) {
+	o.keep(pkt)
 	out, err := o.ctx.DecryptRTP(pkt, pkt, &o.header)
-	switch {
-	case err == nil:
+	if err == nil {
 		return len(out), nil
+	}
+	copy(pkt, o.backup)
+	switch {
 	case errors.Is(err, srtp.ErrFailedToVerifyAuthTag):
 		return 0, ErrAuth
 	default:
 		return 0, ErrReplay
+	}
+}
+
+// keep makes a copy of pkt from which to restore it. Galois/counter mode of the
+// standard library erases a packet that it can't authenticate; a second try
+// with another roll-over count, and the caller, want it as it was. The other
+// profiles check before they touch anything, and keep nothing.
+func (o *Opener) keep(pkt []byte) {
+	if o.backup != nil {
+		o.backup = append(o.backup[:0], pkt...)
 	}
 }
 
@@ -114,7 +136,7 @@ func (o *Opener) OpenRTCP(pkt []byte) (int, error) {
 	if o.ctx == nil {
 		return 0, ErrClosed
 	}
-	if len(pkt) < rtcpHeaderLen+RTCPOverhead || !isRTCP(pkt) || pkt[len(pkt)-RTCPOverhead]&0x80 == 0 {
+	if len(pkt) < rtcpHeaderLen+o.profile.RTCPOverhead() || !isRTCP(pkt) || pkt[o.profile.rtcpIndexAt(len(pkt))]&0x80 == 0 {
 		return 0, ErrMalformed
 	}
 	ssrc := rtcpSSRC(pkt)
@@ -122,7 +144,11 @@ func (o *Opener) OpenRTCP(pkt []byte) (int, error) {
 	if !known && o.reports.full() {
 		return 0, ErrStreams
 	}
+	o.keep(pkt)
 	out, err := o.ctx.DecryptRTCP(pkt, pkt, nil)
+	if err != nil {
+		copy(pkt, o.backup)
+	}
 	switch {
 	case errors.Is(err, srtp.ErrFailedToVerifyAuthTag):
 		return 0, ErrAuth

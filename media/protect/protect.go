@@ -1,5 +1,5 @@
 // Package protect turns RTP and RTCP packets into SRTP and SRTCP packets and
-// back, with keys that are given to it (RFC 3711, RFC 6188). It agrees no keys
+// back, with keys that are given to it (RFC 3711, RFC 6188, RFC 7714). It agrees no keys
 // and knows no sockets.
 //
 // A [Sealer] and an [Opener] each serve one direction of one stream, work in

@@ -8,7 +8,16 @@ import (
 	"testing"
 )
 
-var allProfiles = []Profile{AESCM128HMACSHA1_80, AESCM128HMACSHA1_32, AESCM256HMACSHA1_80, AESCM256HMACSHA1_32}
+var allProfiles = []Profile{
+	AESCM128HMACSHA1_80, AESCM128HMACSHA1_32, AESCM256HMACSHA1_80, AESCM256HMACSHA1_32, AEADAES128GCM, AEADAES256GCM,
+}
+
+// eachProfile runs test as a subtest for every profile.
+func eachProfile(t *testing.T, test func(*testing.T, Profile)) {
+	for _, p := range allProfiles {
+		t.Run(p.String(), func(t *testing.T) { test(t, p) })
+	}
+}
 
 // testKey is a key or salt of n bytes, a different one for each seed.
 func testKey(n int, seed byte) []byte {
@@ -69,7 +78,7 @@ func seal(t testing.TB, s *Sealer, pkt []byte) []byte {
 
 func sealRTCP(t testing.TB, s *Sealer, pkt []byte) []byte {
 	t.Helper()
-	buf := room(pkt, RTCPOverhead)
+	buf := room(pkt, s.rtcpOverhead)
 	n, err := s.SealRTCP(buf, len(pkt))
 	if err != nil {
 		t.Fatal(err)
@@ -105,16 +114,18 @@ func wantError(t testing.TB, open func([]byte) (int, error), sealed []byte, want
 
 func TestProfiles(t *testing.T) {
 	for p, want := range map[Profile]string{
-		0: "none 0 0 0", 5: "none 0 0 0",
-		AESCM128HMACSHA1_80: "AES_CM_128_HMAC_SHA1_80 16 14 10",
-		AESCM128HMACSHA1_32: "AES_CM_128_HMAC_SHA1_32 16 14 4",
-		AESCM256HMACSHA1_80: "AES_256_CM_HMAC_SHA1_80 32 14 10",
-		AESCM256HMACSHA1_32: "AES_256_CM_HMAC_SHA1_32 32 14 4",
+		0: "none 0 0 0 4", 7: "none 0 0 0 4",
+		AESCM128HMACSHA1_80: "AES_CM_128_HMAC_SHA1_80 16 14 10 14",
+		AESCM128HMACSHA1_32: "AES_CM_128_HMAC_SHA1_32 16 14 4 14",
+		AESCM256HMACSHA1_80: "AES_256_CM_HMAC_SHA1_80 32 14 10 14",
+		AESCM256HMACSHA1_32: "AES_256_CM_HMAC_SHA1_32 32 14 4 14",
+		AEADAES128GCM:       "AEAD_AES_128_GCM 16 12 16 20",
+		AEADAES256GCM:       "AEAD_AES_256_GCM 32 12 16 20",
 	} {
 		if p.TagLen() > MaxTagLen {
 			t.Errorf("profile %d: a tag of %d bytes", uint8(p), p.TagLen())
 		}
-		if got := fmt.Sprint(p, p.KeyLen(), p.SaltLen(), p.TagLen()); got != want {
+		if got := fmt.Sprint(p, p.KeyLen(), p.SaltLen(), p.TagLen(), p.RTCPOverhead()); got != want {
 			t.Errorf("profile %d: %s, want %s", uint8(p), got, want)
 		}
 	}
@@ -124,7 +135,7 @@ func TestConstructorsRefuse(t *testing.T) {
 	for _, c := range []struct {
 		p         Profile
 		key, salt int
-	}{{0, 16, 14}, {5, 16, 14}, {AESCM128HMACSHA1_80, 15, 14}, {AESCM128HMACSHA1_80, 32, 14}, {AESCM256HMACSHA1_80, 16, 14}, {AESCM128HMACSHA1_80, 16, 12}, {AESCM128HMACSHA1_80, 0, 0}} {
+	}{{0, 16, 14}, {7, 16, 12}, {AESCM128HMACSHA1_80, 15, 14}, {AESCM128HMACSHA1_80, 32, 14}, {AESCM256HMACSHA1_80, 16, 14}, {AESCM128HMACSHA1_80, 16, 12}, {AESCM128HMACSHA1_80, 0, 0}, {AEADAES128GCM, 16, 14}, {AEADAES256GCM, 16, 12}} {
 		if s, err := NewSealer(c.p, make([]byte, c.key), make([]byte, c.salt)); s != nil || err == nil {
 			t.Errorf("sealer %v: %v", c, err)
 		}
@@ -134,7 +145,7 @@ func TestConstructorsRefuse(t *testing.T) {
 	}
 }
 
-// Every header shape and payload length seals to what RFC 3711 says, over
+// Every header shape and payload length seals to what RFC 3711 or RFC 7714 says, over
 // several roll-overs, and opens again.
 func TestSealMatchesReference(t *testing.T) {
 	for _, p := range allProfiles {
@@ -197,87 +208,95 @@ func TestWrongKey(t *testing.T) {
 // Neither a shortened nor a damaged packet opens, and none of them keeps the
 // genuine one from opening afterwards.
 func TestTruncatedAndFlipped(t *testing.T) {
-	s, o, _ := newPair(t, AESCM128HMACSHA1_32)
-	pkt := rtpPacket(testSSRC, 1, 40)
-	sealed := seal(t, s, pkt)
-	report := sealRTCP(t, s, rtcpPacket(testSSRC, 24))
-	damaged := func(open func([]byte) (int, error), sealed []byte) {
-		t.Helper()
-		for n := range sealed {
-			if _, err := open(bytes.Clone(sealed[:n])); !errors.Is(err, ErrAuth) && !errors.Is(err, ErrMalformed) {
-				t.Fatalf("%d of %d bytes: %v", n, len(sealed), err)
+	eachProfile(t, func(t *testing.T, p Profile) {
+		s, o, _ := newPair(t, p)
+		pkt := rtpPacket(testSSRC, 1, 40)
+		sealed := seal(t, s, pkt)
+		report := sealRTCP(t, s, rtcpPacket(testSSRC, 24))
+		damaged := func(open func([]byte) (int, error), sealed []byte) {
+			t.Helper()
+			for n := range sealed {
+				if _, err := open(bytes.Clone(sealed[:n])); !errors.Is(err, ErrAuth) && !errors.Is(err, ErrMalformed) {
+					t.Fatalf("%d of %d bytes: %v", n, len(sealed), err)
+				}
+			}
+			for bit := range 8 * len(sealed) {
+				flipped := bytes.Clone(sealed)
+				flipped[bit/8] ^= 1 << (bit % 8)
+				want := bytes.Clone(flipped)
+				if _, err := open(flipped); !errors.Is(err, ErrAuth) && !errors.Is(err, ErrMalformed) {
+					t.Fatalf("bit %d flipped: %v", bit, err)
+				}
+				if !bytes.Equal(flipped, want) {
+					t.Fatalf("bit %d flipped: the packet was changed", bit)
+				}
 			}
 		}
-		for bit := range 8 * len(sealed) {
-			flipped := bytes.Clone(sealed)
-			flipped[bit/8] ^= 1 << (bit % 8)
-			want := bytes.Clone(flipped)
-			if _, err := open(flipped); !errors.Is(err, ErrAuth) && !errors.Is(err, ErrMalformed) {
-				t.Fatalf("bit %d flipped: %v", bit, err)
-			}
-			if !bytes.Equal(flipped, want) {
-				t.Fatalf("bit %d flipped: the packet was changed", bit)
-			}
+		damaged(o.Open, sealed)
+		damaged(o.OpenRTCP, report)
+		wantOpen(t, o, sealed, pkt)
+		if _, err := o.OpenRTCP(report); err != nil {
+			t.Fatal(err)
 		}
-	}
-	damaged(o.Open, sealed)
-	damaged(o.OpenRTCP, report)
-	wantOpen(t, o, sealed, pkt)
-	if _, err := o.OpenRTCP(report); err != nil {
-		t.Fatal(err)
-	}
-	damaged(o.Open, seal(t, s, rtpPacket(testSSRC, 2, 40))) // now of a known source
+		damaged(o.Open, seal(t, s, rtpPacket(testSSRC, 2, 40))) // now of a known source
+	})
 }
 
 // Each packet opens once, at every place in the window, and not behind it.
 func TestReplay(t *testing.T) {
-	s, o, _ := newPair(t, AESCM128HMACSHA1_80)
-	const first, count = 65400, 400 // over a roll-over
-	pkts, sealed := make([][]byte, count), make([][]byte, count)
-	for i := range sealed {
-		pkts[i] = rtpPacket(testSSRC, uint16(first+i), 20)
-		sealed[i] = seal(t, s, pkts[i])
-	}
-	for i := 0; i < count; i += 2 { // the odd ones are late
-		wantOpen(t, o, sealed[i], pkts[i])
-		wantError(t, o.Open, sealed[i], ErrReplay)
-	}
-	newest := count - 2
-	for i := range count {
-		behind := newest - i
-		switch {
-		case i%2 == 0 || behind >= replayWindow:
-			wantError(t, o.Open, sealed[i], ErrReplay)
-		default:
+	eachProfile(t, func(t *testing.T, p Profile) {
+		s, o, _ := newPair(t, p)
+		const first, count = 65400, 400 // over a roll-over
+		pkts, sealed := make([][]byte, count), make([][]byte, count)
+		for i := range sealed {
+			pkts[i] = rtpPacket(testSSRC, uint16(first+i), 20)
+			sealed[i] = seal(t, s, pkts[i])
+		}
+		for i := 0; i < count; i += 2 { // the odd ones are late
 			wantOpen(t, o, sealed[i], pkts[i])
 			wantError(t, o.Open, sealed[i], ErrReplay)
 		}
-	}
+		newest := count - 2
+		for i := range count {
+			behind := newest - i
+			switch {
+			case i%2 == 0 || behind >= replayWindow:
+				wantError(t, o.Open, sealed[i], ErrReplay)
+			default:
+				wantOpen(t, o, sealed[i], pkts[i])
+				wantError(t, o.Open, sealed[i], ErrReplay)
+			}
+		}
+	})
 }
 
 func TestReplayRTCP(t *testing.T) {
-	s, o, _ := newPair(t, AESCM128HMACSHA1_80)
-	var old [][]byte
-	for range replayWindow + 2 {
-		report := sealRTCP(t, s, rtcpPacket(testSSRC, 0))
-		old = append(old, bytes.Clone(report))
-		if _, err := o.OpenRTCP(report); err != nil {
-			t.Fatal(err)
+	eachProfile(t, func(t *testing.T, p Profile) {
+		s, o, _ := newPair(t, p)
+		var old [][]byte
+		for range replayWindow + 2 {
+			report := sealRTCP(t, s, rtcpPacket(testSSRC, 0))
+			old = append(old, bytes.Clone(report))
+			if _, err := o.OpenRTCP(report); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	for _, report := range old {
-		wantError(t, o.OpenRTCP, report, ErrReplay)
-	}
+		for _, report := range old {
+			wantError(t, o.OpenRTCP, report, ErrReplay)
+		}
+	})
 }
 
 // An authentic SRTCP packet that is not encrypted is not accepted.
 func TestClearSRTCPRefused(t *testing.T) {
-	_, o, ref := newPair(t, AESCM128HMACSHA1_80)
-	wantError(t, o.OpenRTCP, ref.sealRTCP(rtcpPacket(testSSRC, 8), 1, false), ErrMalformed)
-	report := ref.sealRTCP(rtcpPacket(testSSRC, 8), 1, true)
-	if _, err := o.OpenRTCP(report); err != nil {
-		t.Fatal(err)
-	}
+	eachProfile(t, func(t *testing.T, p Profile) {
+		_, o, ref := newPair(t, p)
+		wantError(t, o.OpenRTCP, ref.sealRTCP(rtcpPacket(testSSRC, 8), 1, false), ErrMalformed)
+		report := ref.sealRTCP(rtcpPacket(testSSRC, 8), 1, true)
+		if _, err := o.OpenRTCP(report); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func TestSealRefuses(t *testing.T) {
@@ -307,9 +326,9 @@ func TestSealRefuses(t *testing.T) {
 		tail int
 		want error
 	}{
-		"RTCP no room":        {rtcpPacket(testSSRC, 0), RTCPOverhead - 1, ErrRoom},
-		"RTCP another source": {rtcpPacket(testSSRC+1, 0), RTCPOverhead, ErrStreams},
-		"RTCP short":          {rtcpPacket(testSSRC, 0)[:7], RTCPOverhead, ErrMalformed},
+		"RTCP no room":        {rtcpPacket(testSSRC, 0), s.rtcpOverhead - 1, ErrRoom},
+		"RTCP another source": {rtcpPacket(testSSRC+1, 0), s.rtcpOverhead, ErrStreams},
+		"RTCP short":          {rtcpPacket(testSSRC, 0)[:7], s.rtcpOverhead, ErrMalformed},
 	} {
 		if n, err := s.SealRTCP(room(c.pkt, c.tail), len(c.pkt)); !errors.Is(err, c.want) || n != 0 {
 			t.Errorf("%s: %d, %v; want %v", name, n, err, c.want)
@@ -341,79 +360,87 @@ func TestKeyLife(t *testing.T) {
 
 // Loss and reordering around 65535 leave the count right.
 func TestRolloverWithLossAndReordering(t *testing.T) {
-	s, o, _ := newPair(t, AESCM256HMACSHA1_32)
-	var pkts, sealed [][]byte
-	for seq := 65500; seq < 65600; seq++ {
-		pkts = append(pkts, rtpPacket(testSSRC, uint16(seq), 30))
-		sealed = append(sealed, seal(t, s, pkts[len(pkts)-1]))
-	}
-	for _, i := range []int{0, 1, 30, 40, 33, 36, 39, 35, 34, 99, 37, 2, 98} { // 36 is 65536
-		wantOpen(t, o, sealed[i], pkts[i])
-	}
+	eachProfile(t, func(t *testing.T, p Profile) {
+		s, o, _ := newPair(t, p)
+		var pkts, sealed [][]byte
+		for seq := 65500; seq < 65600; seq++ {
+			pkts = append(pkts, rtpPacket(testSSRC, uint16(seq), 30))
+			sealed = append(sealed, seal(t, s, pkts[len(pkts)-1]))
+		}
+		for _, i := range []int{0, 1, 30, 40, 33, 36, 39, 35, 34, 99, 37, 2, 98} { // 36 is 65536
+			wantOpen(t, o, sealed[i], pkts[i])
+		}
+	})
 }
 
 // A receiver that misses everything up to the roll-over, because it was lost
 // or came before the keys, still finds the stream; and packets from before the
 // roll-over that come late open as well.
 func TestLateJoin(t *testing.T) {
-	s, o, _ := newPair(t, AESCM128HMACSHA1_80)
-	var pkts, sealed [][]byte
-	for seq := 65530; seq < 65550; seq++ {
-		pkts = append(pkts, rtpPacket(testSSRC, uint16(seq), 30))
-		sealed = append(sealed, seal(t, s, pkts[len(pkts)-1]))
-	}
-	// Forged packets of the same source come first and spoil nothing.
-	for _, i := range []int{7, 8} {
-		forged := bytes.Clone(sealed[i])
-		forged[20] ^= 1
-		wantError(t, o.Open, forged, ErrAuth)
-	}
-	for _, i := range []int{9, 8, 4, 10, 19} {
-		wantOpen(t, o, sealed[i], pkts[i])
-	}
+	eachProfile(t, func(t *testing.T, p Profile) {
+		s, o, _ := newPair(t, p)
+		var pkts, sealed [][]byte
+		for seq := 65530; seq < 65550; seq++ {
+			pkts = append(pkts, rtpPacket(testSSRC, uint16(seq), 30))
+			sealed = append(sealed, seal(t, s, pkts[len(pkts)-1]))
+		}
+		// Forged packets of the same source come first and spoil nothing.
+		for _, i := range []int{7, 8} {
+			forged := bytes.Clone(sealed[i])
+			forged[20] ^= 1
+			wantError(t, o.Open, forged, ErrAuth)
+		}
+		for _, i := range []int{9, 8, 4, 10, 19} {
+			wantOpen(t, o, sealed[i], pkts[i])
+		}
+	})
 }
 
 // After a forgery that made the opener try one roll-over, a stream that has
 // none opens all the same.
 func TestForgedSourceDoesNotShiftCount(t *testing.T) {
-	s, o, _ := newPair(t, AESCM128HMACSHA1_80)
-	pkt := rtpPacket(testSSRC, 100, 30)
-	sealed := seal(t, s, pkt)
-	forged := bytes.Clone(sealed)
-	forged[12] ^= 1
-	wantError(t, o.Open, forged, ErrAuth)
-	wantError(t, o.Open, forged, ErrAuth)
-	wantOpen(t, o, sealed, pkt)
-	next := rtpPacket(testSSRC, 101, 30)
-	wantOpen(t, o, seal(t, s, next), next)
+	eachProfile(t, func(t *testing.T, p Profile) {
+		s, o, _ := newPair(t, p)
+		pkt := rtpPacket(testSSRC, 100, 30)
+		sealed := seal(t, s, pkt)
+		forged := bytes.Clone(sealed)
+		forged[12] ^= 1
+		wantError(t, o.Open, forged, ErrAuth)
+		wantError(t, o.Open, forged, ErrAuth)
+		wantOpen(t, o, sealed, pkt)
+		next := rtpPacket(testSSRC, 101, 30)
+		wantOpen(t, o, seal(t, s, next), next)
+	})
 }
 
 // Forged sources leave no more than a bounded trace; authentic ones are
 // bounded as well.
 func TestSourcesAreBounded(t *testing.T) {
-	_, o, ref := newPair(t, AESCM128HMACSHA1_80)
-	for i := range uint32(1000) {
-		forged := ref.seal(rtpPacket(testSSRC+100+i, 5, 20), 12, 5)
-		forged[len(forged)-1] ^= 1
-		wantError(t, o.Open, forged, ErrAuth)
-		report := ref.sealRTCP(rtcpPacket(testSSRC+100+i, 0), 1, true)
-		report[len(report)-1] ^= 1
-		wantError(t, o.OpenRTCP, report, ErrAuth)
-	}
-	if o.streams.n != 0 || o.reports.n != 0 || o.tried.n != maxStreams {
-		t.Fatalf("forgeries left %d streams, %d reporters, %d tried", o.streams.n, o.reports.n, o.tried.n)
-	}
-	for i := range uint32(maxStreams) {
-		pkt := rtpPacket(testSSRC+i, 5, 20)
-		wantOpen(t, o, ref.seal(pkt, 12, 5), pkt)
-		if _, err := o.OpenRTCP(ref.sealRTCP(rtcpPacket(testSSRC+i, 0), 1, true)); err != nil {
-			t.Fatal(err)
+	eachProfile(t, func(t *testing.T, p Profile) {
+		_, o, ref := newPair(t, p)
+		for i := range uint32(1000) {
+			forged := ref.seal(rtpPacket(testSSRC+100+i, 5, 20), 12, 5)
+			forged[len(forged)-1] ^= 1
+			wantError(t, o.Open, forged, ErrAuth)
+			report := ref.sealRTCP(rtcpPacket(testSSRC+100+i, 0), 1, true)
+			report[len(report)-1] ^= 1
+			wantError(t, o.OpenRTCP, report, ErrAuth)
 		}
-	}
-	wantError(t, o.Open, ref.seal(rtpPacket(testSSRC+maxStreams, 5, 20), 12, 5), ErrStreams)
-	wantError(t, o.OpenRTCP, ref.sealRTCP(rtcpPacket(testSSRC+maxStreams, 0), 1, true), ErrStreams)
-	pkt := rtpPacket(testSSRC, 6, 20)
-	wantOpen(t, o, ref.seal(pkt, 12, 6), pkt) // the known ones go on
+		if o.streams.n != 0 || o.reports.n != 0 || o.tried.n != maxStreams {
+			t.Fatalf("forgeries left %d streams, %d reporters, %d tried", o.streams.n, o.reports.n, o.tried.n)
+		}
+		for i := range uint32(maxStreams) {
+			pkt := rtpPacket(testSSRC+i, 5, 20)
+			wantOpen(t, o, ref.seal(pkt, 12, 5), pkt)
+			if _, err := o.OpenRTCP(ref.sealRTCP(rtcpPacket(testSSRC+i, 0), 1, true)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantError(t, o.Open, ref.seal(rtpPacket(testSSRC+maxStreams, 5, 20), 12, 5), ErrStreams)
+		wantError(t, o.OpenRTCP, ref.sealRTCP(rtcpPacket(testSSRC+maxStreams, 0), 1, true), ErrStreams)
+		pkt := rtpPacket(testSSRC, 6, 20)
+		wantOpen(t, o, ref.seal(pkt, 12, 6), pkt) // the known ones go on
+	})
 }
 
 func TestCryptexRefused(t *testing.T) {
@@ -446,39 +473,42 @@ func TestClosed(t *testing.T) {
 
 // The caller wipes the master key when the constructors have returned.
 func TestMasterKeyNotKept(t *testing.T) {
-	p := AESCM256HMACSHA1_80
-	key, salt := testKey(p.KeyLen(), 1), testKey(p.SaltLen(), 2)
-	s, err := NewSealer(p, key, salt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clear(key)
-	clear(salt)
-	_, o, _ := newPair(t, p)
-	pkt := rtpPacket(testSSRC, 1, 20)
-	wantOpen(t, o, seal(t, s, pkt), pkt)
+	eachProfile(t, func(t *testing.T, p Profile) {
+		key, salt := testKey(p.KeyLen(), 1), testKey(p.SaltLen(), 2)
+		s, err := NewSealer(p, key, salt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(key)
+		clear(salt)
+		_, o, _ := newPair(t, p)
+		pkt := rtpPacket(testSSRC, 1, 20)
+		wantOpen(t, o, seal(t, s, pkt), pkt)
+	})
 }
 
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("allocations are not counted under the race detector")
 	}
-	s, o, _ := newPair(t, AESCM128HMACSHA1_80)
-	buf := make([]byte, 256)
-	pkt := rtpPacket(testSSRC, 0, 80)
-	seq := uint16(0)
-	if got := testing.AllocsPerRun(1000, func() {
-		seq++
-		copy(buf, pkt)
-		binary.BigEndian.PutUint16(buf[2:], seq)
-		n, err := s.Seal(buf, len(pkt))
-		if err != nil {
-			t.Fatal(err)
+	eachProfile(t, func(t *testing.T, p Profile) {
+		s, o, _ := newPair(t, p)
+		buf := make([]byte, 256)
+		pkt := rtpPacket(testSSRC, 0, 80)
+		seq := uint16(0)
+		if got := testing.AllocsPerRun(1000, func() {
+			seq++
+			copy(buf, pkt)
+			binary.BigEndian.PutUint16(buf[2:], seq)
+			n, err := s.Seal(buf, len(pkt))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := o.Open(buf[:n]); err != nil {
+				t.Fatal(err)
+			}
+		}); got != 0 {
+			t.Errorf("Seal and Open allocate %v times", got)
 		}
-		if _, err := o.Open(buf[:n]); err != nil {
-			t.Fatal(err)
-		}
-	}); got != 0 {
-		t.Errorf("Seal and Open allocate %v times", got)
-	}
+	})
 }

@@ -12,12 +12,13 @@ import (
 	"testing"
 )
 
-// reference is SRTP written straight from RFC 3711 with the standard library
-// alone, slow and plain. The vectors of RFC 3711 §B and RFC 6188 §7
-// speak of session keys, which Sealer and Opener do not show; so the vectors
+// reference is SRTP written straight from RFC 3711 and RFC 7714 with the standard
+// library alone, slow and plain. The vectors of RFC 3711 §B, RFC 6188 §7 and
+// RFC 7714 §16 speak of session keys, which Sealer and Opener do not show; so the vectors
 // check the reference, and the reference checks Sealer and Opener.
 type reference struct {
 	tagLen    int
+	aead      bool
 	rtp, rtcp sessionKeys
 }
 
@@ -28,10 +29,10 @@ func newReference(p Profile, masterKey, masterSalt []byte) *reference {
 		return sessionKeys{
 			key:  deriveKey(masterKey, masterSalt, label, len(masterKey)),
 			auth: deriveKey(masterKey, masterSalt, label+1, 20),
-			salt: deriveKey(masterKey, masterSalt, label+2, 14),
+			salt: deriveKey(masterKey, masterSalt, label+2, len(masterSalt)),
 		}
 	}
-	return &reference{tagLen: p.TagLen(), rtp: derive(0), rtcp: derive(3)}
+	return &reference{tagLen: p.TagLen(), aead: p.aead(), rtp: derive(0), rtcp: derive(3)}
 }
 
 // deriveKey is the key derivation of RFC 3711 §4.3.1 at rate zero.
@@ -75,7 +76,31 @@ func (k sessionKeys) tag(n int, parts ...[]byte) []byte {
 	return mac.Sum(nil)[:n]
 }
 
+// gcm seals plain with the initialization vector of RFC 7714 §8.1 and §9.1:
+// index, which an RTP packet has 48 bits of and an RTCP packet 31, under the
+// salt.
+func (k sessionKeys) gcm(plain, aad []byte, ssrc uint32, index uint64) []byte {
+	iv := binary.BigEndian.AppendUint32(make([]byte, 2), ssrc)
+	iv = append(iv, binary.BigEndian.AppendUint64(nil, index)[2:]...)
+	for i := range iv {
+		iv[i] ^= k.salt[i]
+	}
+	block, err := aes.NewCipher(k.key)
+	if err != nil {
+		panic(err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return aead.Seal(nil, iv, plain, aad)
+}
+
 func (r *reference) seal(pkt []byte, headerLen int, index uint64) []byte {
+	if r.aead {
+		header := pkt[:headerLen:headerLen]
+		return append(header, r.rtp.gcm(pkt[headerLen:], header, binary.BigEndian.Uint32(pkt[8:]), index)...)
+	}
 	out := bytes.Clone(pkt)
 	r.rtp.xor(out[headerLen:], binary.BigEndian.Uint32(pkt[8:]), index)
 	roc := binary.BigEndian.AppendUint32(nil, uint32(index>>16))
@@ -83,6 +108,9 @@ func (r *reference) seal(pkt []byte, headerLen int, index uint64) []byte {
 }
 
 func (r *reference) sealRTCP(pkt []byte, index uint32, encrypt bool) []byte {
+	if r.aead {
+		return r.rtcp.sealAEAD(pkt, index, encrypt)
+	}
 	out := bytes.Clone(pkt)
 	if encrypt {
 		r.rtcp.xor(out[8:], binary.BigEndian.Uint32(pkt[4:]), uint64(index))
@@ -90,6 +118,19 @@ func (r *reference) sealRTCP(pkt []byte, index uint32, encrypt bool) []byte {
 	}
 	out = binary.BigEndian.AppendUint32(out, index)
 	return append(out, r.rtcp.tag(10, out)...)
+}
+
+// sealAEAD is SRTCP by RFC 7714 §9.2 and, where nothing is to be encrypted,
+// RFC 7714 §9.3.
+func (k sessionKeys) sealAEAD(pkt []byte, index uint32, encrypt bool) []byte {
+	clear, ssrc := len(pkt), binary.BigEndian.Uint32(pkt[4:])
+	word := binary.BigEndian.AppendUint32(nil, index)
+	if encrypt {
+		clear, word[0] = 8, word[0]|0x80
+	}
+	out := bytes.Clone(pkt[:clear])
+	aad := append(bytes.Clone(out), word...)
+	return append(append(out, k.gcm(pkt[clear:], aad, ssrc, uint64(index))...), word...)
 }
 
 func unhex(t testing.TB, s string) []byte {
@@ -155,6 +196,50 @@ func TestReferenceKeyDerivation(t *testing.T) {
 			if !bytes.Equal(got, want) {
 				t.Errorf("%s: label %d: %x, want %x", v.name, label, got, want)
 			}
+		}
+	}
+}
+
+// RFC 7714 §16.1.1, §16.2.1, §17.1 and §17.2, and without encryption
+// RFC 7714 §17.3 and §17.4.
+func TestReferenceGCM(t *testing.T) {
+	const (
+		rtp = `8040f17b 8041f8d3 5501a0b2 47616c6c 69612065 7374206f 6d6e6973 20646976 69736120 696e2070
+			61727465 73207472 6573`
+		rtcp = `81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 4c756e61 deadbeef deadbeef
+			deadbeef deadbeef deadbeef`
+	)
+	long := "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+	for _, v := range []struct{ key, srtp, srtcp, tag string }{
+		{
+			long[:32],
+			`8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a
+			51c7d19b 36de3adf 8833899d 7f27beb1 6a9152cf 765ee439 0cce`,
+			`81c8000d 4d617273 63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1 730d6fda
+			4ce09b46 86303ded 0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade 800005d4`,
+			"841dd968 3dd78ec9 2ae58790 125f62b3",
+		},
+		{
+			long,
+			`8040f17b 8041f8d3 5501a0b2 32b1de78 a822fe12 ef9f78fa 332e33aa b1801238 9a58e2f3 b50b2a02
+			76ffae0f 1ba63799 b87b7aa3 db36dfff d6b0f9bb 7878d7a7 6c13`,
+			`81c8000d 4d617273 d50ae4d1 f5ce5d30 4ba297e4 7d470c28 2c3ece5d bffe0a50 a2eaa5c1 110555be
+			8415f658 c61de047 6f1b6fad 1d1eb30c 4446839f 57ff6f6c b26ac3be 800005d4`,
+			"91db4afb feee5a97 8fab4393 ed2615fe",
+		},
+	} {
+		keys := sessionKeys{key: unhex(t, v.key), salt: []byte("Quid pro quo")}
+		ref := reference{aead: true, rtp: keys, rtcp: keys}
+		if got, want := ref.seal(unhex(t, rtp), 12, 0xf17b), unhex(t, v.srtp); !bytes.Equal(got, want) {
+			t.Errorf("%d-byte key: SRTP %x, want %x", len(keys.key), got, want)
+		}
+		report := unhex(t, rtcp)
+		if got, want := ref.sealRTCP(report, 0x5d4, true), unhex(t, v.srtcp); !bytes.Equal(got, want) {
+			t.Errorf("%d-byte key: SRTCP %x, want %x", len(keys.key), got, want)
+		}
+		want := append(append(report, unhex(t, v.tag)...), 0, 0, 5, 0xd4)
+		if got := ref.sealRTCP(unhex(t, rtcp), 0x5d4, false); !bytes.Equal(got, want) {
+			t.Errorf("%d-byte key: clear SRTCP %x, want %x", len(keys.key), got, want)
 		}
 	}
 }

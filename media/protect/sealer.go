@@ -10,9 +10,10 @@ import (
 // Sealer protects what one synchronisation source sends under one key. The
 // first packet sealed fixes the source. A Sealer is owned by one goroutine.
 type Sealer struct {
-	ctx    *srtp.Context // nil once closed
-	tagLen int
-	header rtp.Header // of the packet in hand; kept so that none is allocated
+	ctx          *srtp.Context // nil once closed
+	tagLen       int
+	rtcpOverhead int
+	header       rtp.Header // of the packet in hand; kept so that none is allocated
 
 	bound bool // ssrc is fixed
 	ssrc  uint32
@@ -27,7 +28,7 @@ func NewSealer(p Profile, key, salt []byte) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sealer{ctx: ctx, tagLen: p.TagLen()}, nil
+	return &Sealer{ctx: ctx, tagLen: p.TagLen(), rtcpOverhead: p.RTCPOverhead()}, nil
 }
 
 // Seal encrypts and authenticates the RTP packet in pkt[:n] in place and
@@ -35,7 +36,8 @@ func NewSealer(p Profile, key, salt []byte) (*Sealer, error) {
 //
 // Sequence numbers go forward, by less than 2^15 at a time. Anything else is
 // [ErrReuse]: counter mode under a repeated index gives away the plaintext of
-// both packets (RFC 3711 §9.1), so no caller's mistake may lead there. The
+// both packets (RFC 3711 §9.1), and Galois/counter mode the means to forge as
+// well (RFC 7714 §8.4), so no caller's mistake may lead there. The
 // same holds at the end of the key's life, 2^48 packets (RFC 3711 §9.2).
 func (s *Sealer) Seal(pkt []byte, n int) (int, error) {
 	if s.ctx == nil {
@@ -68,8 +70,8 @@ func (s *Sealer) Seal(pkt []byte, n int) (int, error) {
 }
 
 // SealRTCP encrypts and authenticates the compound RTCP packet in pkt[:n] in
-// place and returns the new length, n plus [RTCPOverhead]. The SRTCP index is
-// the Sealer's own and rises by one with each packet (RFC 3711 §3.4).
+// place and returns the new length, n plus the profile's RTCPOverhead. The SRTCP
+// index is the Sealer's own and rises by one with each packet (RFC 3711 §3.4).
 func (s *Sealer) SealRTCP(pkt []byte, n int) (int, error) {
 	if s.ctx == nil {
 		return 0, ErrClosed
@@ -77,7 +79,7 @@ func (s *Sealer) SealRTCP(pkt []byte, n int) (int, error) {
 	if n < 0 || n > len(pkt) || !isRTCP(pkt[:n]) {
 		return 0, ErrMalformed
 	}
-	if len(pkt)-n < RTCPOverhead {
+	if len(pkt)-n < s.rtcpOverhead {
 		return 0, ErrRoom
 	}
 	ssrc := rtcpSSRC(pkt)
@@ -85,7 +87,7 @@ func (s *Sealer) SealRTCP(pkt []byte, n int) (int, error) {
 		return 0, ErrStreams
 	}
 	s.bind(ssrc)
-	out, err := s.ctx.EncryptRTCP(pkt[:n:n+RTCPOverhead], pkt[:n], nil)
+	out, err := s.ctx.EncryptRTCP(pkt[:n:n+s.rtcpOverhead], pkt[:n], nil)
 	if err != nil {
 		return 0, fmt.Errorf("protect: seal RTCP: %w", err)
 	}
