@@ -115,8 +115,8 @@ func (a *Auditor) Add(d Datagram) (*Message, error) {
 	m.Stream, m.Side, m.New = s.stream.id, s.name(), !s.heard
 	s.heard = true
 	message := p.Message
-	if d.Payload[0]&0x0f == fragmented {
-		if message = s.assemble(m, message); message == nil {
+	if p.Fragment != (wire.Fragment{}) {
+		if message = s.assemble(m, p); message == nil {
 			s.stream.count(m)
 			return m, nil
 		}
@@ -143,7 +143,7 @@ func (a *Auditor) damaged(m *Message, d Datagram, err error) {
 	case errors.Is(err, wire.ErrCRC):
 		m.fault("CRC is wrong")
 	default:
-		m.fault("%d bytes are no ZRTP packet: truncated", len(d.Payload))
+		m.fault("%d bytes are no ZRTP packet: truncated, or a fragment beyond its message", len(d.Payload))
 	}
 	s := a.senders[source{d.From, d.To, m.SSRC}]
 	for i := len(a.streams) - 1; s == nil && i >= 0; i-- {

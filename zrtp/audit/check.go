@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
+	"fmt"
 	"hash"
 	"slices"
 
@@ -29,7 +30,10 @@ func (s *sender) onHello(m *Message, msg []byte) {
 }
 
 func (s *sender) onCommit(m *Message, msg []byte) {
-	c, err := parseCommit(msg)
+	c, err := wire.ParseCommit(msg)
+	if err == nil && len(c.PV) > 0 && publicLen(c.KeyAgreement) != 0 {
+		err = fmt.Errorf("%w: a Commit of %d bytes, with a public value where none belongs", wire.ErrMalformed, len(msg))
+	}
 	if err != nil {
 		m.fault("%s", reason(err))
 		return

@@ -2,10 +2,8 @@ package audit
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -90,7 +88,7 @@ func describeHello(m *Message, msg []byte) error {
 }
 
 func describeCommit(m *Message, msg []byte) error {
-	c, err := parseCommit(msg)
+	c, err := wire.ParseCommit(msg)
 	if err != nil {
 		return err
 	}
@@ -105,27 +103,6 @@ func describeCommit(m *Message, msg []byte) error {
 		m.field("key", "%x", c.KeyID)
 	}
 	return nil
-}
-
-const (
-	commitAgreementAt = 68  // offset of the key agreement's name
-	commitHVIEnd      = 108 // and of what follows hvi
-)
-
-// parseCommit also reads a Commit in KEM mode, which carries the initiator's
-// public value between hvi and MAC. Any key agreement whose name is not one of
-// those without public value there may be such.
-func parseCommit(msg []byte) (wire.Commit, error) {
-	if _, err := wire.MessageType(msg); err != nil || len(msg) <= wire.MaxCommitLen {
-		return wire.ParseCommit(msg)
-	}
-	agreement := wire.Algo(msg[commitAgreementAt:])
-	if publicLen(agreement) != 0 || !isDH(agreement) {
-		return wire.ParseCommit(msg) // which tells that it is too long
-	}
-	short := slices.Concat(msg[:commitHVIEnd], msg[len(msg)-wire.MACLen:])
-	binary.BigEndian.PutUint16(short[2:], uint16(len(short)/4))
-	return wire.ParseCommit(short)
 }
 
 func suite(c *wire.Commit) string {

@@ -2,22 +2,13 @@ package audit
 
 import (
 	"bytes"
-	"encoding/binary"
+
+	"sotto/zrtp/wire"
 )
 
-const (
-	// fragmented is the second half of the first byte of a packet which holds
-	// a part of a message: the key agreements with large public values use it.
-	fragmented = 1
-
-	// fragmentHeadLen is the length of what stands before the part: the
-	// message's number and length, the part's offset and length, the last
-	// three in words.
-	fragmentHeadLen = 8
-
-	// maxAssembledLen is more than the longest message of today's hybrids.
-	maxAssembledLen = 16 << 10
-)
+// maxAssembledLen is more than the longest message of today's hybrids, of which
+// not all are built in.
+const maxAssembledLen = 16 << 10
 
 // assembly is a message of which parts have come.
 type assembly struct {
@@ -30,21 +21,13 @@ type assembly struct {
 }
 
 // assemble takes one part and returns the message if it is whole now.
-func (s *sender) assemble(m *Message, b []byte) []byte {
+func (s *sender) assemble(m *Message, p wire.Packet) []byte {
 	m.Type = "fragment"
-	id, words := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
-	offset, n := int(binary.BigEndian.Uint16(b[4:])), int(binary.BigEndian.Uint16(b[6:]))
-	part := b[fragmentHeadLen:]
+	id, words, offset := p.Fragment.ID, int(p.Fragment.Total), int(p.Fragment.Offset)
+	part, n := p.Message, len(p.Message)/4
 	m.field("message", "%d", id)
 	m.field("words", "%d to %d of %d", offset, offset+n, words)
-	switch {
-	case n == 0 || len(part) != 4*n:
-		m.fault("a part of %d bytes, but %d words announced", len(part), n)
-		return nil
-	case offset+n > words:
-		m.fault("the part goes beyond the message")
-		return nil
-	case 4*words > maxAssembledLen:
+	if 4*words > maxAssembledLen {
 		m.fault("a message of %d bytes is too long", 4*words)
 		return nil
 	}

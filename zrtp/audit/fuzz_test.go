@@ -75,7 +75,7 @@ func FuzzDatagram(f *testing.F) {
 	for _, h := range kat.Handshakes() {
 		for _, p := range inOrder(h) {
 			f.Add(p.payload)
-			f.Add(fragmentPacket(slices.Concat(p.payload[:12], []byte{0, 1, 0, 9, 0, 0, 0, 2}, p.payload[12:20], p.payload[:4])))
+			f.Add(split(p, 1, 5)[0].payload)
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

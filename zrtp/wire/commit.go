@@ -9,7 +9,7 @@ var (
 	Preshared   = A("Prsh")
 )
 
-// Commit is the initiator's choice (RFC 6189 §5.4). Which of HVI, Nonce and
+// Commit is the initiator's choice (RFC 6189 §5.4). Which of HVI, PV, Nonce and
 // KeyID it carries follows from KeyAgreement; the others are zero.
 type Commit struct {
 	H2  [32]byte
@@ -17,7 +17,8 @@ type Commit struct {
 
 	Hash, Cipher, AuthTag, KeyAgreement, SAS Algo
 
-	HVI   [32]byte // any Diffie-Hellman agreement
+	HVI   [32]byte // any agreement with public values
+	PV    []byte   // in KEM mode the initiator's public key, else empty
 	Nonce [16]byte // Multistream and Preshared
 	KeyID [8]byte  // Preshared
 
@@ -25,11 +26,9 @@ type Commit struct {
 }
 
 const (
-	// MaxCommitLen is the length in bytes of the longest form, the one with HVI.
-	MaxCommitLen = 4 * 29
-
 	commitKeyAgreement = messageHeadLen + 32 + 12 + 3*4 // its offset
 	minCommitLen       = 4 * 25
+	hviCommitLen       = 4 * 29 // with HVI and without PV
 )
 
 func (c *Commit) fields() [][]byte {
@@ -41,25 +40,28 @@ func (c *Commit) fields() [][]byte {
 	case Preshared:
 		fields = append(fields, c.Nonce[:], c.KeyID[:])
 	default:
-		fields = append(fields, c.HVI[:])
+		fields = append(fields, c.HVI[:], c.PV)
 	}
 	return append(fields, c.MAC[:])
 }
 
-// ParseCommit reads any of the three forms.
+// ParseCommit reads any of the forms.
 func ParseCommit(msg []byte) (Commit, error) {
 	if len(msg) < minCommitLen {
 		return Commit{}, fmt.Errorf("%w: short Commit", ErrMalformed)
 	}
 	var c Commit
 	copy(c.KeyAgreement[:], msg[commitKeyAgreement:]) // fields must know the form
+	if len(msg) > hviCommitLen {
+		c.PV = make([]byte, len(msg)-hviCommitLen)
+	}
 	if err := parseMessage(msg, TypeCommit, c.fields()); err != nil {
 		return Commit{}, err
 	}
 	return c, nil
 }
 
-// Append appends the message to dst.
+// Append appends the message to dst. It panics if PV is not whole words.
 func (c *Commit) Append(dst []byte) []byte {
 	return appendMessage(dst, TypeCommit, c.fields())
 }

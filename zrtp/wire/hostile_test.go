@@ -143,7 +143,7 @@ func TestMessagePrefixes(t *testing.T) {
 				t.Errorf("%s of %d words: %v", s.name, words, err)
 			case err != nil && words >= 3 && !isZero(m), err != nil && words == s.words:
 				t.Errorf("%s of %d words: %+v, %v", s.name, words, m, err)
-			case err == nil && words != s.words && !variable(mt):
+			case err == nil && words != s.words && !variable(mt) && (s.name != "Commit with hvi" && s.name != "Commit in KEM mode" || words < 29):
 				t.Errorf("%s of %d words accepted", s.name, words)
 			case err == nil && !bytes.Equal(again, b):
 				t.Errorf("%s of %d words appended as %x", s.name, words, again)
@@ -296,7 +296,7 @@ func TestAllocations(t *testing.T) {
 		t.Log("ALLOCATIONS NOT CHECKED: the race detector allocates by itself")
 		return
 	}
-	msg := samples[5].message(t)
+	msg := samples[6].message(t)
 	datagram := packetOf(msg)
 	buf := make([]byte, 0, 4096)
 	dh, err := wire.ParseDHPart(msg)

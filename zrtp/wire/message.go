@@ -37,9 +37,9 @@ const (
 	// MACLen is the length of every MAC on the wire.
 	MACLen = 8
 
-	// MaxMessageLen is the longest message of RFC 6189 in bytes: a Confirm or
-	// SASrelay with the longest signature. Only a DHPart of a key agreement
-	// with huge public values would be longer.
+	// MaxMessageLen is the longest message in bytes: a Confirm or SASrelay with
+	// the longest signature. Commit and DHPart of every key agreement that is
+	// built in are shorter.
 	MaxMessageLen = 4 * (19 + maxSignatureWords)
 
 	messageHeadLen = 12

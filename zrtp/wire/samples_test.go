@@ -68,6 +68,9 @@ func commitWant(ka string) wire.Commit {
 		c.Nonce = [16]byte(countBytes(0x50, 16))
 	case "Prsh":
 		c.Nonce, c.KeyID = [16]byte(countBytes(0x50, 16)), [8]byte(countBytes(0x70, 8))
+	case "X1M1":
+		c.PV = countBytes(0x90, 16)
+		fallthrough
 	default:
 		c.HVI = [32]byte(countBytes(0x50, 32))
 	}
@@ -103,6 +106,7 @@ var samples = []sample{
 			Passive: true, MAC: [8]byte(countBytes(0xf0, 8)),
 		}},
 	{"Commit with hvi", 29, "Commit", commitHead + ascii("DH3kB32 ") + count(0x50, 32) + mac, commitWant("DH3k")},
+	{"Commit in KEM mode", 33, "Commit", commitHead + ascii("X1M1B32 ") + count(0x50, 32) + count(0x90, 16) + mac, commitWant("X1M1")},
 	{"Commit with nonce", 25, "Commit", commitHead + ascii("MultB32 ") + count(0x50, 16) + mac, commitWant("Mult")},
 	{"Commit with keyID", 27, "Commit", commitHead + ascii("PrshB32 ") + count(0x50, 16) + count(0x70, 8) + mac, commitWant("Prsh")},
 	{"DHPart1", 29, "DHPart1", count(0x10, 32) + count(0x30, 32) + count(0x50, 32) + mac, dhPartWant(false)},
