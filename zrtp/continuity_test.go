@@ -183,3 +183,63 @@ func TestInitiatorsNewestSecretWins(t *testing.T) {
 		}
 	}
 }
+
+// The initiator dies after Confirm2, before the Conf2ACK: the responder has
+// stored the new secret and the initiator has not. The next call goes on
+// through rs2 (RFC 6189 §4.6.1), however often this happens in a row, whoever
+// died, and with it what else the record holds.
+func TestAdversary_E5_CrashBeforeConf2ACK(t *testing.T) {
+	for _, dying := range []string{"aaaa", "bbbb", "abab", "abba", "a", "b"} {
+		storeA, storeB := newMemoryStore(), newMemoryStore()
+		pbx := bytes.Repeat([]byte{9}, 32)
+		storeA.records[zidB] = Record{Name: "Bob", PBXSecret: secret.Copy(pbx)}
+		storeB.records[zidA] = Record{Name: "Alice"}
+		seed := uint64(0)
+		call := func() *pair {
+			seed++
+			a, b := withStores(storeA, storeB, seed)
+			return newPair(t, a, b, netsim.Config{Delay: time.Millisecond})
+		}
+		p := call()
+		p.mustSecure()
+		for _, e := range []*end{p.a, p.b} {
+			if err := e.SetVerified(true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n, who := range dying {
+			p := call()
+			dies, stays := p.a, p.b
+			if who == 'b' {
+				dies, stays = stays, dies
+			}
+			stays.cfg.Passive = true
+			dies.Start(p.now)
+			stays.Start(p.now)
+			p.drain()
+			for stays.State() != Secure && p.step() {
+			}
+			if dies.State() != Confirm2Sent {
+				t.Fatalf("%s, crash %d: it died in %s", dying, n, dies.State())
+			}
+			dies.Close()
+			if s := stays.secured; !s.Continued || !s.Verified || s.CacheMismatch {
+				t.Fatalf("%s, crash %d: continued %v, verified %v, alarm %v", dying, n, s.Continued, s.Verified, s.CacheMismatch)
+			}
+			if storeA.records[zidB].RS1.Equal(storeB.records[zidA].RS1) {
+				t.Fatalf("%s, crash %d: both sides stored the same", dying, n)
+			}
+		}
+		p = call()
+		p.mustSecure()
+		for _, e := range []*end{p.a, p.b} {
+			if s := e.secured; !s.Continued || !s.Verified || s.CacheMismatch {
+				t.Errorf("%s: continued %v, verified %v, alarm %v", dying, s.Continued, s.Verified, s.CacheMismatch)
+			}
+		}
+		a, b := storeA.records[zidB], storeB.records[zidA]
+		if !a.RS1.Equal(b.RS1) || a.Name != "Bob" || b.Name != "Alice" || !bytes.Equal(a.PBXSecret.Reveal(), pbx) {
+			t.Errorf("%s: the records are %+v and %+v", dying, a, b)
+		}
+	}
+}

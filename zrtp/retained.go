@@ -145,6 +145,7 @@ type continuity struct {
 	continued   bool // both sides had a retained secret in common
 	mismatch    bool // we expected one and there was none (RFC 6189 §4.3.2)
 	auxMismatch bool
+	behind      bool     // that secret was our RS2: the peer lacks our RS1
 	verified    bool     // our user had compared the SAS of that lineage
 	loaded      [32]byte // fingerprint of our RS1
 }
@@ -154,6 +155,7 @@ func (r *retained) continuity(s shared) continuity {
 		continued:   s.s1 != nil,
 		mismatch:    s.s1 == nil && r.record.RS1.Len() > 0,
 		auxMismatch: s.s2 == nil && r.aux.Len() > 0,
+		behind:      s.s1 != nil && s.s1 == r.record.RS2,
 		verified:    s.s1 != nil && r.record.Verified,
 		loaded:      fingerprint(r.record.RS1),
 	}
@@ -196,12 +198,15 @@ func (n renewal) apply(r *Record) error {
 	}
 	// RFC 6189 §4.6.1 keeps the old rs1 as rs2 in any case. When the new
 	// secret does not descend from it, it may be one that an attacker shares,
-	// and as rs2 it would let the attacker back in under the new name.
+	// and as rs2 it would let the attacker back in under the new name. When
+	// the peer lacks it, the next interrupted call would leave nothing that
+	// both have: rs2 is what this call has proven to be common.
 	lineage := n.continued && !displaced
-	if lineage {
-		r.RS2, r.RS2Expiry = r.RS1, r.RS1Expiry
-	} else {
+	switch {
+	case !lineage:
 		r.RS2, r.RS2Expiry = nil, time.Time{}
+	case !n.behind:
+		r.RS2, r.RS2Expiry = r.RS1, r.RS1Expiry
 	}
 	r.RS1, r.RS1Expiry = n.rs, time.Time{}
 	if n.interval != forever {
