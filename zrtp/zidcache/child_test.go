@@ -2,12 +2,14 @@ package zidcache_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,8 +27,13 @@ const childRole = "ZIDCACHE_TEST_CHILD"
 func TestMain(m *testing.M) {
 	roles := map[string]func(args []string) error{
 		"hold":   holdChild,
+		"create": createChild,
 		"update": updateChild,
-		"full":   fullChild,
+		"call":   callChild,
+		"turn":   turnChild,
+		"dying":  dyingChild,
+		"limit":  limitChild,
+		"disk":   diskChild,
 	}
 	name := os.Getenv(childRole)
 	if name == "" {
@@ -46,6 +53,11 @@ type process struct {
 
 func start(t *testing.T, role string, args ...string) *process {
 	t.Helper()
+	return run(t, command(t, role, args...))
+}
+
+func command(t *testing.T, role string, args ...string) *exec.Cmd {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +65,11 @@ func start(t *testing.T, role string, args ...string) *process {
 	cmd := exec.Command(exe, args...)
 	cmd.Env = append(os.Environ(), childRole+"="+role)
 	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+func run(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
 	if _, err := cmd.StdinPipe(); err != nil { // open until it ends
 		t.Fatal(err)
 	}
@@ -71,6 +88,14 @@ func (p *process) expect(t *testing.T, line string) {
 	t.Helper()
 	if !p.out.Scan() || p.out.Text() != line {
 		t.Fatalf("child said %q, %v", p.out.Text(), p.out.Err())
+	}
+}
+
+// done waits until the child has ended well.
+func (p *process) done(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Wait(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -101,27 +126,38 @@ func holdChild(args []string) error {
 	return err
 }
 
+// dieWithin kills this process at a random moment of the given span.
+func dieWithin(span time.Duration) {
+	time.AfterFunc(rand.N(span), func() {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	})
+}
+
+// createChild does what updateChild does to one peer, and may be dead before
+// there is a file.
+func createChild(args []string) error {
+	dieWithin(15 * time.Millisecond)
+	return updateChild(append(args, "1", "0"))
+}
+
 // updateChild writes the next version of one peer after the other and says
 // so each time, until it kills itself at a random moment.
 //
-// Arguments: path, number of peers, number of updates made before, longest
-// life in microseconds.
+// Arguments: path, number of peers, number of updates made before.
 func updateChild(args []string) error {
-	var n [3]int
-	for i := range n {
-		var err error
-		if n[i], err = strconv.Atoi(args[1+i]); err != nil {
-			return err
-		}
+	peers, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
 	}
-	peers, done, life := n[0], n[1], n[2]
-	time.AfterFunc(time.Duration(rand.IntN(life))*time.Microsecond, func() {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	})
+	done, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
 	c, err := zidcache.Open(args[0])
 	if err != nil {
 		return err
 	}
+	dieWithin(30 * time.Millisecond)
 	s := c.Store(own, peer)
 	for ; ; done++ {
 		i := done % peers
@@ -132,17 +168,99 @@ func updateChild(args []string) error {
 	}
 }
 
-// fullChild updates a cache while the largest file that it may write gets
-// smaller, page by page, as if the disk were full from there on. An update
-// either succeeds, or fails and leaves the record as it was; and when there
-// is room again, everything works. It ends with version 1000 of every peer.
-func fullChild(args []string) error {
+// turnChild opens the cache, makes the name of a peer one longer and closes
+// it, so many times, and says each time how long the name is.
+//
+// Arguments: path, number of the peer, times.
+func turnChild(args []string) error {
+	i, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	times, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	for range times {
+		c, err := zidcache.Open(args[0])
+		for errors.Is(err, zidcache.ErrInUse) {
+			c, err = zidcache.Open(args[0])
+		}
+		if err != nil {
+			return err
+		}
+		n := 0
+		err = c.Store(own, peer).Update(zidOf(i), func(r *zrtp.Record) error {
+			r.Name += "."
+			n = len(r.Name)
+			return nil
+		})
+		if err := errors.Join(err, c.Close()); err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+	return nil
+}
+
+func dyingChild(args []string) error {
+	dieWithin(60 * time.Millisecond)
+	return turnChild(args)
+}
+
+// limitChild fills a disk of which a limit on the length of files is the end,
+// so that it fails to grow the file.
+func limitChild(args []string) error {
 	signal.Ignore(syscall.SIGXFSZ) // so that a write fails instead
 	var free syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &free); err != nil {
 		return err
 	}
-	c, err := zidcache.Open(args[0])
+	return fill(args[0], func(pages int) error {
+		limit := syscall.Rlimit{Cur: uint64(pages) * 4096, Max: free.Max}
+		if pages == plenty {
+			limit = free
+		}
+		return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+	})
+}
+
+// diskChild fills a disk of 100 pages, in memory, which it has mounted in the
+// file's folder for itself alone. A file may grow there without getting the
+// pages, and fail when they are written.
+func diskChild(args []string) error {
+	dir := filepath.Dir(args[0])
+	if err := syscall.Mount("zidcache", dir, "tmpfs", 0, "size=400k"); err != nil {
+		return err
+	}
+	ballast := filepath.Join(dir, "ballast")
+	return fill(args[0], func(pages int) error {
+		if pages == plenty {
+			return os.Remove(ballast)
+		}
+		err := os.WriteFile(ballast, make([]byte, 400<<10), 0o600)
+		if !errors.Is(err, syscall.ENOSPC) {
+			return fmt.Errorf("the disk was not full: %w", err)
+		}
+		info, err := os.Stat(ballast)
+		if err != nil {
+			return err
+		}
+		return os.Truncate(ballast, max(0, info.Size()-4096*int64(pages)))
+	})
+}
+
+const (
+	fullPeers = 25
+	plenty    = 1000
+)
+
+// fill updates a cache while the disk gets fuller, page by page. An update
+// either succeeds, or fails and leaves the record as it was; and when there
+// is room again, everything works. It ends with version 1000 of every peer,
+// and says how many updates failed.
+func fill(path string, leave func(pages int) error) error {
+	c, err := zidcache.Open(path)
 	if err != nil {
 		return err
 	}
@@ -150,8 +268,7 @@ func fullChild(args []string) error {
 	have := make([]zrtp.Record, fullPeers)
 	refused := 0
 	for n, pages := 0, 40; pages >= 0; n, pages = n+1, pages-1 {
-		full := syscall.Rlimit{Cur: uint64(pages) * 4096, Max: free.Max}
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+		if err := leave(pages); err != nil {
 			return err
 		}
 		for i := range have {
@@ -159,7 +276,7 @@ func fullChild(args []string) error {
 			want.Name += strings.Repeat("x", 100*n) // the file wants to grow
 			if err := put(s, zidOf(i), want); err == nil {
 				have[i] = want
-			} else if refused++; !strings.Contains(err.Error(), args[0]) {
+			} else if refused++; !strings.Contains(err.Error(), path) {
 				return err
 			}
 			got, err := s.Load(zidOf(i))
@@ -171,7 +288,7 @@ func fullChild(args []string) error {
 			}
 		}
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &free); err != nil {
+	if err := leave(plenty); err != nil {
 		return err
 	}
 	for i := range have {
@@ -179,8 +296,18 @@ func fullChild(args []string) error {
 			return err
 		}
 	}
+	if err := c.Close(); err != nil {
+		return err
+	}
+	if c, err = zidcache.Open(path); err != nil {
+		return err
+	}
+	for i := range have {
+		got, err := c.Store(own, peer).Load(zidOf(i))
+		if d := diff(got, recordOf(i, 1000)); err != nil || d != "" {
+			return fmt.Errorf("in the end, peer %d: %s, %w", i, d, err)
+		}
+	}
 	fmt.Println("refused", refused > 0)
 	return c.Close()
 }
-
-const fullPeers = 25

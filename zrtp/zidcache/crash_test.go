@@ -3,8 +3,10 @@ package zidcache_test
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"sotto/zrtp"
@@ -12,24 +14,42 @@ import (
 	"sotto/zrtp/zidcache"
 )
 
+// long says that tests run in their long form.
+var long = os.Getenv("SOTTO_LONG") != ""
+
+// lives is how many processes a test kills: few, or in the long form all.
+func lives(few, all int) int {
+	if long {
+		return all
+	}
+	return few
+}
+
+// lastNumber reads what a child says until it is killed, and gives the last
+// number it said whole; before if none.
+func (p *process) lastNumber(t *testing.T, before int) int {
+	t.Helper()
+	for p.out.Scan() {
+		n, err := strconv.Atoi(p.out.Text())
+		if err != nil {
+			break // the line was cut short
+		}
+		before = n
+	}
+	p.killed(t)
+	return before
+}
+
 // TestKill kills a process that updates one peer after the other, at random
 // moments. What it said to be stored must be there; of what it was storing,
 // either version, and nothing of any other.
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "zid")
-	const peers, rounds, life = 40, 60, 60_000
+	const peers = 40
+	rounds := lives(100, 1000)
 	done, cut := 0, 0
 	for range rounds {
-		child := start(t, "update", path, strconv.Itoa(peers), strconv.Itoa(done), strconv.Itoa(life))
-		said := done
-		for child.out.Scan() {
-			n, err := strconv.Atoi(child.out.Text())
-			if err != nil {
-				break // the line was cut short
-			}
-			said = n
-		}
-		child.killed(t)
+		said := start(t, "update", path, strconv.Itoa(peers), strconv.Itoa(done)).lastNumber(t, done)
 		done = afterKill(t, path, peers, said)
 		if done > said {
 			cut++
@@ -38,7 +58,7 @@ func TestKill(t *testing.T) {
 	if done < rounds {
 		t.Errorf("only %d updates in %d lives: nothing was interrupted", done, rounds)
 	}
-	t.Logf("%d updates, %d of them stored but not yet said to be", done, cut)
+	t.Logf("%d killed in %d updates, %d of them stored but not yet said to be", rounds, done, cut)
 }
 
 // afterKill checks every record after a process died that had said that n
@@ -74,13 +94,10 @@ func afterKill(t *testing.T, path string, peers, n int) int {
 // TestKillWhileCreating kills a process around the moment when it makes the
 // file. After that, Open must work, and keep the ZID if there was one.
 func TestKillWhileCreating(t *testing.T) {
-	made := 0
-	for range 40 {
+	made, rounds := 0, lives(40, 200)
+	for range rounds {
 		path := filepath.Join(t.TempDir(), "state", "zid")
-		child := start(t, "update", path, "1", "0", "15000")
-		for child.out.Scan() {
-		}
-		child.killed(t)
+		start(t, "create", path).lastNumber(t, 0)
 		if _, err := os.Stat(path); err == nil {
 			made++
 		}
@@ -101,7 +118,7 @@ func TestKillWhileCreating(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of 40 files were made in time", made)
+	t.Logf("%d of %d files were made in time", made, rounds)
 }
 
 // TestPowerLoss cuts the power in the middle of updates. What reaches the
@@ -218,17 +235,63 @@ func readFile(t *testing.T, path string) []byte {
 	return b
 }
 
-// TestDiskFull runs out of space at every page of the file; see fullChild.
+// TestDiskFull runs out of space at every page of the file; see fill.
 func TestDiskFull(t *testing.T) {
+	t.Run("limit", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "zid")
+		child := start(t, "limit", path)
+		child.expect(t, "refused true")
+		child.done(t)
+	})
+	t.Run("disk", func(t *testing.T) {
+		// A user namespace of its own lets anybody mount.
+		alone := &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+		}
+		try := exec.Command("true")
+		try.SysProcAttr = alone
+		if err := try.Run(); err != nil {
+			t.Skipf("this machine gives no user namespaces: %v", err)
+		}
+		cmd := command(t, "disk", filepath.Join(t.TempDir(), "zid"))
+		cmd.SysProcAttr = alone
+		child := run(t, cmd)
+		child.expect(t, "refused true")
+		child.done(t)
+	})
+}
+
+// TestTurns has two processes take the file in turns to update one record,
+// while others update another one and are killed: no update is lost.
+func TestTurns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "zid")
-	child := start(t, "full", path)
-	child.expect(t, "refused true")
-	if err := child.cmd.Wait(); err != nil {
-		t.Fatal(err)
+	const times = 20
+	var turns []*process
+	for range 2 {
+		turns = append(turns, start(t, "turn", path, "1", strconv.Itoa(times)))
 	}
-	want := make([]zrtp.Record, fullPeers)
-	for i := range want {
-		want[i] = recordOf(i, 1000)
+	said := 0
+	for range 15 {
+		said = start(t, "dying", path, "2", "1000000").lastNumber(t, said)
 	}
-	expectAll(t, path, want)
+	for _, child := range turns {
+		for child.out.Scan() {
+		}
+		child.done(t)
+	}
+	c := open(t, path)
+	for i, want := range map[int][2]int{1: {2 * times, 2 * times}, 2: {said, said + 1}} {
+		r, err := c.Store(own, peer).Load(zidOf(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Name) < want[0] || len(r.Name) > want[1] {
+			t.Errorf("record %d has %d updates, want %d to %d", i, len(r.Name), want[0], want[1])
+		}
+	}
+	if said == 0 {
+		t.Error("nothing was updated by those who were killed")
+	}
 }
