@@ -6,82 +6,89 @@ import (
 	"time"
 
 	"sotto/internal/secret"
-	"sotto/zrtp/internal/kex"
 	"sotto/zrtp/wire"
 )
 
-var errCommitZID = errors.New("zrtp: Commit names another ZID than the Hello")
+var (
+	errCommitZID = errors.New("zrtp: Commit names another ZID than the Hello")
+	errNoKey     = errors.New("zrtp: there is no key that this mode could begin with")
+)
 
 // sendCommit makes us the initiator, unless the peer's Commit wins.
 func (s *Session) sendCommit(now time.Time) {
-	suite, code := choose(s.offer, s.peer.offer, kex.Faster)
+	suite, code := s.choice()
 	if code != 0 {
 		s.fail(now, code, errors.New("zrtp: no algorithm in common"))
 		return
 	}
 	s.suite, s.role = suite, Initiator
-	if !s.newKeyPair(now) {
-		return
-	}
-	part, ok := s.newDHPart(now)
-	if !ok {
-		return
-	}
-	s.ours.dhPart = part
-	h := newHash(suite.Hash)()
-	h.Write(s.ours.dhPart)
-	h.Write(s.theirs.hello)
 	commit := wire.Commit{
 		H2: s.chain.h[2], ZID: s.cfg.ZID,
 		Hash: suite.Hash, Cipher: suite.Cipher, AuthTag: suite.AuthTag,
 		KeyAgreement: suite.KeyAgreement, SAS: suite.SAS,
-		HVI: [32]byte(h.Sum(nil)[:32]), // RFC 6189 §4.4.1.1
 	}
-	s.ours.commit = appendMAC(commit.Append(nil), s.chain.h[1])
+	if err := s.completeCommit(&commit); err != nil {
+		s.fail(now, wire.ErrorSoftware, err)
+		return
+	}
 	s.send(s.ours.commit)
 	s.step.begin(now, s.ours.commit, stepRhythm)
 	s.state = CommitSent
 }
 
-// newKeyPair makes the key pair for s.suite; a failure ends the Session.
-func (s *Session) newKeyPair(now time.Time) bool {
-	agreement, ok := kex.Lookup(s.suite.KeyAgreement)
-	if !ok {
-		s.fail(now, wire.ErrorKeyAgreementUnsupported, errors.New("zrtp: key agreement is not built in"))
-		return false
+// completeCommit adds what stands in a Commit of this key agreement, and in the
+// modes without public values derives the keys: nothing else goes into them.
+func (s *Session) completeCommit(commit *wire.Commit) error {
+	if withPublicValues(commit.KeyAgreement) {
+		if err := s.commitTo(commit); err != nil {
+			return err
+		}
+		s.ours.commit = appendMAC(commit.Append(nil), s.chain.h[1])
+		return nil
 	}
-	random, err := s.random(agreement.SecretLen(cipherBits(s.suite.Cipher)))
+	nonce, err := s.random(len(commit.Nonce))
 	if err != nil {
-		s.fail(now, wire.ErrorSoftware, err)
-		return false
+		return err
 	}
-	defer secret.Wipe(random)
-	key, err := agreement.Generate(random)
-	if err != nil {
-		s.fail(now, wire.ErrorSoftware, err)
-		return false
+	commit.Nonce = [16]byte(nonce)
+	key := s.nonPublicKey(commit)
+	if key == nil {
+		return errNoKey
 	}
-	if s.agreement != nil {
-		s.agreement.Wipe()
+	s.ours.commit = appendMAC(commit.Append(nil), s.chain.h[1])
+	s.deriveFrom(key)
+	return nil
+}
+
+// commitTo binds us to our DHPart2 (RFC 6189 §4.4.1.1).
+func (s *Session) commitTo(commit *wire.Commit) error {
+	var err error
+	if s.agreement, err = s.newAgreement(nil); err != nil {
+		return err
 	}
-	s.agreement = key
-	return true
+	if s.ours.dhPart, err = s.newDHPart(); err != nil {
+		return err
+	}
+	h := newHash(s.suite.Hash)()
+	h.Write(s.ours.dhPart)
+	h.Write(s.theirs.hello)
+	commit.HVI, commit.PV = [32]byte(h.Sum(nil)[:32]), s.agreement.inCommit()
+	return nil
 }
 
 // newDHPart is our DHPart1 or DHPart2, as s.role says.
-func (s *Session) newDHPart(now time.Time) ([]byte, bool) {
+func (s *Session) newDHPart() ([]byte, error) {
 	random, err := s.random(32)
 	if err != nil {
-		s.fail(now, wire.ErrorSoftware, err)
-		return nil, false
+		return nil, err
 	}
 	ids := s.retained.masked(s.retained.idsOf(newHash(s.suite.Hash), s.role, s.chain.h[3]), random)
 	part := wire.DHPart{
 		Part2: s.role == Initiator, H1: s.chain.h[1],
 		RS1ID: ids.rs1, RS2ID: ids.rs2, AuxSecretID: ids.aux, PBXSecretID: ids.pbx,
-		PV: s.agreement.Public(),
+		PV: s.agreement.inDHPart(),
 	}
-	return appendMAC(part.Append(nil), s.chain.h[0]), true
+	return appendMAC(part.Append(nil), s.chain.h[0]), nil
 }
 
 // openCommit checks a Commit against the Hello it must continue. false with no
@@ -120,8 +127,7 @@ func (s *Session) onCommit(now time.Time, msg []byte) error {
 	return nil
 }
 
-// onContention decides who yields when both have committed: the lower hvi
-// (RFC 6189 §4.2). Equal values are nobody's honest Commit.
+// onContention decides who yields when both have committed (RFC 6189 §4.2).
 func (s *Session) onContention(now time.Time, msg []byte) error {
 	c, ok, err := s.openCommit(now, msg)
 	if err != nil || !ok {
@@ -131,7 +137,11 @@ func (s *Session) onContention(now time.Time, msg []byte) error {
 	if err != nil {
 		return err
 	}
-	if bytes.Compare(ours.HVI[:], c.HVI[:]) >= 0 {
+	if (ours.KeyAgreement == wire.Multistream) != (c.KeyAgreement == wire.Multistream) {
+		s.fail(now, wire.ErrorSoftware, errors.New("zrtp: one side takes this for the first stream, the other does not"))
+		return nil
+	}
+	if !s.yields(&ours, &c) {
 		s.hello.stop() // a Commit acknowledges our Hello
 		return nil
 	}
@@ -139,39 +149,99 @@ func (s *Session) onContention(now time.Time, msg []byte) error {
 	return nil
 }
 
-// respond follows the peer's Commit with our DHPart1. The key pair of a
-// Commit of ours that has lost is used if it fits (RFC 6189 §4.2): nobody has
-// seen its public value, and it serves this one session only.
+// yields compares our Commit with the peer's. Equal values are nobody's honest
+// Commit and don't win.
+func (s *Session) yields(ours, theirs *wire.Commit) bool {
+	switch public := withPublicValues(theirs.KeyAgreement); {
+	case public != withPublicValues(ours.KeyAgreement):
+		return public
+	case public:
+		return bytes.Compare(ours.HVI[:], theirs.HVI[:]) < 0
+	}
+	return bytes.Compare(ours.Nonce[:], theirs.Nonce[:]) < 0
+}
+
+// respond follows the peer's Commit: with our DHPart1, or at once with Confirm1
+// where no public values are exchanged.
 func (s *Session) respond(now time.Time, c wire.Commit, msg []byte) {
-	suite := Suite{c.Hash, c.Cipher, c.AuthTag, c.KeyAgreement, c.SAS}
-	if code := permits(s.offer, s.peer.offer, suite); code != 0 {
+	suite := suiteOf(&c)
+	if code := s.permits(suite); code != 0 {
 		s.fail(now, code, errors.New("zrtp: the peer commits to what was not offered"))
 		return
 	}
-	fits := s.agreement != nil && s.suite.KeyAgreement == suite.KeyAgreement && s.suite.Cipher == suite.Cipher
+	public := withPublicValues(suite.KeyAgreement)
+	var key *secret.Bytes
+	if !public {
+		if key = s.matchingKey(now, &c); key == nil {
+			return
+		}
+	}
+	if !s.reusable(suite) || len(c.PV) > 0 {
+		s.dropAgreement()
+	}
+	s.theirs.commit, s.peer.commit = bytes.Clone(msg), c
 	s.suite, s.role = suite, Responder
 	s.hello.stop()
 	s.step.stop()
-	if !fits && !s.newKeyPair(now) {
+	s.ours.commit = nil
+	if public {
+		s.sendDHPart1(now)
 		return
 	}
-	part, ok := s.newDHPart(now)
-	if !ok {
+	s.deriveFrom(key)
+	s.sendConfirm1(now)
+}
+
+// reusable says whether the key pair of a Commit of ours that has lost serves
+// the peer's (RFC 6189 §4.2): nobody has seen its public value, and it is used
+// in this session only.
+func (s *Session) reusable(suite Suite) bool {
+	_, dh := s.agreement.(dhKey)
+	return dh && s.suite.KeyAgreement == suite.KeyAgreement && s.suite.Cipher == suite.Cipher
+}
+
+// dropAgreement forgets what a Commit of ours that has lost had prepared.
+func (s *Session) dropAgreement() {
+	if s.agreement != nil {
+		s.agreement.wipe()
+		s.agreement = nil
+	}
+	s.keys.wipe()
+	s.keys = nil
+}
+
+// sendDHPart1 shows the initiator our public value (RFC 6189 §4.4.1.2).
+func (s *Session) sendDHPart1(now time.Time) {
+	var err error
+	if s.agreement == nil {
+		s.agreement, err = s.newAgreement(s.peer.commit.PV)
+	}
+	if err == nil {
+		s.ours.dhPart, err = s.newDHPart()
+	}
+	if err != nil {
+		s.fail(now, publicValueCode(err), err)
 		return
 	}
-	s.theirs.commit, s.peer.commit = bytes.Clone(msg), c
-	s.ours.commit, s.ours.dhPart = nil, part
-	s.send(part)
+	s.send(s.ours.dhPart)
 	s.await(now)
 	s.state = DHPart1Sent
 }
 
-// onCommitAgain repeats DHPart1: the peer has not received it.
+// onCommitAgain repeats our answer: the peer has not received it. Once Confirm1
+// is out, that is the answer only where there was no DHPart1.
 func (s *Session) onCommitAgain(now time.Time, msg []byte) error {
 	if err := same(s.theirs.commit, msg); err != nil {
 		return err
 	}
-	s.send(s.ours.dhPart)
+	switch {
+	case s.state == DHPart1Sent:
+		s.send(s.ours.dhPart)
+	case withPublicValues(s.suite.KeyAgreement):
+		return errUnexpected
+	default:
+		s.send(s.ours.confirm)
+	}
 	s.await(now)
 	return nil
 }

@@ -31,6 +31,11 @@ type Config struct {
 	// Store holds the secrets retained from earlier calls with this peer;
 	// nil means none are kept (RFC 6189 §4.9.1).
 	Store Store
+	// First is the Session of the call's first stream, which must be Secure
+	// and owned by the same goroutine, when this is for a further stream: it
+	// goes in Multistream mode, in parallel with others (RFC 6189 §4.4.3).
+	// Store and AuxSecret are not used then.
+	First *Session
 	// AuxSecret is a secret that both users agreed on outside ZRTP, or nil
 	// (RFC 6189 §4.3). The Session copies it.
 	AuxSecret *secret.Bytes
@@ -54,6 +59,8 @@ func (c Config) validate() (Offer, error) {
 
 func (c Config) expiry() uint32 {
 	switch {
+	case c.First != nil:
+		return forever // ignored (RFC 6189 §4.9)
 	case c.Store == nil:
 		return 0 // RFC 6189 §4.9.1
 	case c.Expiry == 0:

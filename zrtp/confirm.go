@@ -54,10 +54,24 @@ func (s *Session) openConfirm(now time.Time, msg []byte) (wire.ConfirmPlain, boo
 	if err != nil {
 		return wire.ConfirmPlain{}, false, err
 	}
-	if err := follows(plain.H0, s.peer.dhPart.H1, 1); err != nil {
+	return s.proven(now, plain)
+}
+
+// proven checks the end of the peer's hash chain: it must lead to the image
+// that the peer's last message but this one has shown, and be the key, or the
+// source of the key, of that message's MAC (RFC 6189 §9).
+func (s *Session) proven(now time.Time, plain wire.ConfirmPlain) (wire.ConfirmPlain, bool, error) {
+	last, image, steps, key := s.theirs.dhPart, s.peer.dhPart.H1, 1, plain.H0
+	if !withPublicValues(s.suite.KeyAgreement) {
+		last, image, steps, key = s.theirs.commit, s.peer.commit.H2, 2, sum(plain.H0)
+		if s.role == Initiator {
+			last, image, steps, key = s.theirs.hello, s.peer.hello.H3, 3, sum(key)
+		}
+	}
+	if err := follows(plain.H0, image, steps); err != nil {
 		return wire.ConfirmPlain{}, false, err
 	}
-	if err := checkMAC(s.theirs.dhPart, plain.H0); err != nil {
+	if err := checkMAC(last, key); err != nil {
 		return wire.ConfirmPlain{}, false, err
 	}
 	return plain, true, nil
@@ -86,6 +100,9 @@ func (s *Session) sendConfirm1(now time.Time) error {
 // onConfirm1: the initiator may receive from now on; it sends media only once
 // the responder has shown that it has Confirm2 (RFC 6189 §4).
 func (s *Session) onConfirm1(now time.Time, msg []byte) error {
+	if s.state == CommitSent && withPublicValues(s.suite.KeyAgreement) {
+		return errUnexpected
+	}
 	plain, ok, err := s.openConfirm(now, msg)
 	if err != nil || !ok {
 		return err
@@ -157,12 +174,16 @@ func (s *Session) secured() {
 	s.step.stop()
 	s.hello.stop()
 	s.giveUp = time.Time{}
-	if !s.continuity.mismatch {
-		s.renew()
+	sas := ""
+	if s.call == nil {
+		sas = RenderSAS(s.suite.SAS, s.keys.sashash)
+		if !s.continuity.mismatch {
+			s.renew()
+		}
 	}
 	s.events = append(s.events, Secured{
 		Suite: s.suite, Role: s.role, PeerZID: s.peer.hello.ZID,
-		SAS:           RenderSAS(s.suite.SAS, s.keys.sashash),
+		SAS:           sas,
 		Continued:     s.continuity.continued && !s.continuity.mismatch,
 		Verified:      s.continuity.verified && !s.continuity.mismatch && s.peerFlags.Verified,
 		CacheMismatch: s.continuity.mismatch,
@@ -175,6 +196,9 @@ func (s *Session) secured() {
 		}
 	}
 	s.chain.wipe()
+	s.retained.wipe()
+	s.call.wipe()
+	s.assembler, s.fragmented = wire.Assembler{}, fragmented{}
 }
 
 // renew stores the new retained secret (RFC 6189 §4.6.1). If another call
@@ -192,7 +216,10 @@ func (s *Session) renew() {
 }
 
 func (s *Session) renewal() renewal {
-	return renewal{rs: s.keys.rs, at: s.confirmedAt, interval: s.interval, continuity: s.continuity}
+	return renewal{
+		rs: s.keys.rs, at: s.confirmedAt, interval: s.interval, continuity: s.continuity,
+		preshared: s.suite.KeyAgreement == wire.Preshared,
+	}
 }
 
 // SetVerified records what the user says after comparing the SAS by voice: it
@@ -204,6 +231,8 @@ func (s *Session) SetVerified(matched bool) error {
 	switch {
 	case s.state != Secure:
 		return errors.New("zrtp: there is no SAS to verify yet")
+	case s.call != nil:
+		return errors.New("zrtp: the SAS is that of the call's first stream")
 	case matched && s.denied:
 		return errors.New("zrtp: the SAS of this call was found to be different")
 	}

@@ -54,6 +54,10 @@ func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
 		s.fail(now, wire.ErrorSSRCCollision, errors.New("zrtp: the peer uses our own SSRC"))
 		return nil
 	}
+	if s.call != nil && hello.ZID != s.call.peer {
+		s.fail(now, wire.ErrorHelloMismatch, errors.New("zrtp: another peer than in the call's first stream"))
+		return nil
+	}
 	if err := s.retained.load(s.cfg.Store, hello.ZID, now); err != nil {
 		s.fail(now, wire.ErrorSoftware, fmt.Errorf("zrtp: retained secrets unreadable: %w", err))
 		return nil

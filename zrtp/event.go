@@ -38,7 +38,7 @@ type Secured struct {
 	Suite   Suite
 	Role    Role
 	PeerZID wire.ZID
-	SAS     string // rendered as Suite.SAS says
+	SAS     string // rendered as Suite.SAS says; empty in a further stream of a call
 	// Continued: both sides knew a secret from an earlier call.
 	Continued bool
 	// Verified: Continued, and both users have compared the SAS before

@@ -65,12 +65,12 @@ func (s *Session) onDHPart2(now time.Time, msg []byte) error {
 // agree computes everything that follows from both public values. A bad one
 // ends the Session.
 func (s *Session) agree(now time.Time, part wire.DHPart, msg []byte) bool {
-	result, err := s.agreement.Shared(part.PV)
+	result, err := s.agreement.result(part.PV)
 	if err != nil {
 		s.fail(now, publicValueCode(err), err)
 		return false
 	}
-	s.agreement.Wipe()
+	s.agreement.wipe()
 	s.agreement = nil
 	s.theirs.dhPart, s.peer.dhPart = bytes.Clone(msg), part
 	hashOf := newHash(s.suite.Hash)
@@ -79,22 +79,46 @@ func (s *Session) agree(now time.Time, part wire.DHPart, msg []byte) bool {
 	shared := s.retained.match(s.role, expected, received)
 	s.continuity = s.retained.continuity(shared)
 
-	initiator, responder := &s.ours, &s.theirs
-	a := agreed{zidI: s.cfg.ZID, zidR: s.peer.hello.ZID, s1: shared.s1, s2: shared.s2, s3: shared.s3}
-	if s.role == Responder {
-		initiator, responder = responder, initiator
-		a.zidI, a.zidR = a.zidR, a.zidI
-	}
-	h := hashOf()
-	for _, m := range [][]byte{responder.hello, initiator.commit, responder.dhPart, initiator.dhPart} {
-		h.Write(m)
-	}
-	a.totalHash = h.Sum(nil)
-	s0 := deriveS0(hashOf, result, a)
-	s.keys = kdf{newHash: hashOf, key: s0, context: a.context()}.sessionKeys(s.suite.Cipher)
+	context := s.context()
+	s0 := deriveS0(hashOf, result, context, shared)
+	s.keys = kdf{newHash: hashOf, key: s0, context: context}.sessionKeys(s.suite)
 	s0.Wipe()
 	s.retained.wipe() // s1 to s3 with it (RFC 6189 §4.4.1.4)
 	return true
+}
+
+// deriveFrom does the same in the modes without public values, and wipes the
+// key that they begin with (RFC 6189 §4.4.2.4, RFC 6189 §4.4.3.2). Retained
+// secrets stay: the peer's Commit may still win.
+func (s *Session) deriveFrom(key *secret.Bytes) {
+	k := kdf{newHash: newHash(s.suite.Hash), key: key, context: s.context()}
+	defer key.Wipe()
+	if s.call != nil {
+		k.key = k.secret("ZRTP MSK", k.hashBits())
+		s.keys = k.streamKeys(s.suite)
+	} else {
+		k.key = k.secret("ZRTP PSK", k.hashBits())
+		s.keys = k.sessionKeys(s.suite)
+	}
+	k.key.Wipe()
+}
+
+// context is KDF_Context: both ZIDs and total_hash, which covers the messages
+// that there are (RFC 6189 §4.4.1.4, RFC 6189 §4.4.3.2).
+func (s *Session) context() []byte {
+	initiator, responder := &s.ours, &s.theirs
+	zidI, zidR := s.cfg.ZID, s.peer.hello.ZID
+	if s.role == Responder {
+		initiator, responder, zidI, zidR = responder, initiator, zidR, zidI
+	}
+	h := newHash(s.suite.Hash)()
+	h.Write(responder.hello)
+	h.Write(initiator.commit)
+	if withPublicValues(s.suite.KeyAgreement) {
+		h.Write(responder.dhPart)
+		h.Write(initiator.dhPart)
+	}
+	return kdfContext(zidI, zidR, h.Sum(nil))
 }
 
 // publicValueCode tells a forged public value from our own fault.

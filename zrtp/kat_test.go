@@ -9,8 +9,10 @@ import (
 	"sotto/zrtp/wire"
 )
 
-// dhHandshakes are the recordings whose algorithms are built in.
-var dhHandshakes = []string{"x255", "x255_cache1", "x255_cache2_retained", "x255_aux", "dh3k", "dh3k_s384_aes3_b256"}
+// dhHandshakes are the recordings in DH mode: all there are.
+var dhHandshakes = []string{
+	"x255", "x255_cache1", "x255_cache2_retained", "x255_aux", "x255_2streams", "x448", "dh2k", "dh3k", "dh3k_s384_aes3_b256",
+}
 
 // recording is a recorded handshake with each message under its name.
 type recording struct {
@@ -32,6 +34,9 @@ func recordings(t *testing.T) map[string]recording {
 			t.Fatal(err)
 		}
 		all[h.Name] = r
+	}
+	if len(all) != len(dhHandshakes) {
+		t.Fatalf("%d recordings", len(all))
 	}
 	for _, name := range dhHandshakes {
 		if _, ok := all[name]; !ok {
@@ -85,14 +90,12 @@ func TestKnownAnswers(t *testing.T) {
 			} {
 				h.Write(m)
 			}
-			a := agreed{
-				zidI: r.commit.ZID, zidR: hello(t, r.responder[wire.TypeHello]).ZID,
-				totalHash: h.Sum(nil), s1: secret.Copy(r.S1), s2: secret.Copy(r.S2), s3: secret.Copy(r.S3),
-			}
-			equal(t, "total_hash", a.totalHash, r.TotalHash)
-			s0 := deriveS0(hashOf, bytes.Clone(r.DHResult), a)
+			totalHash := h.Sum(nil)
+			equal(t, "total_hash", totalHash, r.TotalHash)
+			context := kdfContext(r.commit.ZID, hello(t, r.responder[wire.TypeHello]).ZID, totalHash)
+			s0 := deriveS0(hashOf, bytes.Clone(r.DHResult), context, shared{secret.Copy(r.S1), secret.Copy(r.S2), secret.Copy(r.S3)})
 			equal(t, "s0", s0.Reveal(), r.S0)
-			keys := kdf{newHash: hashOf, key: s0, context: a.context()}.sessionKeys(r.commit.Cipher)
+			keys := kdf{newHash: hashOf, key: s0, context: context}.sessionKeys(suiteOf(&r.commit))
 			equal(t, "sashash", keys.sashash[:], r.SASHash)
 			if got := RenderSAS(r.commit.SAS, keys.sashash); got != r.SAS {
 				t.Errorf("SAS %q, want %q", got, r.SAS)
@@ -159,13 +162,13 @@ func recordedSession(t *testing.T, r recording, role Role) *Session {
 	if role == Responder {
 		peer, part = r.initiator, wire.TypeDHPart2
 	}
-	s.role, s.suite = role, Suite{r.commit.Hash, r.commit.Cipher, r.commit.AuthTag, r.commit.KeyAgreement, r.commit.SAS}
+	s.role, s.suite = role, suiteOf(&r.commit)
 	s.theirs = messages{hello: peer[wire.TypeHello], dhPart: peer[part]}
 	if s.peer.dhPart, err = wire.ParseDHPart(peer[part]); err != nil {
 		t.Fatal(err)
 	}
-	a := agreed{zidI: r.commit.ZID, zidR: hello(t, r.responder[wire.TypeHello]).ZID, totalHash: r.TotalHash}
-	s.keys = kdf{newHash: newHash(r.commit.Hash), key: secret.Copy(r.S0), context: a.context()}.sessionKeys(r.commit.Cipher)
+	context := kdfContext(r.commit.ZID, hello(t, r.responder[wire.TypeHello]).ZID, r.TotalHash)
+	s.keys = kdf{newHash: newHash(r.commit.Hash), key: secret.Copy(r.S0), context: context}.sessionKeys(s.suite)
 	return s
 }
 

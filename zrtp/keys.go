@@ -3,6 +3,7 @@ package zrtp
 import (
 	"encoding/binary"
 	"hash"
+	"slices"
 
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
@@ -33,7 +34,7 @@ func (r Role) String() string {
 type SRTPKeys struct {
 	Cipher, AuthTag wire.Algo
 	Key             *secret.Bytes // 16 or 32 bytes
-	Salt            *secret.Bytes // 14 bytes
+	Salt            *secret.Bytes // 14 bytes, 12 for "GCM "
 }
 
 // Wipe overwrites the key and the salt.
@@ -70,6 +71,7 @@ func (k kdf) secret(label string, bits int) *secret.Bytes {
 func (k kdf) hashBits() int { return k.newHash().Size() * 8 }
 
 // sessionKeys are the keys of one media stream (RFC 6189 §4.5.2 and §4.5.3).
+// Those above srtp exist in the first stream of a call only.
 type sessionKeys struct {
 	sashash            [32]byte
 	zrtpSess, exported *secret.Bytes
@@ -81,17 +83,22 @@ type sessionKeys struct {
 // side is the index of a role's keys in sessionKeys.
 func side(r Role) int { return int(r) - 1 }
 
-func (k kdf) sessionKeys(cipher wire.Algo) *sessionKeys {
-	bits := cipherBits(cipher)
-	keys := &sessionKeys{
-		zrtpSess: k.secret("ZRTP Session Key", k.hashBits()),
-		exported: k.secret("Exported key", k.hashBits()),
-		rs:       k.secret("retained secret", 256),
-	}
+// sessionKeys are those of a call's first stream.
+func (k kdf) sessionKeys(suite Suite) *sessionKeys {
+	keys := k.streamKeys(suite)
+	keys.zrtpSess = k.secret("ZRTP Session Key", k.hashBits())
+	keys.exported = k.secret("Exported key", k.hashBits())
+	keys.rs = k.secret("retained secret", 256)
 	copy(keys.sashash[:], k.derive("SAS", 256))
+	return keys
+}
+
+// streamKeys are the keys that every stream has (RFC 6189 §4.5.3).
+func (k kdf) streamKeys(suite Suite) *sessionKeys {
+	keys, bits := &sessionKeys{}, cipherBits(suite.Cipher)
 	for i, who := range []string{"Initiator", "Responder"} {
 		keys.srtp[i] = k.secret(who+" SRTP master key", bits)
-		keys.salt[i] = k.secret(who+" SRTP master salt", 112)
+		keys.salt[i] = k.secret(who+" SRTP master salt", saltBits(suite.AuthTag))
 		keys.mac[i] = k.secret(who+" HMAC key", k.hashBits())
 		keys.confirm[i] = k.secret(who+" ZRTP key", bits)
 	}
@@ -112,29 +119,20 @@ func (k *sessionKeys) wipe() {
 	}
 }
 
-// agreed is what goes into s0 beside the key agreement's result.
-type agreed struct {
-	zidI, zidR wire.ZID
-	totalHash  []byte
-	s1, s2, s3 *secret.Bytes // nil: null (RFC 6189 §4.3)
-}
-
-// context is KDF_Context (RFC 6189 §4.4.1.4).
-func (a agreed) context() []byte {
-	c := append([]byte{}, a.zidI[:]...)
-	c = append(c, a.zidR[:]...)
-	return append(c, a.totalHash...)
+// kdfContext is KDF_Context (RFC 6189 §4.4.1.4).
+func kdfContext(zidI, zidR wire.ZID, totalHash []byte) []byte {
+	return slices.Concat(zidI[:], zidR[:], totalHash)
 }
 
 // deriveS0 computes s0 and wipes dhResult (RFC 6189 §4.4.1.4).
-func deriveS0(newHash func() hash.Hash, dhResult []byte, a agreed) *secret.Bytes {
+func deriveS0(newHash func() hash.Hash, dhResult, context []byte, known shared) *secret.Bytes {
 	h := newHash()
 	h.Write([]byte{0, 0, 0, 1})
 	h.Write(dhResult)
 	secret.Wipe(dhResult)
 	h.Write([]byte("ZRTP-HMAC-KDF"))
-	h.Write(a.context())
-	for _, s := range []*secret.Bytes{a.s1, a.s2, a.s3} {
+	h.Write(context)
+	for _, s := range []*secret.Bytes{known.s1, known.s2, known.s3} {
 		var length [4]byte
 		binary.BigEndian.PutUint32(length[:], uint32(s.Len()))
 		h.Write(length[:])

@@ -87,12 +87,17 @@ type pair struct {
 	ba   *netsim.Link
 }
 
+// The pair's key agreements are those whose messages all fit into one packet.
+func onePacket() Policy {
+	return Policy{Offer: Offer{KeyAgreements: algos("X255", "EC25", "DH3k", "Mult")}}
+}
+
 func configA(seed uint64) Config {
-	return Config{Rand: seededRand(2 * seed), ZID: zidA, SSRC: 0xa, ClientID: "test A"}
+	return Config{Rand: seededRand(2 * seed), ZID: zidA, SSRC: 0xa, ClientID: "test A", Policy: onePacket()}
 }
 
 func configB(seed uint64) Config {
-	return Config{Rand: seededRand(2*seed + 1), ZID: zidB, SSRC: 0xb, ClientID: "test B"}
+	return Config{Rand: seededRand(2*seed + 1), ZID: zidB, SSRC: 0xb, ClientID: "test B", Policy: onePacket()}
 }
 
 func newPair(t testing.TB, a, b Config, network netsim.Config) *pair {

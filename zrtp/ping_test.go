@@ -23,7 +23,7 @@ func TestPing(t *testing.T) {
 		if len(s.out) != 1 {
 			t.Fatalf("in %s: %d answers", state, len(s.out))
 		}
-		ack, err := wire.ParsePingACK(s.out[0])
+		ack, err := wire.ParsePingACK(s.out[0].msg)
 		if err != nil || ack.PeerEndpointHash != ping.EndpointHash || ack.PeerSSRC != 0x99 || ack.EndpointHash == [8]byte{} {
 			t.Errorf("in %s: %+v, %v", state, ack, err)
 		}

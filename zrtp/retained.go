@@ -180,7 +180,8 @@ type renewal struct {
 	at       time.Time     // when Confirm1 was sent or received
 	interval uint32        // seconds, the smaller of both Confirms
 	continuity
-	compared bool // the user has compared the SAS of this call
+	compared  bool // the user has compared the SAS of this call
+	preshared bool // no new secret but those that rs1 holds went into rs
 }
 
 func (n renewal) apply(r *Record) error {
@@ -205,7 +206,7 @@ func (n renewal) apply(r *Record) error {
 	switch {
 	case !lineage:
 		r.RS2, r.RS2Expiry = nil, time.Time{}
-	case !n.behind:
+	case !n.behind && !n.preshared:
 		r.RS2, r.RS2Expiry = r.RS1, r.RS1Expiry
 	}
 	r.RS1, r.RS1Expiry = n.rs, time.Time{}

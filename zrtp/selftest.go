@@ -17,14 +17,11 @@ func SelfTest() error {
 	var zidI, zidR wire.ZID
 	copy(zidI[:], unhex("aaac48d088641dbebcb34c43"))
 	copy(zidR[:], unhex("e7c8a4c0ede612c3ced4297f"))
-	a := agreed{
-		zidI: zidI, zidR: zidR,
-		totalHash: unhex("fb4bdd8aa1531501f902190cf7499eaf3911ff3d2207300b2f3536e7a56832ad"),
-	}
+	context := kdfContext(zidI, zidR, unhex("fb4bdd8aa1531501f902190cf7499eaf3911ff3d2207300b2f3536e7a56832ad"))
 	hashOf := newHash(wire.A("S256"))
-	s0 := deriveS0(hashOf, unhex("c2fe6597f38f23b10e610f6f9e22ccdcbd0eec2611aab6e544b7633e95a01175"), a)
+	s0 := deriveS0(hashOf, unhex("c2fe6597f38f23b10e610f6f9e22ccdcbd0eec2611aab6e544b7633e95a01175"), context, shared{})
 	defer s0.Wipe()
-	keys := kdf{newHash: hashOf, key: s0, context: a.context()}.sessionKeys(wire.A("AES1"))
+	keys := kdf{newHash: hashOf, key: s0, context: context}.sessionKeys(Suite{Cipher: wire.A("AES1"), AuthTag: wire.A("HS32")})
 	defer keys.wipe()
 	for _, k := range []struct {
 		name string

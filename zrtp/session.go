@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sotto/internal/secret"
-	"sotto/zrtp/internal/kex"
 	"sotto/zrtp/wire"
 )
 
@@ -30,18 +29,21 @@ type Session struct {
 	role  Role
 	seq   uint16 // of the next packet
 
-	chain        *chain
-	ours, theirs messages
-	peer         peer
-	suite        Suite
-	agreement    *kex.Key // our key pair, kept until the agreement's result is known
-	retained     retained // until s0 is derived
-	continuity   continuity
-	keys         *sessionKeys
-	confirmedAt  time.Time // when Confirm1 was sent or received
-	interval     uint32    // the smaller of both Confirms' cache expiry, seconds
-	peerFlags    Flags
-	denied       bool // the user has found the SAS different
+	chain           *chain
+	ours, theirs    messages
+	peer            peer
+	suite           Suite
+	agreement       agreement // nil once its result is known
+	call            *call     // nil in the first stream of a call
+	nonces          nonces    // of further streams
+	retained        retained  // until s0 is derived
+	continuity      continuity
+	keys            *sessionKeys
+	confirmedAt     time.Time // when Confirm1 was sent or received
+	interval        uint32    // the smaller of both Confirms' cache expiry, seconds
+	peerFlags       Flags
+	denied          bool // the user has found the SAS different
+	presharedFailed bool // the peer does not share our key: go on with public values
 
 	hello         schedule  // our Hello
 	step          schedule  // our Commit, DHPart2, Confirm2 or Error
@@ -50,8 +52,10 @@ type Session struct {
 	helloHash     *[32]byte // announced in the signalling, or nil
 	helloMismatch bool
 
-	out    [][]byte // messages to send, oldest first
-	events []Event  // oldest first
+	assembler  wire.Assembler
+	out        []outgoing // oldest first
+	fragmented fragmented
+	events     []Event // oldest first
 }
 
 // messages are the messages that one side has sent, as on the wire.
@@ -75,6 +79,12 @@ func New(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{cfg: cfg, offer: offer}
+	if cfg.First != nil {
+		if s.call, err = cfg.First.join(cfg.ZID); err != nil {
+			return nil, err
+		}
+		s.cfg.First, s.cfg.Store = nil, nil
+	}
 	if cfg.AuxSecret.Len() > 0 {
 		s.retained.aux = secret.Copy(cfg.AuxSecret.Reveal())
 	}
@@ -154,6 +164,9 @@ func (s *Session) HandlePacket(now time.Time, b []byte) error {
 	if err != nil {
 		return err
 	}
+	if p.Message, err = s.message(p); p.Message == nil {
+		return err
+	}
 	t, err := wire.MessageType(p.Message)
 	if err != nil {
 		return err
@@ -172,6 +185,23 @@ func (s *Session) HandlePacket(now time.Time, b []byte) error {
 		return s.acceptHello(now, p) // anything else is refused: nobody has spoken yet
 	}
 	return row.handle(s, now, p.Message)
+}
+
+// message is the whole message that a packet brings: its own or, with the last
+// fragment, one put together; nil while parts are missing. Fragments are taken
+// from a peer that has said Hello only.
+func (s *Session) message(p wire.Packet) ([]byte, error) {
+	switch {
+	case len(p.Message) > wire.MaxMessageLen:
+		return nil, wire.ErrLength
+	case p.Fragment == (wire.Fragment{}):
+		return p.Message, nil
+	case s.theirs.hello == nil || p.SSRC != s.peer.ssrc:
+		return nil, errSSRC
+	case s.state >= ErrorSent:
+		return nil, errUnexpected
+	}
+	return s.assembler.Add(p), nil
 }
 
 // HandleTimeout does what is due at now; calling it early does nothing.
@@ -205,18 +235,6 @@ func (s *Session) Deadline() time.Time {
 	return earliest(s.hello.due, s.step.due, s.giveUp)
 }
 
-// AppendPacket appends the next packet to send to dst; false: there is none.
-func (s *Session) AppendPacket(dst []byte) ([]byte, bool) {
-	if len(s.out) == 0 {
-		return dst, false
-	}
-	msg := s.out[0]
-	s.out = s.out[1:]
-	dst = wire.AppendPacket(dst, wire.Packet{Seq: s.seq, SSRC: s.cfg.SSRC, Message: msg})
-	s.seq++
-	return dst, true
-}
-
 // NextEvent gives the oldest event not yet taken, or nil.
 func (s *Session) NextEvent() Event {
 	if len(s.events) == 0 {
@@ -228,10 +246,10 @@ func (s *Session) NextEvent() Event {
 }
 
 // ExportedKey gives a key for other uses by the application, of the length of
-// the negotiated hash, or nil before Secure. The caller owns it
+// the negotiated hash, or nil before Secure and in further streams. The caller owns it
 // (RFC 6189 §4.5.2).
 func (s *Session) ExportedKey() *secret.Bytes {
-	if s.state != Secure {
+	if s.state != Secure || s.call != nil {
 		return nil
 	}
 	return secret.Copy(s.keys.exported.Reveal())
@@ -251,12 +269,9 @@ func (s *Session) Close() {
 
 // wipe forgets every secret and stops every timer.
 func (s *Session) wipe() {
-	if s.agreement != nil {
-		s.agreement.Wipe()
-		s.agreement = nil
-	}
+	s.dropAgreement()
+	s.call.wipe()
 	s.chain.wipe()
-	s.keys.wipe()
 	s.retained.wipe()
 	s.hello.stop()
 	s.step.stop()
@@ -271,8 +286,6 @@ func (s *Session) await(now time.Time) {
 	}
 	s.giveUp = earliest(now.Add(patience), s.giveUpAtLast)
 }
-
-func (s *Session) send(msg []byte) { s.out = append(s.out, msg) }
 
 // same says whether a repeated message is the one we have acted on: message
 // hashes cover the bytes, so nothing else may pass (RFC 6189 §6).

@@ -52,10 +52,13 @@ type Transition struct {
 
 // Transitions is the whole behaviour of a Session towards its peer; the
 // Session itself is driven by this table. A row with From and To alike is
-// about retransmissions. Two rows depend on more than the table shows: a
+// about retransmissions. Some rows depend on more than the table shows: a
 // passive Session answers Hello in Discovery with HelloACK and stays, and a
 // Commit in CommitSent that loses the contention of RFC 6189 §4.2 is ignored.
-// Ping is no part of the handshake and answered beside it.
+// Preshared and Multistream mode leave out the DHParts: there Confirm1 answers
+// the Commit, and only there it is accepted in CommitSent. A Commit in Preshared
+// mode whose key is not found is answered with a Commit of ours. Ping is no part
+// of the handshake and answered beside it.
 func Transitions() []Transition {
 	rows := []Transition{
 		{Discovery, wire.TypeHello, CommitSent, wire.TypeCommit, (*Session).onHello},
@@ -64,9 +67,11 @@ func Transitions() []Transition {
 		{CommitSent, wire.TypeHelloACK, CommitSent, wire.Type{}, (*Session).onHelloACK},
 		{CommitSent, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onContention},
 		{CommitSent, wire.TypeDHPart1, DHPart2Sent, wire.TypeDHPart2, (*Session).onDHPart1},
+		{CommitSent, wire.TypeConfirm1, Confirm2Sent, wire.TypeConfirm2, (*Session).onConfirm1},
 		{DHPart1Sent, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onCommitAgain},
 		{DHPart1Sent, wire.TypeDHPart2, Confirm1Sent, wire.TypeConfirm1, (*Session).onDHPart2},
 		{DHPart2Sent, wire.TypeConfirm1, Confirm2Sent, wire.TypeConfirm2, (*Session).onConfirm1},
+		{Confirm1Sent, wire.TypeCommit, Confirm1Sent, wire.TypeConfirm1, (*Session).onCommitAgain},
 		{Confirm1Sent, wire.TypeDHPart2, Confirm1Sent, wire.TypeConfirm1, (*Session).onDHPart2Again},
 		{Confirm1Sent, wire.TypeConfirm2, Secure, wire.TypeConf2ACK, (*Session).onConfirm2},
 		{Confirm2Sent, wire.TypeConf2ACK, Secure, wire.Type{}, (*Session).onConf2ACK},

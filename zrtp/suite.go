@@ -8,12 +8,17 @@ import (
 	"hash"
 	"slices"
 
+	"sotto/zrtp/internal/kex"
 	"sotto/zrtp/wire"
 )
 
 // Suite is what both sides agreed to use (RFC 6189 §5.4).
 type Suite struct {
 	Hash, Cipher, AuthTag, KeyAgreement, SAS wire.Algo
+}
+
+func suiteOf(c *wire.Commit) Suite {
+	return Suite{c.Hash, c.Cipher, c.AuthTag, c.KeyAgreement, c.SAS}
 }
 
 // String names the parts in the order of the Commit message, for people.
@@ -33,9 +38,9 @@ func builtIn() Offer {
 	return Offer{
 		Hashes:        algos("S512", "S384", "S256"),
 		Ciphers:       algos("AES3", "AES1"),
-		AuthTags:      algos("HS80", "HS32"),
-		KeyAgreements: algos("X448", "X255", "EC38", "EC25", "DH3k", "DH2k"),
-		SASTypes:      algos("B256", "B32"),
+		AuthTags:      algos("GCM", "HS80", "HS32"),
+		KeyAgreements: algos("X3M3", "X1M1", "K448", "K255", "X448", "X255", "EC38", "EC25", "DH3k", "DH2k", "Mult", "Prsh"),
+		SASTypes:      algos("B256", "B32", "B32E"),
 	}
 }
 
@@ -46,7 +51,7 @@ func DefaultOffer() Offer {
 		Hashes:        algos("S384", "S256"),
 		Ciphers:       algos("AES3", "AES1"),
 		AuthTags:      algos("HS80", "HS32"),
-		KeyAgreements: algos("X255", "EC25", "DH3k"),
+		KeyAgreements: algos("X3M3", "X1M1", "X255", "EC25", "DH3k", "Mult"),
 		SASTypes:      algos("B256", "B32"),
 	}
 }
@@ -108,6 +113,16 @@ func cipherBits(name wire.Algo) int {
 	return 128
 }
 
+// saltBits is the length of the SRTP master salt. With "GCM ", which is not in
+// RFC 6189 but in libbzrtp from 5.4 on, it is that of RFC 7714 §12, and the KDF
+// is asked for no more.
+func saltBits(authTag wire.Algo) int {
+	if authTag == wire.A("GCM") {
+		return 96
+	}
+	return 112
+}
+
 // withDefaults fills empty lists.
 func (o Offer) withDefaults() Offer {
 	all := DefaultOffer()
@@ -154,6 +169,21 @@ func fits(agreement, hash wire.Algo) bool {
 	return agreement != wire.A("EC38") || hash == wire.A("S384")
 }
 
+// choice is what we commit to: in a further stream what the first one has
+// (RFC 6189 §4.4.3.1).
+func (s *Session) choice() (Suite, wire.ErrorCode) {
+	if s.call != nil {
+		suite := s.call.suite
+		suite.KeyAgreement = wire.Multistream
+		return suite, s.permits(suite)
+	}
+	suite, code := choose(s.offer, s.peer.offer, kex.Faster)
+	if code == 0 && s.prefersPreshared() {
+		suite.KeyAgreement = wire.Preshared
+	}
+	return suite, code
+}
+
 // choose picks the suite an initiator commits to: the key agreement by the
 // rule of RFC 6189 §4.1.2, the hash by the peer's preference, the rest by
 // ours. The error code names the first list without anything in common.
@@ -172,7 +202,7 @@ func choose(ours, theirs Offer, faster func(a, b wire.Algo) bool) (Suite, wire.E
 	}
 	hashes := intersect(theirs.Hashes, ours.Hashes)
 	usable := func(agreement wire.Algo) bool {
-		return slices.ContainsFunc(hashes, func(h wire.Algo) bool { return fits(agreement, h) })
+		return withPublicValues(agreement) && slices.ContainsFunc(hashes, func(h wire.Algo) bool { return fits(agreement, h) })
 	}
 	mine := filter(intersect(ours.KeyAgreements, theirs.KeyAgreements), usable)
 	if len(mine) == 0 {
@@ -184,6 +214,23 @@ func choose(ours, theirs Offer, faster func(a, b wire.Algo) bool) (Suite, wire.E
 	}
 	hash := filter(hashes, func(h wire.Algo) bool { return fits(agreement, h) })[0]
 	return Suite{Hash: hash, Cipher: first[1], AuthTag: first[2], KeyAgreement: agreement, SAS: first[4]}, 0
+}
+
+// permits says whether a committed suite is one for this stream. A further
+// stream has the algorithms of the first, but no SAS of its own.
+func (s *Session) permits(suite Suite) wire.ErrorCode {
+	if (suite.KeyAgreement == wire.Multistream) != (s.call != nil) {
+		return wire.ErrorKeyAgreementUnsupported
+	}
+	if s.call != nil {
+		suite.SAS = s.call.suite.SAS
+		for i, same := range []bool{suite.Hash == s.call.suite.Hash, suite.Cipher == s.call.suite.Cipher, suite.AuthTag == s.call.suite.AuthTag} {
+			if !same {
+				return unsupported[i]
+			}
+		}
+	}
+	return permits(s.offer, s.peer.offer, suite)
 }
 
 // permits says whether a committed suite uses only what both Hellos offered,

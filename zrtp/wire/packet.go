@@ -22,6 +22,9 @@ const (
 
 	// PacketOverhead is how many bytes a packet adds to its message.
 	PacketOverhead = packetHeadLen + crcLen
+
+	// FragmentOverhead is how many bytes it adds to a part of one.
+	FragmentOverhead = PacketOverhead + fragmentHeadLen
 )
 
 // castagnoli is the polynomial of SCTP, which RFC 6189 §5 takes over. Only read.
