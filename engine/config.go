@@ -24,8 +24,11 @@ type Config struct {
 	// then flows in the clear. It is off unless somebody asks for it.
 	AllowInsecure bool
 	// KeyAgreements, SASTypes name what ZRTP may use, best first, by names
-	// of at most four characters. Empty: "X255", "EC25", "DH3k" and "B256", "B32".
+	// of at most four characters. Empty: those of zrtp.DefaultOffer.
 	KeyAgreements, SASTypes []string
+
+	// PostQuantum refuses every key agreement that a quantum computer breaks.
+	PostQuantum bool
 	// OpenAudio gives each call its source and sink when it is answered, in
 	// a goroutine of its own; keys are agreed meanwhile, and wait. ctx ends
 	// with the call: OpenAudio then returns soon, because Call.Close waits

@@ -31,7 +31,7 @@ const maxRinging = 16
 // from any goroutine.
 type Engine struct {
 	cfg      Config
-	offer    zrtp.Offer
+	policy   zrtp.Policy
 	agent    *sip.Agent
 	memory   memory
 	log      *slog.Logger
@@ -64,7 +64,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.OpenAudio == nil {
 		cfg.OpenAudio = silence
 	}
-	offer, err := offerOf(cfg)
+	policy, err := policyOf(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.Join(err, agent.Close())
 	}
 	e := &Engine{
-		cfg: cfg, offer: offer, agent: agent, memory: state, log: cfg.Logger,
+		cfg: cfg, policy: policy, agent: agent, memory: state, log: cfg.Logger,
 		incoming: make(chan *Call, maxRinging),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -85,15 +85,17 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// offerOf is what ZRTP may use.
-func offerOf(cfg Config) (offer zrtp.Offer, err error) {
-	if offer.KeyAgreements, err = algorithms(cfg.KeyAgreements); err != nil {
-		return zrtp.Offer{}, err
+// policyOf is what ZRTP may use.
+func policyOf(cfg Config) (zrtp.Policy, error) {
+	p := zrtp.Policy{PostQuantum: cfg.PostQuantum}
+	var err error
+	if p.Offer.KeyAgreements, err = algorithms(cfg.KeyAgreements); err != nil {
+		return zrtp.Policy{}, err
 	}
-	if offer.SASTypes, err = algorithms(cfg.SASTypes); err != nil {
-		return zrtp.Offer{}, err
+	if p.Offer.SASTypes, err = algorithms(cfg.SASTypes); err != nil {
+		return zrtp.Policy{}, err
 	}
-	return offer, offer.Validate()
+	return p, p.Validate()
 }
 
 // algorithms are four characters each (RFC 6189 §5.1), so a longer name must

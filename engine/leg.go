@@ -67,7 +67,7 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 	}
 	ssrc := randomUint32()
 	keys, err := zrtp.New(zrtp.Config{
-		Rand: rand.Reader, ZID: e.memory.ZID(), SSRC: ssrc, ClientID: "Sotto", Policy: zrtp.Policy{Offer: e.offer},
+		Rand: rand.Reader, ZID: e.memory.ZID(), SSRC: ssrc, ClientID: "Sotto", Policy: e.policy,
 		Store: e.memory.Store(addressOfRecord(e.cfg.Identity), addressOfRecord(peer)),
 	})
 	if err != nil {

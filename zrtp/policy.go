@@ -31,8 +31,15 @@ func postQuantum(keyAgreement wire.Algo) bool {
 	return keyAgreement == wire.A("X1M1") || keyAgreement == wire.A("X3M3")
 }
 
-// offer is what the policy leaves of Offer and its defaults. Error: nothing is
-// left of one kind, or Offer names what is not built in.
+// Validate says what is wrong with a policy: that it names what is not built
+// in, or that it leaves nothing of one kind.
+func (p Policy) Validate() error {
+	_, err := p.offer()
+	return err
+}
+
+// offer is what the policy leaves of Offer and its defaults. Errors: those
+// of Validate.
 func (p Policy) offer() (Offer, error) {
 	if err := p.Offer.Validate(); err != nil {
 		return Offer{}, err

@@ -144,11 +144,17 @@ func (c *clearCheck) leaks(b []byte) bool {
 	return false
 }
 
+// fragment stands for the type of a message of which a packet holds a part.
+var fragment = wire.Type{'f', 'r', 'a', 'g', 'm', 'e', 'n', 't'}
+
 // zrtpType is the type of the ZRTP message in b, zero if there is none.
 func zrtpType(b []byte) wire.Type {
 	p, err := wire.ParsePacket(b)
 	if err != nil {
 		return wire.Type{}
+	}
+	if p.Fragment != (wire.Fragment{}) {
+		return fragment
 	}
 	t, err := wire.MessageType(p.Message)
 	if err != nil {

@@ -23,8 +23,8 @@ import (
 
 var (
 	// The values that --key-agreement and --sas take.
-	keyAgreements = []string{"X255", "EC25", "DH3k"}
-	sasTypes      = []string{"B32", "B256"}
+	keyAgreements = []string{"X3M3", "X1M1", "K448", "K255", "X448", "X255", "EC38", "EC25", "DH3k", "DH2k"}
+	sasTypes      = []string{"B256", "B32", "B32E"}
 
 	// sipAddress is the form of --identity; the engine looks closer.
 	sipAddress = regexp.MustCompile(`^sip:[^@\s]+@[^@\s]+$`)
@@ -35,6 +35,7 @@ type options struct {
 	bind, identity, in, out, state string
 	duration                       time.Duration
 	insecure, verify, json         bool
+	postQuantum                    bool
 	keyAgreements, sasTypes        []string
 	simulateRoute, trace           string
 
@@ -53,8 +54,9 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.BoolVar(&o.insecure, "no-secure-mode", false, "talk in the clear to a phone without ZRTP")
 	f.BoolVar(&o.verify, "verify", false, "take the SAS as compared and equal; for tests, it defeats the purpose")
 	f.BoolVar(&o.json, "json", false, "print every event as one JSON object a line")
-	f.StringSliceVar(&o.keyAgreements, "key-agreement", nil, "key agreements, best first, of "+strings.Join(keyAgreements, ",")+" (default all)")
-	f.StringSliceVar(&o.sasTypes, "sas", nil, "forms of the SAS, best first, of "+strings.Join(sasTypes, ",")+" (default all)")
+	f.StringSliceVar(&o.keyAgreements, "key-agreement", nil, "key agreements, best first, of "+strings.Join(keyAgreements, ",")+" (default X3M3,X1M1,X255,EC25,DH3k)")
+	f.BoolVar(&o.postQuantum, "post-quantum", false, "only key agreements that a quantum computer does not break: X3M3, X1M1")
+	f.StringSliceVar(&o.sasTypes, "sas", nil, "forms of the SAS, best first, of "+strings.Join(sasTypes, ",")+" (default B256,B32)")
 	f.StringVar(&o.simulateRoute, "simulate-route", "", "pretend that the audio goes over a `class` of device, such as bluetooth-a2dp")
 	f.StringVar(&o.trace, "trace", "", "write when each frame passed each stage to `file`")
 	for _, hidden := range []string{"simulate-route", "trace"} {
@@ -138,9 +140,9 @@ func (o *options) config() engine.Config {
 		Identity:      o.identity,
 		StateDir:      o.state,
 		AllowInsecure: o.insecure,
-		KeyAgreements: o.keyAgreements,
-		SASTypes:      o.sasTypes,
-		OpenAudio:     o.openAudio,
+		KeyAgreements: o.keyAgreements, PostQuantum: o.postQuantum,
+		SASTypes:  o.sasTypes,
+		OpenAudio: o.openAudio,
 	}
 }
 
