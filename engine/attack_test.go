@@ -45,7 +45,7 @@ func TestAdversary_F3_InsecureModeWaits(t *testing.T) {
 	if w := until[engine.Warning](t, call); w.Text == "" {
 		t.Error("an empty warning")
 	}
-	if call.Level() != engine.LevelNone {
+	if call.Level() != engine.LevelClear {
 		t.Errorf("a clear call is %s", call.Level())
 	}
 	select {

@@ -20,7 +20,7 @@ type Call struct {
 	incoming bool
 	events   *queue
 	commands chan func(*leg) // run by the leg goroutine, in order
-	level    atomic.Uint32
+	level    atomic.Int32
 	final    media.Stats   // written before ended is closed, read after
 	ended    chan struct{} // closed when every goroutine of the call has ended
 }
@@ -58,8 +58,18 @@ func (c *Call) Reject() error {
 // SetVerified records what the user says after comparing the SAS by voice:
 // matched or not. A SAS that does not match ends the call: somebody stands
 // between. The error of such an end says that the peer's record is unchanged.
+// Any other error means that nothing is verified.
 func (c *Call) SetVerified(matched bool) error {
 	return c.do(func(l *leg) error { return l.setVerified(matched) })
+}
+
+// SetName stores what the user calls the other side, for our identity, the
+// phone's ZID and its address together; later calls show it. Another name than
+// before, without the SAS having been compared in this call, takes the
+// verification away: the users have to compare again. An error means that
+// nothing has changed.
+func (c *Call) SetName(name string) error {
+	return c.do(func(l *leg) error { return l.setName(name) })
 }
 
 // Hold asks the other side to send nothing, and sends silence. If ctx ends

@@ -23,12 +23,18 @@ type Config struct {
 	// AllowInsecure switches secure mode off: if keys can't be agreed, voice
 	// then flows in the clear. It is off unless somebody asks for it.
 	AllowInsecure bool
-	// KeyAgreements, SASTypes name what ZRTP may use, best first, by names
-	// of at most four characters. Empty: those of zrtp.DefaultOffer.
-	KeyAgreements, SASTypes []string
-
-	// PostQuantum refuses every key agreement that a quantum computer breaks.
+	// KeyAgreements, AuthTags, SASTypes name what ZRTP may use, best first,
+	// by names of at most four characters. Empty: what zrtp.DefaultOffer has.
+	KeyAgreements, AuthTags, SASTypes []string
+	// PostQuantum allows only key agreements that a quantum computer does
+	// not break.
 	PostQuantum bool
+	// RequireHelloHash ends calls whose signalling does not announce the
+	// peer's Hello (RFC 6189 §8.1). Otherwise the user is told.
+	RequireHelloHash bool
+	// AllowDisclosure lets secure mode talk to a peer that says that it may
+	// pass the keys on (RFC 6189 §11). The user is told.
+	AllowDisclosure bool
 	// OpenAudio gives each call its source and sink when it is answered, in
 	// a goroutine of its own; keys are agreed meanwhile, and wait. ctx ends
 	// with the call: OpenAudio then returns soon, because Call.Close waits

@@ -14,12 +14,23 @@
 // It is on unless Config.AllowInsecure says otherwise. No voice leaves and
 // none is played before ZRTP has agreed keys and the audio route has been
 // verified; a peer without ZRTP or with the disclosure flag, a failed key
-// agreement and a refused route end the call with a reason. Nothing that
+// agreement and a refused route end the call with a reason. Config can ask for
+// more, such as a ZRTP hash in the signalling. Nothing that
 // happens later brings clear voice back: a re-INVITE that takes the ZRTP hash
 // away or changes it is refused, and an answer that does ends the call.
 //
 // Without secure mode voice waits for the keys all the same. It flows in the
 // clear only when it is certain that there will be none, and the user is told.
+//
+// # What the user knows
+//
+// A [Security] event says how far the call can be trusted, in order from "the
+// SAS differs" to "you have compared the SAS", with a sentence to show, the
+// name that the user has given the other phone, and what else there is to know.
+// The name has to be shown all the time, because a comparison of the SAS only
+// says that the same phone is there as then: whoever is called something else
+// is somebody else. [Call.SetName] without a comparison in the same call
+// therefore takes the verification away.
 //
 // # The end
 //

@@ -86,15 +86,18 @@ func New(cfg Config) (*Engine, error) {
 }
 
 // policyOf is what ZRTP may use.
-func policyOf(cfg Config) (zrtp.Policy, error) {
-	p := zrtp.Policy{PostQuantum: cfg.PostQuantum}
-	var err error
-	if p.Offer.KeyAgreements, err = algorithms(cfg.KeyAgreements); err != nil {
-		return zrtp.Policy{}, err
+func policyOf(cfg Config) (p zrtp.Policy, err error) {
+	for _, list := range []struct {
+		to    *[]wire.Algo
+		names []string
+	}{
+		{&p.Offer.KeyAgreements, cfg.KeyAgreements}, {&p.Offer.AuthTags, cfg.AuthTags}, {&p.Offer.SASTypes, cfg.SASTypes},
+	} {
+		if *list.to, err = algorithms(list.names); err != nil {
+			return zrtp.Policy{}, err
+		}
 	}
-	if p.Offer.SASTypes, err = algorithms(cfg.SASTypes); err != nil {
-		return zrtp.Policy{}, err
-	}
+	p.PostQuantum, p.RequireHelloHash = cfg.PostQuantum, cfg.RequireHelloHash
 	return p, p.Validate()
 }
 

@@ -19,8 +19,20 @@ type Answered struct {
 	Codec string // the codec that we send: "opus", "PCMU" or "PCMA"
 }
 
+// Security says how far the call can be trusted, and all that a screen should
+// show about it. It comes whenever that changes; the latest one holds.
+type Security struct {
+	Level SecurityLevel
+	Text  string // Level.Text()
+	// Name is what our user has called this phone; empty: nothing yet. It
+	// has to be shown all the time: if it is not who the user is talking
+	// to, the SAS was compared with somebody else.
+	Name    string
+	Notices []Notice // what else there is to know, the gravest first
+}
+
 // Secured says that keys are agreed, the audio is open and protected voice
-// flows.
+// flows. A Security follows.
 type Secured struct {
 	SAS       string // for the users to compare by voice
 	SASType   string // "B32" (four characters) or "B256" (two words)
@@ -28,16 +40,8 @@ type Secured struct {
 	PeerZID   string // hexadecimal
 	Initiator bool   // our Commit was the one that both sides followed
 	Level     SecurityLevel
-	Verified  bool // Level is LevelVerified: both users compared a SAS before
+	Verified  bool // Level.Verified(): both users compared a SAS before
 }
-
-// PeerVerified says that the level has risen to LevelVerified: because both
-// users compared the SAS in an earlier call, or because ours just has.
-type PeerVerified struct{}
-
-// CacheMismatch is an alarm: see LevelSuspect. The peer's stored secrets stay
-// as they are until SetVerified.
-type CacheMismatch struct{}
 
 // Refused says that secure mode has refused something. If it was a change that
 // the other side wanted, the call goes on as it was; otherwise nothing is sent
@@ -64,13 +68,12 @@ type Ended struct {
 	Stats  media.Stats
 }
 
-func (Ringing) event()       {}
-func (Answered) event()      {}
-func (Secured) event()       {}
-func (PeerVerified) event()  {}
-func (CacheMismatch) event() {}
-func (Refused) event()       {}
-func (Held) event()          {}
-func (Resumed) event()       {}
-func (Warning) event()       {}
-func (Ended) event()         {}
+func (Ringing) event()  {}
+func (Answered) event() {}
+func (Security) event() {}
+func (Secured) event()  {}
+func (Refused) event()  {}
+func (Held) event()     {}
+func (Resumed) event()  {}
+func (Warning) event()  {}
+func (Ended) event()    {}

@@ -30,6 +30,8 @@ type leg struct {
 	dialog *sip.Dialog
 	voice  *voice
 	keys   *zrtp.Session
+	store  zrtp.Store // the peer's record
+	trust  trust
 	ssrc   uint32
 	ctx    context.Context // the call's life, in which its audio is opened
 	cancel context.CancelFunc
@@ -65,10 +67,10 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	ssrc := randomUint32()
+	ssrc, store := randomUint32(), e.memory.Store(addressOfRecord(e.cfg.Identity), addressOfRecord(peer))
 	keys, err := zrtp.New(zrtp.Config{
 		Rand: rand.Reader, ZID: e.memory.ZID(), SSRC: ssrc, ClientID: "Sotto", Policy: e.policy,
-		Store: e.memory.Store(addressOfRecord(e.cfg.Identity), addressOfRecord(peer)),
+		Store: store,
 	})
 	if err != nil {
 		voice.close()
@@ -76,7 +78,7 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 	}
 	hash := keys.HelloHash()
 	l := &leg{
-		engine: e, cfg: &e.cfg, voice: voice, keys: keys, ssrc: ssrc,
+		engine: e, cfg: &e.cfg, voice: voice, keys: keys, store: store, ssrc: ssrc,
 		call: newCall(peer, incoming),
 		local: sdp.Local{
 			ID: uint64(randomUint32()), Address: e.Addr().Addr(), Port: voice.sockets.port(),
@@ -258,6 +260,9 @@ func (l *leg) finish() {
 	l.wipeKeys()
 	l.stopRinging()
 	l.call.final = l.voice.stats()
+	if l.call.Level() == LevelGoingSecure { // it has not arrived there
+		l.call.level.Store(int32(LevelNone))
+	}
 	l.call.events.put(Ended{Reason: *l.reason, Level: l.call.Level(), Stats: l.call.final})
 	close(l.call.ended)
 }

@@ -152,12 +152,17 @@ func TestAdversary_E7_DisclosureIsJudgedFirst(t *testing.T) {
 			}
 		})
 	}
-	l := playing(t, Config{AllowInsecure: true})
-	l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2), PeerFlags: flags})
-	l.onKeys(zrtp.Secured{PeerFlags: flags})
-	events := unread(t, l.call)
-	if len(events) != 2 || events[1] != (Warning{textDisclosure}) {
-		t.Errorf("without secure mode: %+v", events)
+	for name, cfg := range map[string]Config{"no secure mode": {AllowInsecure: true}, "allowed": {AllowDisclosure: true}} {
+		l := playing(t, cfg)
+		l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2), PeerFlags: flags})
+		l.onKeys(zrtp.Secured{PeerFlags: flags})
+		events := unread(t, l.call)
+		if len(events) != 2 {
+			t.Fatalf("%s: %+v", name, events)
+		}
+		if s := events[1].(Security); s.Level != LevelEncrypted || !slices.Equal(s.Notices, []Notice{NoticeDisclosure}) {
+			t.Errorf("%s: %+v", name, s)
+		}
 	}
 }
 
@@ -238,7 +243,8 @@ func TestInsecureModeNeverGoesBack(t *testing.T) {
 		l := playing(t, Config{AllowInsecure: true})
 		l.onKeys(zrtp.NoPeer{})
 		l.onKeys(zrtp.Failed{Code: wire.ErrorTimeout})
-		if l.reason != nil || len(unread(t, l.call)) != 2 {
+		warnings := slices.DeleteFunc(unread(t, l.call), func(e Event) bool { _, ok := e.(Warning); return !ok })
+		if l.reason != nil || len(warnings) != 2 || l.call.Level() != LevelClear {
 			t.Errorf("ended with %+v", l.reason)
 		}
 	})
@@ -293,7 +299,7 @@ func TestNothingIsSentToNowhere(t *testing.T) {
 func TestEventsAreBounded(t *testing.T) {
 	q := newQueue()
 	q.put(Secured{})
-	q.put(CacheMismatch{})
+	q.put(Security{Level: LevelSuspect})
 	for range 1000 {
 		q.put(Held{Remote: true})
 		q.put(Refused{})
@@ -305,7 +311,7 @@ func TestEventsAreBounded(t *testing.T) {
 		t.Errorf("%d events wait", n)
 	}
 	first, last := q.events[:2], q.events[len(q.events)-2:]
-	if first[0] != (Secured{}) || first[1] != (CacheMismatch{}) || last[0] != (Resumed{Remote: true}) || last[1] != (Ended{}) {
+	if first[0] != (Secured{}) || first[1].(Security).Level != LevelSuspect || last[0] != (Resumed{Remote: true}) || last[1] != (Ended{}) {
 		t.Errorf("events wait: %+v", q.events)
 	}
 }
@@ -397,14 +403,14 @@ func TestAdversary_E5_SASMismatchOnFullDisk(t *testing.T) {
 		t.Errorf("warned with %q", w.Text)
 	}
 	until[Secured](t, caller)
-	if err := caller.SetVerified(true); err == nil || caller.Level() == LevelVerified {
+	if err := caller.SetVerified(true); err == nil || caller.Level().Verified() {
 		t.Errorf("verified, and not stored: %v", err)
 	}
 	if err := caller.SetVerified(false); err == nil {
 		t.Error("the user is not told that the record stays")
 	}
 	until[Refused](t, caller)
-	if e := ended(t, caller); e.Reason.Kind != NotSecure || e.Level != LevelSuspect {
+	if e := ended(t, caller); e.Reason.Kind != NotSecure || e.Level != LevelAttacked {
 		t.Errorf("ended with %+v, %s", e.Reason, e.Level)
 	}
 }

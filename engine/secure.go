@@ -12,6 +12,7 @@ import (
 
 // What secure mode says when it ends a call.
 const (
+	textNoHash      = "The signalling does not announce the other side's ZRTP Hello, which the policy requires. Nothing was said in the clear."
 	textNoZRTP      = "The other side does not speak ZRTP, so the call can't be made secure. Nothing was said in the clear."
 	textOtherHello  = "The ZRTP Hello that arrived is not the one that the signalling announced: somebody may have changed it. Nothing was said in the clear."
 	textKeysFailed  = "The keys could not be agreed: %s."
@@ -39,6 +40,7 @@ func (l *leg) onKeys(e zrtp.Event) {
 	case zrtp.NoPeer:
 		text := textNoZRTP
 		if e.HelloMismatch {
+			l.trust.note(NoticeOtherHello)
 			text = textOtherHello
 		}
 		l.insecure(text)
@@ -53,7 +55,7 @@ func (l *leg) onKeys(e zrtp.Event) {
 	case zrtp.StoreFailed:
 		l.call.events.put(Warning{"The secret for the next call could not be stored: " + inWords(e.Err)})
 	case zrtp.PeerFound:
-		l.engine.log.Info("peer speaks ZRTP", "peer", l.call.peer, "client", e.ClientID)
+		l.goSecure(e)
 	}
 }
 
@@ -72,19 +74,20 @@ func whyFailed(e zrtp.Failed) string {
 // call, without it the user is told. Where one direction had keys already,
 // there is no way back from them.
 func (l *leg) insecure(text string) {
-	if !l.cfg.AllowInsecure || l.receive != nil {
+	if !l.cfg.AllowInsecure || l.receive != nil || l.receiving {
 		l.refuse(NotSecure, text, nil)
 		return
 	}
-	l.call.events.put(Warning{text + " The call goes on without encryption, because secure mode is off."})
 	l.clear = true
+	l.setLevel(LevelClear)
+	l.call.events.put(Warning{text + " The call goes on without encryption, because secure mode is off."})
 	l.proceed()
 }
 
 // takeKeys takes keys over, unless the call is over or the peer says that it
 // may pass them on.
 func (l *leg) takeKeys(k zrtp.KeysReady) {
-	if l.reason == nil && k.PeerFlags.Disclosure && !l.cfg.AllowInsecure {
+	if l.reason == nil && k.PeerFlags.Disclosure && !l.cfg.AllowInsecure && !l.cfg.AllowDisclosure {
 		l.refuse(NotSecure, textDisclosure, nil)
 	}
 	if l.reason != nil {
@@ -154,16 +157,19 @@ func srtpKeysOf(k *zrtp.SRTPKeys) srtpKeys {
 }
 
 // profileOf is the SRTP profile of a ZRTP cipher and auth tag
-// (RFC 6189 §5.1.3 and §5.1.4).
+// (RFC 6189 §5.1.3 and RFC 6189 §5.1.4); no profile for an unknown pair, which
+// nothing can be made of. "GCM " is an addition that Linphone 5.3 brought: it
+// means RFC 7714 with the 16-byte tag, under the key that the cipher's length
+// calls for and a salt of 96 bits, as all of RFC 7714's suites have.
 func profileOf(k *zrtp.SRTPKeys) protect.Profile {
-	long, short := protect.AESCM128HMACSHA1_80, protect.AESCM128HMACSHA1_32
-	if k.Cipher == wire.A("AES3") {
-		long, short = protect.AESCM256HMACSHA1_80, protect.AESCM256HMACSHA1_32
-	}
-	if k.AuthTag == wire.A("HS32") {
-		return short
-	}
-	return long
+	return map[[2]wire.Algo]protect.Profile{
+		{wire.A("AES1"), wire.A("HS80")}: protect.AESCM128HMACSHA1_80,
+		{wire.A("AES1"), wire.A("HS32")}: protect.AESCM128HMACSHA1_32,
+		{wire.A("AES1"), wire.A("GCM")}:  protect.AEADAES128GCM,
+		{wire.A("AES3"), wire.A("HS80")}: protect.AESCM256HMACSHA1_80,
+		{wire.A("AES3"), wire.A("HS32")}: protect.AESCM256HMACSHA1_32,
+		{wire.A("AES3"), wire.A("GCM")}:  protect.AEADAES256GCM,
+	}[[2]wire.Algo{k.Cipher, k.AuthTag}]
 }
 
 // stopVoice ends the call because voice must not flow.
@@ -175,58 +181,4 @@ func (l *leg) stopVoice(err error) {
 		return
 	}
 	l.refuse(NotSecure, inWords(err), nil)
-}
-
-// tell tells the user how far the call can be trusted.
-func (l *leg) tell(s zrtp.Secured) {
-	level := levelOf(s)
-	l.setLevel(level)
-	l.call.events.put(Secured{
-		SAS: s.SAS, SASType: s.Suite.SAS.String(), Suite: s.Suite.String(), PeerZID: s.PeerZID.String(),
-		Initiator: s.Role == zrtp.Initiator, Level: level, Verified: level == LevelVerified,
-	})
-	switch level {
-	case LevelSuspect:
-		l.call.events.put(CacheMismatch{})
-	case LevelVerified:
-		l.call.events.put(PeerVerified{})
-	}
-	if s.PeerFlags.Disclosure { // secure mode has refused it
-		l.call.events.put(Warning{textDisclosure})
-	}
-	l.engine.log.Info("call secured", "peer", l.call.peer, "suite", s.Suite.String(), "level", level.String())
-}
-
-func levelOf(s zrtp.Secured) SecurityLevel {
-	switch {
-	case s.CacheMismatch:
-		return LevelSuspect
-	case s.Verified:
-		return LevelVerified
-	case s.Continued:
-		return LevelContinued
-	}
-	return LevelEncrypted
-}
-
-func (l *leg) setLevel(level SecurityLevel) { l.call.level.Store(uint32(level)) }
-
-// setVerified is Call.SetVerified. A mismatch ends the call before anything
-// else can go wrong.
-func (l *leg) setVerified(matched bool) error {
-	if l.call.Level() == LevelNone {
-		return errors.New("engine: there is no SAS to compare yet")
-	}
-	if !matched {
-		l.setLevel(LevelSuspect)
-		l.refuse(NotSecure, textSASMismatch, nil)
-	}
-	if err := l.keys.SetVerified(matched); err != nil || !matched {
-		return err
-	}
-	if l.call.Level() != LevelVerified {
-		l.setLevel(LevelVerified)
-		l.call.events.put(PeerVerified{})
-	}
-	return nil
 }

@@ -102,13 +102,15 @@ func (l *leg) begin(agreed sdp.Agreed) {
 	l.stopRinging()
 	l.local.Codecs = inUse(l.ours, agreed)
 	l.call.events.put(Answered{Peer: l.dialog.RemoteIdentity(), Codec: agreed.Codec.Name})
+	_, announced := helloHash(agreed.ZRTPHashes)
+	l.look(announced)
+	if !announced && l.cfg.RequireHelloHash {
+		l.refuse(NotSecure, textNoHash, nil)
+		return
+	}
 	l.follow(agreed)
 	l.openAudio()
-	now := time.Now()
-	if hash, ok := helloHash(agreed.ZRTPHashes); ok {
-		l.keys.SetPeerHelloHash(now, hash)
-	}
-	l.keys.Start(now)
+	l.keys.Start(time.Now())
 	l.inbox = l.voice.inbox
 }
 
@@ -195,8 +197,15 @@ func (l *leg) tolerates(a sdp.Agreed) error {
 	return nil
 }
 
-// follow does what was agreed: where to send, and whether at all.
+// follow does what was agreed: where to send, and whether at all. A Hello that
+// is announced only now has to be the one that has come.
 func (l *leg) follow(a sdp.Agreed) {
+	if hash, ok := helloHash(a.ZRTPHashes); ok {
+		l.keys.SetPeerHelloHash(time.Now(), hash)
+		if l.trust.forget(NoticeNotAnnounced) {
+			l.setLevel(l.call.Level())
+		}
+	}
 	l.agreed = a
 	l.voice.redirect(a)
 	if held := !a.Send; held != l.held {

@@ -78,11 +78,9 @@ func TestTwoCalls(t *testing.T) {
 			ours.Level != level || theirs.Level != level {
 			t.Errorf("call %d: %+v and %+v", n, ours, theirs)
 		}
-		event[plainRecord](t, caller, "peer_verified")
-		event[plainRecord](t, listener, "peer_verified")
 		for i, p := range []*process{caller, listener} {
 			e := event[endedRecord](t, p, "ended")
-			if e.Kind != "hung-up" || e.Remote != (i == 1) || e.Level != "verified" || e.Stats.Sent == 0 || e.Stats.Received == 0 || e.Stats.Lost != 0 {
+			if e.Kind != "hung-up" || e.Remote != (i == 1) || e.Level != "verified-now" || e.Stats.Sent == 0 || e.Stats.Received == 0 || e.Stats.Lost != 0 {
 				t.Errorf("%+v", e)
 			}
 		}
@@ -135,7 +133,8 @@ func TestKeyboard(t *testing.T) {
 	caller.line(t, "Type y and Enter")
 	for _, c := range []struct{ typed, heard string }{
 		{"?", "unknown key"},
-		{"y", "Verified: "},
+		{"y", "Security: verified now"},
+		{"name Bob", "Name: Bob"},
 		{"h", "On hold, by you"},
 		{"r", "Off hold, by you"},
 		{"q", "Ended: "},

@@ -35,7 +35,7 @@ type options struct {
 	bind, identity, in, out, state string
 	duration                       time.Duration
 	insecure, verify, json         bool
-	postQuantum                    bool
+	postQuantum, requireHash       bool
 	keyAgreements, sasTypes        []string
 	simulateRoute, trace           string
 
@@ -52,6 +52,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.StringVar(&o.state, "state", "", "`directory` that remembers peers from call to call; without it nothing is remembered")
 	f.DurationVar(&o.duration, "duration", 0, "hang up this long after the voice begins, such as 10s; 0: never")
 	f.BoolVar(&o.insecure, "no-secure-mode", false, "talk in the clear to a phone without ZRTP")
+	f.BoolVar(&o.requireHash, "require-hello-hash", false, "end calls whose signalling does not announce the other side's ZRTP Hello")
 	f.BoolVar(&o.verify, "verify", false, "take the SAS as compared and equal; for tests, it defeats the purpose")
 	f.BoolVar(&o.json, "json", false, "print every event as one JSON object a line")
 	f.StringSliceVar(&o.keyAgreements, "key-agreement", nil, "key agreements, best first, of "+strings.Join(keyAgreements, ",")+" (default X3M3,X1M1,X255,EC25,DH3k)")
@@ -139,7 +140,7 @@ func (o *options) config() engine.Config {
 		Bind:          o.bind,
 		Identity:      o.identity,
 		StateDir:      o.state,
-		AllowInsecure: o.insecure,
+		AllowInsecure: o.insecure, RequireHelloHash: o.requireHash,
 		KeyAgreements: o.keyAgreements, PostQuantum: o.postQuantum,
 		SASTypes:  o.sasTypes,
 		OpenAudio: o.openAudio,

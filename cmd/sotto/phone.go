@@ -112,7 +112,7 @@ func outcome(ctx context.Context, e engine.Ended, insecure bool) error {
 		return &failure{exitInterrupted, err}
 	case e.Reason.Kind != engine.HungUp:
 		return failed(err)
-	case !insecure && e.Level == engine.LevelNone:
+	case !insecure && !e.Level.Encrypted():
 		return &failure{exitNotSecure, errors.New("the call ended before it was secure: " + e.Reason.Text)}
 	}
 	return nil

@@ -34,7 +34,7 @@ func (v *jsonView) show(event any) {
 
 // The lines of --json. Which one an event is, its field Event tells.
 type (
-	// plainRecord: "ringing", "peer_verified", "cache_mismatch".
+	// plainRecord: "ringing".
 	plainRecord struct {
 		Event string `json:"event"`
 	}
@@ -59,6 +59,18 @@ type (
 		Initiator bool   `json:"initiator"`
 		Verified  bool   `json:"verified"`
 		Level     string `json:"level"`
+	}
+	// securityRecord replaces the one before it.
+	securityRecord struct {
+		Event   string         `json:"event"`
+		Level   string         `json:"level"`
+		Text    string         `json:"text"`
+		Name    string         `json:"name,omitempty"` // that the user gave the other phone
+		Notices []noticeRecord `json:"notices,omitempty"`
+	}
+	noticeRecord struct {
+		Kind string `json:"kind"`
+		Text string `json:"text"`
 	}
 	// refusedRecord has a class if it was an audio route that was refused.
 	refusedRecord struct {
@@ -107,10 +119,12 @@ func record(event any) any {
 			Event: "secured", SAS: e.SAS, SASType: e.SASType, Suite: e.Suite, PeerZID: e.PeerZID,
 			Initiator: e.Initiator, Verified: e.Verified, Level: levelName(e.Level),
 		}
-	case engine.PeerVerified:
-		return plainRecord{"peer_verified"}
-	case engine.CacheMismatch:
-		return plainRecord{"cache_mismatch"}
+	case engine.Security:
+		r := securityRecord{Event: "security", Level: levelName(e.Level), Text: e.Text, Name: e.Name}
+		for _, n := range e.Notices {
+			r.Notices = append(r.Notices, noticeRecord{n.String(), n.Text()})
+		}
+		return r
 	case engine.Refused:
 		r := refusedRecord{Event: "refused", Reason: e.Text}
 		if e.Route != nil {
@@ -135,8 +149,14 @@ func record(event any) any {
 // levelName is a stable name; SecurityLevel.String is for people.
 func levelName(l engine.SecurityLevel) string {
 	switch l {
+	case engine.LevelAttacked:
+		return "attacked"
+	case engine.LevelClear:
+		return "clear"
 	case engine.LevelNone:
 		return "none"
+	case engine.LevelGoingSecure:
+		return "going-secure"
 	case engine.LevelSuspect:
 		return "suspect"
 	case engine.LevelEncrypted:
@@ -145,6 +165,8 @@ func levelName(l engine.SecurityLevel) string {
 		return "continued"
 	case engine.LevelVerified:
 		return "verified"
+	case engine.LevelCompared:
+		return "verified-now"
 	}
 	return "unknown"
 }

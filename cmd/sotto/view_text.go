@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,8 +16,9 @@ import (
 type textView struct {
 	asked bool // --verify: the user is not asked to compare
 
-	mu sync.Mutex
-	w  io.Writer
+	mu    sync.Mutex
+	w     io.Writer
+	known []engine.Notice // told in this call
 }
 
 // line prints one line, made safe for the terminal.
@@ -31,8 +33,10 @@ func (v *textView) show(event any) {
 	case listening:
 		v.line("Listening on %s. Call sip:sotto@%s; Ctrl-C ends.", e.Address, e.Address)
 	case calling:
+		v.known = nil
 		v.line("Calling %s from %s. Ctrl-C hangs up.", e.URI, e.Address)
 	case incoming:
+		v.known = nil
 		v.line("%s is calling.", e.Peer)
 	case hint:
 		v.line("%s", e.Text)
@@ -42,10 +46,8 @@ func (v *textView) show(event any) {
 		v.line("Answered: talking to %s with %s.", e.Peer, e.Codec)
 	case engine.Secured:
 		v.secured(e)
-	case engine.PeerVerified:
-		v.line("Verified: the SAS was compared, nobody stands between you.")
-	case engine.CacheMismatch:
-		v.line("ALARM: %s", engine.LevelSuspect.Missing())
+	case engine.Security:
+		v.security(e)
 	case engine.Refused:
 		v.line("Refused: %s", e.Text)
 	case engine.Held:
@@ -66,7 +68,7 @@ func who(remote bool) string {
 	return "you"
 }
 
-// secured shows the SAS large and says what to do with it.
+// secured shows the SAS large.
 func (v *textView) secured(e engine.Secured) {
 	v.line("Encrypted: %s, peer %s.", e.Suite, e.PeerZID)
 	v.line("")
@@ -74,15 +76,28 @@ func (v *textView) secured(e engine.Secured) {
 		fmt.Fprintln(v.w, "      "+row)
 	}
 	v.line("")
-	if missing := e.Level.Missing(); missing != "" {
-		v.line("%s", missing)
-	} else {
-		v.line("You have compared with this phone before: no need to read it out again.")
+}
+
+// security says how far the call can be trusted and what to do about it, and each
+// notice once.
+func (v *textView) security(e engine.Security) {
+	alarm := ""
+	if e.Level == engine.LevelSuspect || e.Level == engine.LevelAttacked {
+		alarm = "ALARM: "
 	}
-	if !e.Verified && !v.asked {
+	v.line("Security: %s. %s%s", e.Level, alarm, e.Text)
+	if e.Level.Encrypted() && !e.Level.Verified() && !v.asked {
 		v.line("Type y and Enter if it is the same on both sides, n if it differs.")
 	}
-	v.line("")
+	if e.Name != "" {
+		v.line("Name: %s", e.Name)
+	}
+	for _, n := range e.Notices {
+		if !slices.Contains(v.known, n) {
+			v.known = append(v.known, n)
+			v.line("Note: %s", n.Text())
+		}
+	}
 }
 
 // banner draws a SAS: each word or group of letters on a row of its own,

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"sotto/zrtp"
+)
+
+// trust is what the user knows of the call's security. The leg owns it.
+type trust struct {
+	peer     zrtp.Secured // zero before the call is secure
+	compared bool         // the user has found the SAS of this call equal
+	name     string       // of the peer's record
+	notices  []Notice     // ordered, each once
+}
+
+func (t *trust) note(n Notice) {
+	if i, found := slices.BinarySearch(t.notices, n); !found {
+		t.notices = slices.Insert(t.notices, i, n)
+	}
+}
+
+// forget reports whether n was there.
+func (t *trust) forget(n Notice) bool {
+	i, found := slices.BinarySearch(t.notices, n)
+	if found {
+		t.notices = slices.Delete(t.notices, i, i+1)
+	}
+	return found
+}
+
+// setName shows name from now on, and asks for one where the SAS was compared
+// and there is none.
+func (t *trust) setName(name string, verified bool) {
+	t.name = name
+	t.forget(NoticeName)
+	t.forget(NoticeNameless)
+	if name != "" {
+		t.note(NoticeName)
+	} else if verified {
+		t.note(NoticeNameless)
+	}
+}
+
+// level is how far keys that are agreed can be trusted.
+func (t *trust) level() SecurityLevel {
+	switch {
+	case t.compared:
+		return LevelCompared
+	case t.peer.CacheMismatch:
+		return LevelSuspect
+	case t.peer.Verified:
+		return LevelVerified
+	case t.peer.Continued:
+		return LevelContinued
+	}
+	return LevelEncrypted
+}
+
+// setLevel changes the level and tells the user.
+func (l *leg) setLevel(level SecurityLevel) {
+	l.call.level.Store(int32(level))
+	l.call.events.put(Security{
+		Level: level, Text: level.Text(), Name: l.trust.name, Notices: slices.Clone(l.trust.notices),
+	})
+}
+
+// look tells the user, once there is somebody to look for, what the signalling
+// is worth.
+func (l *leg) look(announced bool) {
+	l.trust.note(NoticeSignaling) // SIP over TLS is not built yet
+	if !announced {
+		l.trust.note(NoticeNotAnnounced)
+	}
+	l.setLevel(LevelNone)
+}
+
+// goSecure tells the user that the peer speaks ZRTP. Clear voice that flows
+// already stays what it is until there are keys.
+func (l *leg) goSecure(p zrtp.PeerFound) {
+	l.engine.log.Info("peer speaks ZRTP", "peer", l.call.peer, "client", p.ClientID)
+	if p.MiTM {
+		l.trust.note(NoticePBX)
+	}
+	if l.call.Level() == LevelNone {
+		l.setLevel(LevelGoingSecure)
+	}
+}
+
+// tell tells the user that the call is secure, and how far it can be trusted.
+func (l *leg) tell(s zrtp.Secured) {
+	l.trust.peer = s
+	for notice, is := range map[Notice]bool{
+		NoticeDisclosure: s.PeerFlags.Disclosure, NoticeAllowClear: s.PeerFlags.AllowClear, NoticeAuxMismatch: s.AuxMismatch,
+	} {
+		if is {
+			l.trust.note(notice)
+		}
+	}
+	level := l.trust.level()
+	record, err := l.store.Load(s.PeerZID)
+	if err != nil {
+		l.call.events.put(Warning{"The name of this phone could not be looked up: " + inWords(err)})
+	}
+	l.trust.setName(record.Name, level.Verified())
+	record.Wipe()
+	l.call.events.put(Secured{
+		SAS: s.SAS, SASType: s.Suite.SAS.String(), Suite: s.Suite.String(), PeerZID: s.PeerZID.String(),
+		Initiator: s.Role == zrtp.Initiator, Level: level, Verified: level.Verified(),
+	})
+	l.setLevel(level)
+	l.engine.log.Info("call secured", "peer", l.call.peer, "suite", s.Suite.String(), "level", level.String())
+}
+
+// setVerified is Call.SetVerified. A mismatch ends the call before anything
+// else can go wrong.
+func (l *leg) setVerified(matched bool) error {
+	if !l.call.Level().Encrypted() {
+		return errors.New("engine: there is no SAS to compare")
+	}
+	if !matched {
+		l.setLevel(LevelAttacked)
+		l.refuse(NotSecure, textSASMismatch, nil)
+	}
+	if err := l.keys.SetVerified(matched); err != nil || !matched {
+		return err
+	}
+	if !l.trust.compared {
+		l.trust.compared = true
+		l.trust.setName(l.trust.name, true)
+		l.setLevel(LevelCompared)
+	}
+	return nil
+}
+
+// maxName is the longest name of a peer in bytes.
+const maxName = 200
+
+// setName is Call.SetName. Without a comparison in this call, another name
+// means that the user is not talking to whom the SAS was compared with.
+func (l *leg) setName(name string) error {
+	name = strings.TrimSpace(name)
+	switch level := l.call.Level(); {
+	case !level.Encrypted():
+		return errors.New("engine: the other side has not shown who it is")
+	case level == LevelSuspect:
+		return errors.New("engine: compare the SAS first: the name belongs to a phone that this one may not be")
+	case len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("engine: a name is one line of at most 200 bytes")
+	case name == l.trust.name:
+		return nil
+	}
+	err := l.store.Update(l.trust.peer.PeerZID, func(r *zrtp.Record) error {
+		r.Name = name
+		r.Verified = r.Verified && l.trust.compared
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.trust.peer.Verified = false
+	l.trust.setName(name, l.trust.compared)
+	l.setLevel(l.trust.level())
+	return nil
+}
