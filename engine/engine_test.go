@@ -204,6 +204,31 @@ func TestSecureCall(t *testing.T) {
 	}
 }
 
+// Two phones that offer nothing but Galois/counter mode hear each other.
+func TestGCMCall(t *testing.T) {
+	t.Parallel()
+	heardA, heardB := newToneSink(880), newToneSink(440)
+	cfgA, cfgB := withAudio(audio.NewTone(440, 0.5), heardA), withAudio(audio.NewTone(880, 0.5), heardB)
+	cfgA.AuthTags, cfgB.AuthTags = []string{"GCM"}, []string{"GCM"}
+	caller, callee := connect(t, newEngine(t, cfgA), newEngine(t, cfgB))
+	for _, c := range []*engine.Call{caller, callee} {
+		if s := until[engine.Secured](t, c); !strings.HasSuffix(s.Suite, "/AES3/GCM/B256") {
+			t.Errorf("suite %s", s.Suite)
+		}
+	}
+	for _, s := range []*toneSink{heardA, heardB} {
+		isClosed(t, s.heard, "the tone")
+	}
+	if err := caller.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*engine.Call{caller, callee} {
+		if s := until[engine.Ended](t, c).Stats; s.Discarded.Auth+s.Discarded.Malformed != 0 || s.PacketsReceived == 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
 func TestVerifiedFromCallToCall(t *testing.T) {
 	a := newEngine(t, engine.Config{StateDir: t.TempDir(), Identity: "sip:alice@test"})
 	b := newEngine(t, engine.Config{StateDir: t.TempDir(), Identity: "sip:bob@test"})

@@ -109,6 +109,35 @@ func newKeys(seed byte) *zrtp.SRTPKeys {
 	}
 }
 
+// Each pair that ZRTP can agree on has a profile, with room for just the key and
+// the salt that come with it; no other pair gets voice.
+func TestProfiles(t *testing.T) {
+	for _, c := range []struct {
+		cipher, tag, want string
+		key, salt         int
+	}{
+		{"AES1", "HS80", "AES_CM_128_HMAC_SHA1_80", 16, 14},
+		{"AES1", "HS32", "AES_CM_128_HMAC_SHA1_32", 16, 14},
+		{"AES1", "GCM", "AEAD_AES_128_GCM", 16, 12},
+		{"AES3", "HS80", "AES_256_CM_HMAC_SHA1_80", 32, 14},
+		{"AES3", "HS32", "AES_256_CM_HMAC_SHA1_32", 32, 14},
+		{"AES3", "GCM", "AEAD_AES_256_GCM", 32, 12},
+		{"AES3", "SK64", "none", 0, 0}, {"2FS1", "HS80", "none", 0, 0}, {"", "", "none", 0, 0},
+	} {
+		p := profileOf(&zrtp.SRTPKeys{Cipher: wire.A(c.cipher), AuthTag: wire.A(c.tag)})
+		if p.String() != c.want || p.KeyLen() != c.key || p.SaltLen() != c.salt {
+			t.Errorf("%s with %s: %v", c.cipher, c.tag, p)
+		}
+	}
+	l := playing(t, Config{})
+	send, receive := newKeys(1), newKeys(2)
+	send.AuthTag, receive.AuthTag = wire.A("SK64"), wire.A("SK64")
+	l.onKeys(zrtp.KeysReady{Send: send, Receive: receive})
+	if l.reason == nil || l.reason.Kind != NotSecure || len(l.voice.protectors) != 0 {
+		t.Errorf("an unknown auth tag: %+v", l.reason)
+	}
+}
+
 func wiped(keys ...*zrtp.SRTPKeys) bool {
 	return !slices.ContainsFunc(keys, func(k *zrtp.SRTPKeys) bool { return k.Key.Len()+k.Salt.Len() != 0 })
 }
