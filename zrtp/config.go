@@ -42,6 +42,18 @@ type Config struct {
 	// Expiry is how many seconds a new retained secret may be kept; 0
 	// means for ever (RFC 6189 §4.9).
 	Expiry uint32
+	// MiTM: we are a PBX that ends the encryption between two parties and
+	// may relay the SAS of one to the other (RFC 6189 §7.3).
+	MiTM bool
+	// Enroll asks the peer's user to trust us as such a PBX. It needs MiTM
+	// and a Store, and goes clear in no case (RFC 6189 §7.3.1).
+	Enroll bool
+	// SASSigning: the owner can verify signatures of the SAS
+	// (RFC 6189 §7.2).
+	SASSigning bool
+	// Sign signs a sashash for peers that can verify it, or is nil. It is
+	// called once in a handshake and in RelaySAS (RFC 6189 §7.2).
+	Sign func(sashash [32]byte) Signature
 }
 
 // validate returns what the policy leaves to offer.
@@ -53,6 +65,8 @@ func (c Config) validate() (Offer, error) {
 		return Offer{}, errors.New("zrtp: Config.ZID is all zero")
 	case len(c.ClientID) > 16:
 		return Offer{}, fmt.Errorf("zrtp: Config.ClientID %q is longer than 16 characters", c.ClientID)
+	case c.Enroll && (!c.MiTM || c.Store == nil):
+		return Offer{}, errors.New("zrtp: Config.Enroll needs MiTM and a Store")
 	}
 	return c.Policy.offer()
 }

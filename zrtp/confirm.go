@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"time"
 
 	"sotto/internal/secret"
@@ -20,18 +21,52 @@ func (s *Session) newConfirm() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain := wire.ConfirmPlain{
-		H0:          s.chain.h[0],
-		Verified:    s.continuity.verified,
-		CacheExpiry: s.cfg.expiry(),
-	}
-	c := wire.Confirm{Second: s.role == Initiator, IV: [16]byte(iv), Encrypted: plain.Append(nil)}
-	i := side(s.role)
-	if err := cfb(s.keys.confirm[i], c.IV, c.Encrypted, encrypt); err != nil {
+	signature, err := s.sign(s.keys.sashash)
+	if err != nil {
 		return nil, err
 	}
-	copy(c.MAC[:], mac(newHash(s.suite.Hash), s.keys.mac[i].Reveal(), c.Encrypted))
+	plain := wire.ConfirmPlain{
+		H0:          s.chain.h[0],
+		Enrollment:  s.cfg.Enroll && s.call == nil,
+		Verified:    s.continuity.verified,
+		AllowClear:  s.allowsClear(),
+		CacheExpiry: s.cfg.expiry(),
+		SigType:     signature.Type, Signature: signature.Block,
+	}
+	c := wire.Confirm{Second: s.role == Initiator, IV: [16]byte(iv), Encrypted: plain.Append(nil)}
+	if c.MAC, err = s.seal(c.IV, c.Encrypted); err != nil {
+		return nil, err
+	}
 	return c.Append(nil), nil
+}
+
+// sign gives our signature, if we make one and the peer can verify it. Only
+// the first stream has a SAS to sign (RFC 6189 §7.2).
+func (s *Session) sign(sashash [32]byte) (Signature, error) {
+	if s.cfg.Sign == nil || !s.peer.hello.SASSigning || s.call != nil {
+		return Signature{}, nil
+	}
+	signature := s.cfg.Sign(sashash)
+	if len(signature.Block) > wire.MaxSignatureLen {
+		return Signature{}, fmt.Errorf("zrtp: signature of %d bytes, at most %d fit", len(signature.Block), wire.MaxSignatureLen)
+	}
+	return signature, nil
+}
+
+// seal encrypts plain in place, as the body of a Confirm or SASrelay of ours,
+// and gives its MAC (RFC 6189 §4.6).
+func (s *Session) seal(iv [16]byte, plain []byte) (tag [macLen]byte, err error) {
+	i := side(s.role)
+	if err := cfb(s.keys.confirm[i], iv, plain, encrypt); err != nil {
+		return tag, err
+	}
+	return [macLen]byte(mac(newHash(s.suite.Hash), s.keys.mac[i].Reveal(), plain)), nil
+}
+
+// authentic checks the MAC of the peer's Confirm or SASrelay.
+func (s *Session) authentic(tag [macLen]byte, encrypted []byte) bool {
+	want := mac(newHash(s.suite.Hash), s.keys.mac[side(s.role.other())].Reveal(), encrypted)[:macLen]
+	return subtle.ConstantTimeCompare(want, tag[:]) == 1
 }
 
 // openConfirm authenticates and decrypts the peer's Confirm. A wrong MAC ends
@@ -41,18 +76,17 @@ func (s *Session) openConfirm(now time.Time, msg []byte) (wire.ConfirmPlain, boo
 	if err != nil {
 		return wire.ConfirmPlain{}, false, err
 	}
-	i := side(s.role.other())
-	want := mac(newHash(s.suite.Hash), s.keys.mac[i].Reveal(), c.Encrypted)[:macLen]
-	if subtle.ConstantTimeCompare(want, c.MAC[:]) != 1 {
+	if !s.authentic(c.MAC, c.Encrypted) {
 		s.fail(now, wire.ErrorConfirmMAC, errConfirmMAC)
 		return wire.ConfirmPlain{}, false, nil
 	}
-	if err := cfb(s.keys.confirm[i], c.IV, c.Encrypted, decrypt); err != nil {
+	if err := cfb(s.keys.confirm[side(s.role.other())], c.IV, c.Encrypted, decrypt); err != nil {
 		return wire.ConfirmPlain{}, false, err
 	}
 	plain, err := wire.ParseConfirmPlain(c.Encrypted)
-	if err != nil {
-		return wire.ConfirmPlain{}, false, err
+	if err != nil { // and yet the peer's: its MAC is right
+		s.fail(now, wire.ErrorMalformed, err)
+		return wire.ConfirmPlain{}, false, nil
 	}
 	return s.proven(now, plain)
 }
@@ -80,7 +114,9 @@ func (s *Session) proven(now time.Time, plain wire.ConfirmPlain) (wire.ConfirmPl
 // adopt takes over what the authenticated Confirm says.
 func (s *Session) adopt(plain wire.ConfirmPlain, msg []byte) {
 	s.theirs.confirm = bytes.Clone(msg)
-	s.peerFlags = Flags{plain.Enrollment, plain.Verified, plain.AllowClear, plain.Disclosure}
+	// E means that A is disregarded (RFC 6189 §7.3.1).
+	s.peerFlags = Flags{plain.Enrollment, plain.Verified, plain.AllowClear && !plain.Enrollment, plain.Disclosure}
+	s.signature = Signature{plain.SigType, plain.Signature}
 	s.interval = min(s.cfg.expiry(), plain.CacheExpiry)
 }
 
@@ -174,9 +210,13 @@ func (s *Session) secured() {
 	s.step.stop()
 	s.hello.stop()
 	s.giveUp = time.Time{}
+	s.clear = clearMACs{ours: s.clearMAC(s.role), theirs: s.clearMAC(s.role.other())}
 	sas := ""
 	if s.call == nil {
 		sas = RenderSAS(s.suite.SAS, s.keys.sashash)
+		if s.cfg.Enroll || s.asksToEnroll() {
+			s.keys.pbx = s.pbxSecret()
+		}
 		if !s.continuity.mismatch {
 			s.renew()
 		}
@@ -188,12 +228,20 @@ func (s *Session) secured() {
 		Verified:      s.continuity.verified && !s.continuity.mismatch && s.peerFlags.Verified,
 		CacheMismatch: s.continuity.mismatch,
 		AuxMismatch:   s.continuity.auxMismatch,
+		Enrolled:      s.continuity.enrolled,
 		PeerFlags:     s.peerFlags,
+		Signature:     s.signature,
 	})
+	if s.asksToEnroll() {
+		s.events = append(s.events, EnrollmentRequested{})
+	}
 	for i := range s.keys.srtp {
-		for _, k := range []*secret.Bytes{s.keys.srtp[i], s.keys.salt[i], s.keys.mac[i], s.keys.confirm[i]} {
-			k.Wipe()
-		}
+		s.keys.srtp[i].Wipe()
+		s.keys.salt[i].Wipe()
+	}
+	if !s.cfg.MiTM { // a PBX will seal SASrelays, and anybody may get one
+		s.keys.mac[side(s.role)].Wipe()
+		s.keys.confirm[side(s.role)].Wipe()
 	}
 	s.chain.wipe()
 	s.retained.wipe()
@@ -216,10 +264,14 @@ func (s *Session) renew() {
 }
 
 func (s *Session) renewal() renewal {
-	return renewal{
+	n := renewal{
 		rs: s.keys.rs, at: s.confirmedAt, interval: s.interval, continuity: s.continuity,
 		preshared: s.suite.KeyAgreement == wire.Preshared,
 	}
+	if s.cfg.Enroll {
+		n.pbx = s.keys.pbx
+	}
+	return n
 }
 
 // SetVerified records what the user says after comparing the SAS by voice: it
@@ -236,14 +288,14 @@ func (s *Session) SetVerified(matched bool) error {
 	case matched && s.denied:
 		return errors.New("zrtp: the SAS of this call was found to be different")
 	}
-	s.denied = s.denied || !matched
+	s.compared, s.denied = matched, s.denied || !matched
 	if s.cfg.Store == nil {
 		return nil
 	}
 	return s.cfg.Store.Update(s.peer.hello.ZID, func(r *Record) error {
 		switch {
 		case !matched:
-			r.RS1, r.RS2, r.Verified = nil, nil, false
+			r.RS1, r.RS2, r.PBXSecret, r.Verified = nil, nil, nil, false
 		case r.RS1.Equal(s.keys.rs): // this call's, and no other call's
 			r.Verified = true
 		default:

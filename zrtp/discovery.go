@@ -18,6 +18,7 @@ var (
 func (s *Session) newHello() wire.Hello {
 	h := wire.Hello{
 		Version: version, H3: s.chain.h[3], ZID: s.cfg.ZID, Passive: s.cfg.Passive,
+		SASSigning: s.cfg.SASSigning, MiTM: s.cfg.MiTM,
 		Hashes: s.offer.Hashes, Ciphers: s.offer.Ciphers, AuthTags: s.offer.AuthTags,
 		KeyAgreements: s.offer.KeyAgreements, SASTypes: s.offer.SASTypes,
 	}

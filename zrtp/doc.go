@@ -26,6 +26,15 @@
 // the keys (RFC 6189 §4.3): an attacker who missed one call is shut out of
 // all later ones, and [Secured] says so when the expected secret is missing.
 //
+// # Others in between, and no encryption
+//
+// A PBX may stand between two parties as a man in the middle whom one of them
+// trusts. It takes that user's consent (Enroll, after [EnrollmentRequested]) and
+// from then on a secret that only the two know; a SAS relayed by anybody else
+// is never shown (RFC 6189 §7.3). Encryption ends during a call only where
+// both Confirms allow it, which takes Policy.AllowClear, and never without the user
+// who did not ask for it being asked ([Cleared], RFC 6189 §4.7.2).
+//
 // # Secrets in memory
 //
 // Private keys, the key agreement's result, s0 and all derived keys are wiped

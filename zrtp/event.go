@@ -3,7 +3,8 @@ package zrtp
 import "sotto/zrtp/wire"
 
 // Event is something the owner of a Session must know. It is one of
-// [PeerFound], [NoPeer], [KeysReady], [Secured], [StoreFailed] and [Failed].
+// [PeerFound], [NoPeer], [KeysReady], [Secured], [EnrollmentRequested],
+// [SASRelayed], [NotRelayed], [Cleared], [StoreFailed] and [Failed].
 type Event interface{ event() }
 
 // PeerFound says that the peer speaks ZRTP: its Hello was accepted.
@@ -51,8 +52,59 @@ type Secured struct {
 	CacheMismatch bool
 	// AuxMismatch: we have an auxsecret and the peer has not the same.
 	AuxMismatch bool
+	// Enrolled: the user has enrolled the peer as a trusted PBX, or the
+	// peer has enrolled us. SAS is that with the PBX; the one to compare
+	// with the party beyond it comes with SASRelayed (RFC 6189 §7.3).
+	Enrolled bool
 	// PeerFlags is what the peer's Confirm said.
 	PeerFlags Flags
+	// Signature is the peer's over sashash, unchecked; zero for none.
+	Signature Signature
+}
+
+// Signature is a signature of a sashash with the key or a link to it, and its
+// type (RFC 6189 §5.1.7). A received Block is padded to whole words.
+type Signature struct {
+	Type  wire.Algo
+	Block []byte // at most wire.MaxSignatureLen bytes
+}
+
+// EnrollmentRequested comes after Secured when the peer is a PBX that asks to
+// be trusted. Ask the user, who must hear that an enrolled PBX is able to
+// listen to every call that it relays; then Enroll (RFC 6189 §7.3.1).
+type EnrollmentRequested struct{}
+
+// SASRelayed says what to compare from now on in place of Secured.SAS, because
+// the peer is a PBX between two parties. Show String: a SAS alone would pass for
+// one between the two users.
+type SASRelayed struct {
+	SAS    string
+	Scheme wire.Algo // how it is rendered
+	// Far: SAS is that of the leg between an enrolled PBX and the other
+	// party. Otherwise it is ours with the PBX, rendered as the other party
+	// sees it.
+	Far bool
+	// Flags are what the other party's Confirm said.
+	Flags Flags
+	// Signature is the PBX's over the relayed sashash, unchecked.
+	Signature Signature
+}
+
+// String is what the user must know.
+func (r SASRelayed) String() string {
+	return "A PBX stands between you and the other side and can listen. Compare " + r.SAS + " with the other side."
+}
+
+// NotRelayed says that nobody acknowledged our SASrelay.
+type NotRelayed struct{}
+
+// Cleared says that the encryption has ended and its keys are destroyed
+// (RFC 6189 §4.7.2). The owner stops SRTP at once, in all streams of the call.
+// Unless our own user asked for it, it sends nothing in clear before that user
+// has seen and confirmed that nothing protects the call any more. A new Session
+// with Config.First makes the call secure again.
+type Cleared struct {
+	Remote bool // the peer asked for it
 }
 
 // Flags are the flags of a Confirm message (RFC 6189 §5.7).
@@ -64,16 +116,21 @@ type Flags struct {
 // secure; its key continuity is not.
 type StoreFailed struct{ Err error }
 
-// Failed says that key agreement has ended without keys.
+// Failed says that key agreement has ended without keys, or that a secure call
+// must end: its keys are not to be used any more.
 type Failed struct {
 	Code   wire.ErrorCode // RFC 6189 §5.9
 	Remote bool           // the peer said so, without proof that it was the peer
 	Err    error          // what we saw; nil when Remote
 }
 
-func (PeerFound) event()   {}
-func (NoPeer) event()      {}
-func (KeysReady) event()   {}
-func (Secured) event()     {}
-func (StoreFailed) event() {}
-func (Failed) event()      {}
+func (PeerFound) event()           {}
+func (NoPeer) event()              {}
+func (KeysReady) event()           {}
+func (Secured) event()             {}
+func (EnrollmentRequested) event() {}
+func (SASRelayed) event()          {}
+func (NotRelayed) event()          {}
+func (Cleared) event()             {}
+func (StoreFailed) event()         {}
+func (Failed) event()              {}

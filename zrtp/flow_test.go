@@ -47,6 +47,10 @@ func TestTransitionsAreWhatHappens(t *testing.T) {
 		}
 		p.run()
 	}
+	afterSecure(t, func(row tableKey, e *end) {
+		seen[row] = true
+		checkRow(t, rows[row], e)
+	})
 	// What a good handshake hardly ever shows is shown to a Session in that
 	// state.
 	e := wire.Error{Code: wire.ErrorTimeout}

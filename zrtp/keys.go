@@ -76,6 +76,7 @@ type sessionKeys struct {
 	sashash            [32]byte
 	zrtpSess, exported *secret.Bytes
 	rs                 *secret.Bytes // the new retained secret (RFC 6189 §4.6.1)
+	pbx                *secret.Bytes // only where one side asks for enrolment (RFC 6189 §7.3.1)
 	srtp, confirm, mac [2]*secret.Bytes
 	salt               [2]*secret.Bytes
 }
@@ -109,7 +110,7 @@ func (k *sessionKeys) wipe() {
 	if k == nil {
 		return
 	}
-	for _, s := range []*secret.Bytes{k.zrtpSess, k.exported, k.rs} {
+	for _, s := range []*secret.Bytes{k.zrtpSess, k.exported, k.rs, k.pbx} {
 		s.Wipe()
 	}
 	for i := range k.srtp {

@@ -10,6 +10,7 @@ import (
 // call is what a further stream has of the first stream of its call
 // (RFC 6189 §4.4.3).
 type call struct {
+	first    *Session
 	zrtpSess *secret.Bytes // our copy, wiped once the keys are derived
 	suite    Suite
 	peer     wire.ZID
@@ -31,7 +32,7 @@ func (n nonces) take(nonce [16]byte) bool {
 // join returns what a further stream of s's call begins with.
 func (s *Session) join(ownZID wire.ZID) (*call, error) {
 	switch {
-	case s.state != Secure:
+	case s.state != Secure && s.state != Clear:
 		return nil, errors.New("zrtp: the first stream of the call is not secure")
 	case s.call != nil:
 		return nil, errors.New("zrtp: Config.First is no first stream itself")
@@ -42,7 +43,7 @@ func (s *Session) join(ownZID wire.ZID) (*call, error) {
 		s.nonces = nonces{}
 	}
 	return &call{
-		zrtpSess: secret.Copy(s.keys.zrtpSess.Reveal()), suite: s.suite,
+		first: s, zrtpSess: secret.Copy(s.keys.zrtpSess.Reveal()), suite: s.suite,
 		peer: s.peer.hello.ZID, verified: s.continuity.verified, nonces: s.nonces,
 	}, nil
 }

@@ -72,6 +72,9 @@ type end struct {
 	failed                          *Failed
 	noPeer                          *NoPeer
 	found, storeFail                int
+	relayed                         []SASRelayed
+	cleared                         *Cleared
+	asked, notRelayed               int
 	sent                            []wire.Type
 	onSend                          func(pkt []byte) []byte      // may change or drop (nil)
 	onTaken                         func(from State, pkt []byte) // after a packet was not dropped
@@ -154,6 +157,14 @@ func (e *end) drain(now time.Time, link *netsim.Link) {
 			}
 		case Secured:
 			e.secured, e.securedAt = &ev, now
+		case EnrollmentRequested:
+			e.asked++
+		case SASRelayed:
+			e.relayed = append(e.relayed, ev)
+		case NotRelayed:
+			e.notRelayed++
+		case Cleared:
+			e.cleared = &ev
 		case StoreFailed:
 			e.storeFail++
 		case Failed:
@@ -209,6 +220,12 @@ func (p *pair) run() {
 	p.a.Start(p.now)
 	p.b.Start(p.now)
 	p.drain()
+	p.settle()
+}
+
+// settle plays on until nothing more can happen.
+func (p *pair) settle() {
+	p.t.Helper()
 	for limit := p.now.Add(time.Minute); p.step(); {
 		if p.now.After(limit) {
 			p.t.Fatalf("hang: a in %s, b in %s", p.a.State(), p.b.State())

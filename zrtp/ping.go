@@ -13,7 +13,7 @@ func (s *Session) onPing(p wire.Packet) error {
 	if err != nil {
 		return err
 	}
-	if s.state < Discovery || s.state > Secure {
+	if s.state < Discovery || s.state >= ErrorSent {
 		return errUnexpected
 	}
 	sum := sha256.Sum256(s.cfg.ZID[:])

@@ -13,7 +13,7 @@ func TestPing(t *testing.T) {
 	for state := Idle; state <= Closed; state++ {
 		s := sessionIn(t, state)
 		err := s.HandlePacket(epoch, pkt)
-		answered := state >= Discovery && state <= Secure
+		answered := state >= Discovery && state < ErrorSent
 		if (err == nil) != answered || s.State() != state || s.NextEvent() != nil {
 			t.Errorf("in %s: %v, now in %s", state, err, s.State())
 		}

@@ -24,6 +24,9 @@ type Policy struct {
 	// RequireHelloHash: no key agreement before SetPeerHelloHash has said
 	// which Hello the signalling announces (RFC 6189 §8.1).
 	RequireHelloHash bool
+	// AllowClear: either user may end the encryption during the call, if
+	// the peer allows it too (RFC 6189 §4.7.2).
+	AllowClear bool
 }
 
 // postQuantum are the key agreements with a lattice in them.

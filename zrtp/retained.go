@@ -143,6 +143,7 @@ func sameID(ours *secret.Bytes, expected, received [8]byte) bool {
 // secrets themselves are wiped.
 type continuity struct {
 	continued   bool // both sides had a retained secret in common
+	enrolled    bool // and the pbxsecret: one of them is a PBX that the other trusts
 	mismatch    bool // we expected one and there was none (RFC 6189 §4.3.2)
 	auxMismatch bool
 	behind      bool     // that secret was our RS2: the peer lacks our RS1
@@ -153,6 +154,7 @@ type continuity struct {
 func (r *retained) continuity(s shared) continuity {
 	return continuity{
 		continued:   s.s1 != nil,
+		enrolled:    s.s3 != nil,
 		mismatch:    s.s1 == nil && r.record.RS1.Len() > 0,
 		auxMismatch: s.s2 == nil && r.aux.Len() > 0,
 		behind:      s.s1 != nil && s.s1 == r.record.RS2,
@@ -180,8 +182,9 @@ type renewal struct {
 	at       time.Time     // when Confirm1 was sent or received
 	interval uint32        // seconds, the smaller of both Confirms
 	continuity
-	compared  bool // the user has compared the SAS of this call
-	preshared bool // no new secret but those that rs1 holds went into rs
+	compared  bool          // the user has compared the SAS of this call
+	preshared bool          // no new secret but those that rs1 holds went into rs
+	pbx       *secret.Bytes // what a PBX keeps of an enrolment, or nil; the Session's
 }
 
 func (n renewal) apply(r *Record) error {
@@ -189,6 +192,9 @@ func (n renewal) apply(r *Record) error {
 	displaced := fingerprint(r.RS1) != n.loaded
 	if displaced && !n.compared {
 		return errDisplaced
+	}
+	if n.pbx != nil {
+		r.PBXSecret = n.pbx
 	}
 	if n.interval == 0 {
 		// Not to be kept; what is there may go at any time.

@@ -42,11 +42,15 @@ type Session struct {
 	confirmedAt     time.Time // when Confirm1 was sent or received
 	interval        uint32    // the smaller of both Confirms' cache expiry, seconds
 	peerFlags       Flags
-	denied          bool // the user has found the SAS different
-	presharedFailed bool // the peer does not share our key: go on with public values
+	signature       Signature // of the peer's Confirm
+	clear           clearMACs
+	relays          [][macLen]byte // MACs of the SASrelays taken
+	compared        bool           // the user has found the SAS to match
+	denied          bool           // the user has found the SAS different
+	presharedFailed bool           // the peer does not share our key: go on with public values
 
 	hello         schedule  // our Hello
-	step          schedule  // our Commit, DHPart2, Confirm2 or Error
+	step          schedule  // our Commit, DHPart2, Confirm2, SASrelay, GoClear or Error
 	giveUp        time.Time // the peer must have answered by then
 	giveUpAtLast  time.Time // however often it repeats itself
 	helloHash     *[32]byte // announced in the signalling, or nil
@@ -223,8 +227,12 @@ func (s *Session) HandleTimeout(now time.Time) {
 }
 
 func (s *Session) stepSpent(now time.Time) {
-	if s.state == ErrorSent {
+	switch s.state {
+	case ErrorSent:
 		s.state = Closed
+		return
+	case Secure:
+		s.events = append(s.events, NotRelayed{})
 		return
 	}
 	s.fail(now, wire.ErrorTimeout, fmt.Errorf("zrtp: no answer in state %s", s.state))
@@ -272,6 +280,7 @@ func (s *Session) wipe() {
 	s.dropAgreement()
 	s.call.wipe()
 	s.chain.wipe()
+	s.clear = clearMACs{}
 	s.retained.wipe()
 	s.hello.stop()
 	s.step.stop()

@@ -437,6 +437,7 @@ func sessionIn(t *testing.T, want State) *Session {
 	for _, passive := range []bool{false, true} {
 		a, b := configA(1), configB(1)
 		a.Passive, b.Passive = passive, !passive
+		a.Policy.AllowClear, b.Policy.AllowClear = true, true
 		p := newPair(t, a, b, netsim.Config{Delay: time.Millisecond})
 		stop := func() bool { return p.a.State() == want }
 		if want == ErrorSent || want == Closed {
@@ -454,6 +455,12 @@ func sessionIn(t *testing.T, want State) *Session {
 		p.b.Start(p.now)
 		p.drain()
 		for range 1000 {
+			if p.a.State() == Secure && want > Secure {
+				if err := p.a.GoClear(p.now); err != nil {
+					t.Fatal(err)
+				}
+				p.drain()
+			}
 			if stop() {
 				return p.a.Session
 			}

@@ -23,13 +23,15 @@ const (
 	Confirm1Sent
 	Confirm2Sent
 	Secure
-	ErrorSent // failed; the peer has not acknowledged our Error yet
+	GoClearSent // our user wants to go clear; the peer has not answered yet
+	Clear       // the encryption has ended, on purpose
+	ErrorSent   // failed; the peer has not acknowledged our Error yet
 	Closed
 )
 
 var stateNames = [...]string{
 	"Idle", "Discovery", "CommitSent", "DHPart1Sent", "DHPart2Sent",
-	"Confirm1Sent", "Confirm2Sent", "Secure", "ErrorSent", "Closed",
+	"Confirm1Sent", "Confirm2Sent", "Secure", "GoClearSent", "Clear", "ErrorSent", "Closed",
 }
 
 // String is the constant's name.
@@ -76,9 +78,16 @@ func Transitions() []Transition {
 		{Confirm1Sent, wire.TypeConfirm2, Secure, wire.TypeConf2ACK, (*Session).onConfirm2},
 		{Confirm2Sent, wire.TypeConf2ACK, Secure, wire.Type{}, (*Session).onConf2ACK},
 		{Secure, wire.TypeConfirm2, Secure, wire.TypeConf2ACK, (*Session).onConfirm2Again},
+		{Secure, wire.TypeSASRelay, Secure, wire.TypeRelayACK, (*Session).onSASRelay},
+		{Secure, wire.TypeRelayACK, Secure, wire.Type{}, (*Session).onRelayACK},
+		{Secure, wire.TypeGoClear, Clear, wire.TypeClearACK, (*Session).onGoClear},
+		{GoClearSent, wire.TypeConfirm2, GoClearSent, wire.TypeConf2ACK, (*Session).onConfirm2Again},
+		{GoClearSent, wire.TypeGoClear, Clear, wire.TypeClearACK, (*Session).onGoClear},
+		{GoClearSent, wire.TypeClearACK, Clear, wire.Type{}, (*Session).onClearACK},
+		{Clear, wire.TypeGoClear, Clear, wire.TypeClearACK, (*Session).onGoClear},
 		{ErrorSent, wire.TypeErrorACK, Closed, wire.Type{}, (*Session).onErrorACK},
 	}
-	for s := CommitSent; s <= Secure; s++ {
+	for s := CommitSent; s <= Clear; s++ {
 		rows = append(rows, Transition{s, wire.TypeHello, s, wire.TypeHelloACK, (*Session).onHelloAgain})
 	}
 	for s := Discovery; s < Secure; s++ {
