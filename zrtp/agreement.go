@@ -14,8 +14,8 @@ import (
 // that of the initiator's. What the Commit binds the initiator to is in either
 // case what comes in DHPart2 (RFC 6189 §4.4.1.1).
 type agreement interface {
-	inCommit() []byte // after hvi
-	inDHPart() []byte // as pv
+	inCommit() ([]byte, error) // after hvi
+	inDHPart() []byte          // as pv
 	// result is DHResult, which is the caller's to wipe, from what the peer's
 	// DHPart holds. Error: kex.ErrPublicValue.
 	result(pv []byte) ([]byte, error)
@@ -52,7 +52,7 @@ func (s *Session) newAgreement(peerKey []byte) (agreement, error) {
 
 type dhKey struct{ key *kex.Key }
 
-func (dhKey) inCommit() []byte                   { return nil }
+func (dhKey) inCommit() ([]byte, error)          { return nil, nil }
 func (a dhKey) inDHPart() []byte                 { return a.key.Public() }
 func (a dhKey) result(pv []byte) ([]byte, error) { return a.key.Shared(pv) }
 func (a dhKey) wipe()                            { a.key.Wipe() }
@@ -76,7 +76,7 @@ func (s *Session) newKEMKey(kem *kex.KEM) (agreement, error) {
 	return kemKey{key, bytes.Clone(random[:kemNonceLen])}, nil
 }
 
-func (a kemKey) inCommit() []byte                         { return a.key.Public() }
+func (a kemKey) inCommit() ([]byte, error)                { return a.key.Public() }
 func (a kemKey) inDHPart() []byte                         { return a.nonce }
 func (a kemKey) result(ciphertext []byte) ([]byte, error) { return a.key.Decapsulate(ciphertext) }
 func (a kemKey) wipe()                                    { a.key.Wipe() }
@@ -98,20 +98,25 @@ func (s *Session) encapsulate(kem *kex.KEM, public []byte) (agreement, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encapsulated{ciphertext, secret.From(shared)}, nil
+	return &encapsulated{ciphertext, secret.From(shared)}, nil
 }
 
-func (encapsulated) inCommit() []byte   { return nil }
-func (a encapsulated) inDHPart() []byte { return a.ciphertext }
+func (*encapsulated) inCommit() ([]byte, error) { return nil, nil }
 
-func (a encapsulated) result(nonce []byte) ([]byte, error) {
+// inDHPart is called once: afterwards the ciphertext is in the message alone.
+func (a *encapsulated) inDHPart() []byte {
+	defer func() { a.ciphertext = nil }()
+	return a.ciphertext
+}
+
+func (a *encapsulated) result(nonce []byte) ([]byte, error) {
 	if len(nonce) != kemNonceLen {
 		return nil, kex.ErrPublicValue
 	}
 	return bytes.Clone(a.shared.Reveal()), nil
 }
 
-func (a encapsulated) wipe() { a.shared.Wipe() }
+func (a *encapsulated) wipe() { a.shared.Wipe() }
 
 // withPublicValues says whether DHParts belong to a key agreement.
 func withPublicValues(keyAgreement wire.Algo) bool {

@@ -72,8 +72,9 @@ func (s *Session) commitTo(commit *wire.Commit) error {
 	h := newHash(s.suite.Hash)()
 	h.Write(s.ours.dhPart)
 	h.Write(s.theirs.hello)
-	commit.HVI, commit.PV = [32]byte(h.Sum(nil)[:32]), s.agreement.inCommit()
-	return nil
+	commit.HVI = [32]byte(h.Sum(nil)[:32])
+	commit.PV, err = s.agreement.inCommit()
+	return err
 }
 
 // newDHPart is our DHPart1 or DHPart2, as s.role says.
@@ -215,6 +216,7 @@ func (s *Session) sendDHPart1(now time.Time) {
 	var err error
 	if s.agreement == nil {
 		s.agreement, err = s.newAgreement(s.peer.commit.PV)
+		s.peer.commit.PV = nil // theirs.commit has it
 	}
 	if err == nil {
 		s.ours.dhPart, err = s.newDHPart()

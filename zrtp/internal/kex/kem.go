@@ -81,12 +81,13 @@ func LookupKEM(name wire.Algo, newHash func() hash.Hash) (*KEM, bool) {
 	return nil, false
 }
 
-// KEMKey is a fresh key pair, good for one exchange and then to be wiped.
+// KEMKey is a fresh key pair, good for one exchange and then to be wiped. Of the
+// lattice it holds the seed alone: 64 bytes where the expanded key would take
+// 16 KiB while the peer makes us wait.
 type KEMKey struct {
-	kem     *KEM
-	public  []byte
-	curve   *Key
-	lattice circl.PrivateKey // nil without a lattice
+	kem   *KEM
+	curve *Key
+	seed  []byte // empty without a lattice
 }
 
 // GenerateKey makes the key that follows from random, which must hold SecretLen
@@ -101,19 +102,7 @@ func (m *KEM) GenerateKey(random []byte) (*KEMKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &KEMKey{kem: m, public: curve.Public(), curve: curve}
-	if m.lattice == nil {
-		return k, nil
-	}
-	public, private := m.lattice.DeriveKeyPair(forLattice)
-	k.lattice = private
-	encoded, err := public.MarshalBinary()
-	if err != nil {
-		k.Wipe()
-		return nil, err
-	}
-	k.public = append(k.public, encoded...)
-	return k, nil
+	return &KEMKey{kem: m, curve: curve, seed: bytes.Clone(forLattice)}, nil
 }
 
 // Encapsulate makes a shared secret of SharedLen bytes, which is the caller's
@@ -157,9 +146,21 @@ func (m *KEM) Encapsulate(random, public []byte) (ciphertext, shared []byte, err
 	return ciphertext, m.combine(curveShared, latticeShared, ciphertext), nil
 }
 
-// Public returns the public key as it stands in a Commit message. It stays
-// there after Wipe.
-func (k *KEMKey) Public() []byte { return bytes.Clone(k.public) }
+// Public computes the public key as it stands in a Commit message. Error:
+// ErrWiped.
+func (k *KEMKey) Public() ([]byte, error) {
+	if k.curve.private == nil {
+		return nil, ErrWiped
+	}
+	public := k.curve.Public()
+	if k.kem.lattice == nil {
+		return public, nil
+	}
+	onLattice, private := k.kem.lattice.DeriveKeyPair(k.seed)
+	defer wipeMemory(reflect.ValueOf(private)) // parts of it are onLattice's too
+	encoded, err := onLattice.MarshalBinary()
+	return append(public, encoded...), err
+}
 
 // Decapsulate returns the shared secret of SharedLen bytes that Encapsulate
 // made with the ciphertext, which is the caller's to wipe. From a ciphertext
@@ -172,12 +173,14 @@ func (k *KEMKey) Decapsulate(ciphertext []byte) ([]byte, error) {
 	}
 	n := m.curve.PublicLen
 	onCurve, onLattice := ciphertext[:n], ciphertext[n:]
-	curveShared, err := m.derive(k.curve, onCurve, slices.Concat(onCurve, k.public[:n]))
+	curveShared, err := m.derive(k.curve, onCurve, slices.Concat(onCurve, k.curve.Public()))
 	if err != nil || m.lattice == nil {
 		return curveShared, err
 	}
 	defer secret.Wipe(curveShared)
-	latticeShared, err := m.lattice.Decapsulate(k.lattice, onLattice)
+	_, private := m.lattice.DeriveKeyPair(k.seed)
+	defer wipeMemory(reflect.ValueOf(private))
+	latticeShared, err := m.lattice.Decapsulate(private, onLattice)
 	if err != nil {
 		return nil, err
 	}
@@ -191,10 +194,7 @@ func (k *KEMKey) Wipe() {
 		return
 	}
 	k.curve.Wipe()
-	if k.lattice != nil {
-		wipeMemory(reflect.ValueOf(k.lattice))
-		k.lattice = nil
-	}
+	secret.Wipe(k.seed)
 }
 
 // derive makes a KEM of Diffie-Hellman as DHKEM of RFC 9180 §4.1 does, but with

@@ -37,6 +37,15 @@ func generateKEM(t testing.TB, m *KEM, random []byte) *KEMKey {
 	return k
 }
 
+func publicOf(t testing.TB, k *KEMKey) []byte {
+	t.Helper()
+	public, err := k.Public()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
+}
+
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b)
@@ -68,23 +77,23 @@ func TestKEM(t *testing.T) {
 				}
 				random, coins := randomBytes(m.SecretLen), randomBytes(m.EncapsulateLen)
 				key := generateKEM(t, m, random)
-				ciphertext, shared := encapsulate(t, m, coins, key.Public())
+				ciphertext, shared := encapsulate(t, m, coins, publicOf(t, key))
 				got, err := key.Decapsulate(ciphertext)
 				if err != nil || !bytes.Equal(got, shared) {
 					t.Fatalf("decapsulated %x, %v, encapsulated was %x", got, err, shared)
 				}
-				if len(key.Public()) != m.PublicLen || len(ciphertext) != m.CiphertextLen || len(shared) != m.SharedLen {
-					t.Errorf("%d, %d, %d bytes", len(key.Public()), len(ciphertext), len(shared))
+				if len(publicOf(t, key)) != m.PublicLen || len(ciphertext) != m.CiphertextLen || len(shared) != m.SharedLen {
+					t.Errorf("%d, %d, %d bytes", len(publicOf(t, key)), len(ciphertext), len(shared))
 				}
-				if again := generateKEM(t, m, random); !bytes.Equal(again.Public(), key.Public()) {
+				if again := generateKEM(t, m, random); !bytes.Equal(publicOf(t, again), publicOf(t, key)) {
 					t.Error("the same randomness made another key")
 				}
-				c, s := encapsulate(t, m, coins, key.Public())
+				c, s := encapsulate(t, m, coins, publicOf(t, key))
 				if !bytes.Equal(c, ciphertext) || !bytes.Equal(s, shared) {
 					t.Error("the same randomness made another ciphertext or secret")
 				}
 				coins[len(coins)-1] ^= 1
-				if c, s := encapsulate(t, m, coins, key.Public()); bytes.Equal(c, ciphertext) || bytes.Equal(s, shared) {
+				if c, s := encapsulate(t, m, coins, publicOf(t, key)); bytes.Equal(c, ciphertext) || bytes.Equal(s, shared) {
 					t.Error("other randomness made the same ciphertext or secret")
 				}
 			})
@@ -187,12 +196,12 @@ func TestX3M3AgainstStandardLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(key.Public()[n:], standard.EncapsulationKey().Bytes()) {
+		if !bytes.Equal(publicOf(t, key)[n:], standard.EncapsulationKey().Bytes()) {
 			t.Fatal("the same seed makes another key in the standard library")
 		}
-		ciphertext, shared := encapsulate(t, m, coins, key.Public())
+		ciphertext, shared := encapsulate(t, m, coins, publicOf(t, key))
 		ephemeral := generate(t, m.curve, coins[:n])
-		curveShared, err := m.derive(ephemeral, key.Public()[:n], slices.Concat(ciphertext[:n], key.Public()[:n]))
+		curveShared, err := m.derive(ephemeral, publicOf(t, key)[:n], slices.Concat(ciphertext[:n], publicOf(t, key)[:n]))
 		if err != nil || !bytes.Equal(ephemeral.Public(), ciphertext[:n]) {
 			t.Fatal(err, "or another ephemeral key")
 		}
@@ -219,7 +228,7 @@ func TestKEMTampered(t *testing.T) {
 	for _, row := range kems {
 		m := lookupKEM(t, row.name, sha512.New384)
 		key := generateKEM(t, m, randomBytes(m.SecretLen))
-		ciphertext, shared := encapsulate(t, m, randomBytes(m.EncapsulateLen), key.Public())
+		ciphertext, shared := encapsulate(t, m, randomBytes(m.EncapsulateLen), publicOf(t, key))
 		for i := range ciphertext {
 			tampered := bytes.Clone(ciphertext)
 			tampered[i] ^= 1 << (i % 7)
@@ -239,15 +248,15 @@ func TestKEMInvalid(t *testing.T) {
 		m := lookupKEM(t, row.name, sha256.New)
 		key := generateKEM(t, m, randomBytes(m.SecretLen))
 		coins := randomBytes(m.EncapsulateLen)
-		ciphertext, _ := encapsulate(t, m, coins, key.Public())
-		publics := [][]byte{nil, key.Public()[1:], append(key.Public(), 0)}
+		ciphertext, _ := encapsulate(t, m, coins, publicOf(t, key))
+		publics := [][]byte{nil, publicOf(t, key)[1:], append(publicOf(t, key), 0)}
 		ciphertexts := [][]byte{nil, ciphertext[1:], append(bytes.Clone(ciphertext), 0)}
 		for _, point := range invalidPublicValues(t, m.curve) {
-			publics = append(publics, slices.Concat(point, key.Public()[len(point):]))
+			publics = append(publics, slices.Concat(point, publicOf(t, key)[len(point):]))
 			ciphertexts = append(ciphertexts, slices.Concat(point, ciphertext[len(point):]))
 		}
 		if m.lattice != nil { // a coefficient of 0xfff, beyond 3328
-			public := key.Public()
+			public := publicOf(t, key)
 			public[m.curve.PublicLen], public[m.curve.PublicLen+1] = 0xff, public[m.curve.PublicLen+1]|0x0f
 			publics = append(publics, public)
 		}
@@ -268,7 +277,7 @@ func TestKEMInvalid(t *testing.T) {
 			}
 		}
 		for _, n := range []int{0, m.EncapsulateLen - 1, m.EncapsulateLen + 1} {
-			if c, s, err := m.Encapsulate(make([]byte, n), key.Public()); !errors.Is(err, ErrSecret) || c != nil || s != nil {
+			if c, s, err := m.Encapsulate(make([]byte, n), publicOf(t, key)); !errors.Is(err, ErrSecret) || c != nil || s != nil {
 				t.Errorf("%s: encapsulated with %d random bytes: %v", row.name, n, err)
 			}
 		}
@@ -328,7 +337,7 @@ func FuzzDecapsulate(f *testing.F) {
 	for _, row := range kems {
 		m := lookupKEM(f, row.name, sha512.New384)
 		keys[row.name] = generateKEM(f, m, fixed(m.SecretLen))
-		ciphertext, _ := encapsulate(f, m, fixed(m.EncapsulateLen), keys[row.name].Public())
+		ciphertext, _ := encapsulate(f, m, fixed(m.EncapsulateLen), publicOf(f, keys[row.name]))
 		f.Add(row.name, ciphertext)
 		f.Add(row.name, make([]byte, m.CiphertextLen))
 	}
@@ -355,7 +364,7 @@ func BenchmarkKEM(b *testing.B) {
 			random, coins := randomBytes(m.SecretLen), randomBytes(m.EncapsulateLen)
 			for b.Loop() {
 				key := generateKEM(b, m, random)
-				ciphertext, shared := encapsulate(b, m, coins, key.public)
+				ciphertext, shared := encapsulate(b, m, coins, publicOf(b, key))
 				got, err := key.Decapsulate(ciphertext)
 				if err != nil || !bytes.Equal(got, shared) {
 					b.Fatal(err)
