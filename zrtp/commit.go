@@ -156,6 +156,8 @@ func (s *Session) yields(ours, theirs *wire.Commit) bool {
 	switch public := withPublicValues(theirs.KeyAgreement); {
 	case public != withPublicValues(ours.KeyAgreement):
 		return public
+	case ours.KeyAgreement == wire.Preshared && s.cfg.MiTM != s.peer.hello.MiTM:
+		return s.cfg.MiTM // the phone is the initiator and the PBX the responder
 	case public:
 		return bytes.Compare(ours.HVI[:], theirs.HVI[:]) < 0
 	}

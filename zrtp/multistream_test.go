@@ -255,6 +255,21 @@ func TestPreshared(t *testing.T) {
 	}
 }
 
+// Of a phone and a PBX the phone is the initiator, whatever the nonces
+// (RFC 6189 §4.2).
+func TestPresharedWithPBX(t *testing.T) {
+	for seed := range uint64(8) {
+		storeA, storeB := verifiedStores(t)
+		p := presharedPair(t, seed+2, netsim.Config{Delay: 10 * time.Millisecond}, func(a, b *Config) {
+			a.Store, b.Store, b.MiTM = storeA, storeB, true
+		})
+		p.mustSecure()
+		if p.a.secured.Role != Initiator || p.a.secured.Suite.KeyAgreement != wire.Preshared {
+			t.Fatalf("seed %d: %+v", seed, p.a.secured)
+		}
+	}
+}
+
 // Whoever does not find the key commits to public values instead
 // (RFC 6189 §4.4.2.3).
 func TestPresharedFallsBack(t *testing.T) {
