@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/base64"
 	"slices"
 	"testing"
 
@@ -65,6 +67,53 @@ func TestAdversary_F1_HashRequired(t *testing.T) {
 			}
 			call, _, _ = newRogue(t, true).call(cfg)
 			until[engine.Secured](t, call)
+		})
+	}
+}
+
+// An SDES key in the offer of a caller that announces its Hello goes into the
+// keys if the policy says so, and the user hears if the caller has another.
+func TestSignalledKey(t *testing.T) {
+	t.Parallel()
+	key := bytes.Repeat([]byte("k"), 30)
+	line := []byte("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + base64.StdEncoding.EncodeToString(key) + "|2^20\r\n")
+	for name, c := range map[string]struct {
+		use, theirs, announce, mismatch bool
+	}{
+		"both":          {true, true, true, false},
+		"we alone":      {true, false, true, true},
+		"not announced": {true, false, false, false},
+		"no policy":     {false, false, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, e := newRogue(t, true), newEngine(t, engine.Config{UseSignalledKey: c.use})
+			if c.theirs {
+				r.keys.SetSignalledKey(key[:16], key[16:])
+			}
+			if !c.announce {
+				r.local.ZRTPHashes = nil
+			}
+			dialog, err := r.agent.Invite(t.Context(), uri(e), append(sdp.Offer(r.local).Append(nil), line...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			call, err := e.Accept(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := call.Answer(); err != nil {
+				t.Fatal(err)
+			}
+			s := reaches(t, call, engine.LevelEncrypted)
+			if slices.Contains(s.Notices, engine.NoticeAuxMismatch) != c.mismatch {
+				t.Errorf("%+v", s)
+			}
+			if err := call.Close(); err != nil {
+				t.Fatal(err)
+			}
+			endOf(t, dialog)
 		})
 	}
 }

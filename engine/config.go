@@ -32,6 +32,11 @@ type Config struct {
 	// RequireHelloHash ends calls whose signalling does not announce the
 	// peer's Hello (RFC 6189 §8.1). Otherwise the user is told.
 	RequireHelloHash bool
+	// UseSignalledKey mixes the SDES key that a caller's offer of plain RTP
+	// carries into ZRTP's keys, where the offer also announces a Hello
+	// (RFC 6189 §8.2). It never keys voice by itself. Callers that do not
+	// do the same are shown with NoticeAuxMismatch.
+	UseSignalledKey bool
 	// AllowDisclosure lets secure mode talk to a peer that says that it may
 	// pass the keys on (RFC 6189 §11). The user is told.
 	AllowDisclosure bool

@@ -109,6 +109,9 @@ func (l *leg) begin(agreed sdp.Agreed) {
 		return
 	}
 	l.follow(agreed)
+	if c := agreed.Crypto; c != nil && announced && l.call.incoming && l.cfg.UseSignalledKey {
+		l.keys.SetSignalledKey(c.Key, c.Salt)
+	}
 	l.openAudio()
 	l.keys.Start(time.Now())
 	l.inbox = l.voice.inbox

@@ -22,6 +22,7 @@ func (s *Session) sendCommit(now time.Time) {
 		return
 	}
 	s.suite, s.role = suite, Initiator
+	s.importSRTPS()
 	commit := wire.Commit{
 		H2: s.chain.h[2], ZID: s.cfg.ZID,
 		Hash: suite.Hash, Cipher: suite.Cipher, AuthTag: suite.AuthTag,
@@ -184,6 +185,7 @@ func (s *Session) respond(now time.Time, c wire.Commit, msg []byte) {
 	}
 	s.theirs.commit, s.peer.commit = bytes.Clone(msg), c
 	s.suite, s.role = suite, Responder
+	s.importSRTPS()
 	s.hello.stop()
 	s.step.stop()
 	s.ours.commit = nil

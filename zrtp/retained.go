@@ -19,6 +19,8 @@ const forever = 0xffffffff
 type retained struct {
 	record Record
 	aux    *secret.Bytes
+	// An SRTP key of the signalling, of which aux is made; nil: none.
+	signalledKey, signalledSalt *secret.Bytes
 }
 
 // load reads the peer's record and forgets what has expired.
@@ -54,6 +56,8 @@ func expired(at, now time.Time) bool { return !at.IsZero() && now.After(at) }
 func (r *retained) wipe() {
 	r.record.Wipe()
 	r.aux.Wipe()
+	r.signalledKey.Wipe()
+	r.signalledSalt.Wipe()
 }
 
 // secretIDs are the four hashes by which two sides find out what they share,

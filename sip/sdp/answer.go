@@ -183,6 +183,7 @@ type Agreed struct {
 	RemoteRTCP    netip.AddrPort // where RTCP goes; equal to Remote with Mux; invalid: nowhere
 	Mux           bool
 	ZRTPHashes    []ZRTPHash // the peer's; none: the signalling does not promise ZRTP
+	Crypto        *Crypto    // the peer's; nil: none
 }
 
 // Agree works out what our description and the peer's settle, whichever of
@@ -209,6 +210,7 @@ func Agree(ours, theirs *Session) (Agreed, error) {
 		RemoteRTCP: r.RTCP,
 		Mux:        l.Mux && r.Mux,
 		ZRTPHashes: r.ZRTPHashes,
+		Crypto:     r.Crypto,
 	}
 	if a.Mux {
 		a.RemoteRTCP = a.Remote

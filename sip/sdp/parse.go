@@ -257,6 +257,10 @@ func (p *parser) attribute(name, arg string) error {
 		if ms, err := strconv.ParseUint(arg, 10, 10); err == nil {
 			m.PacketTime = int(ms) // a wish; one we cannot read is none
 		}
+	case "crypto":
+		if c, ok := parseCrypto(arg); ok && m.Crypto == nil {
+			m.Crypto = &c
+		}
 	case "zrtp-hash":
 		if arg == "" { // a phone that has no ZRTP may still write the name
 			return nil

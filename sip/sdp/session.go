@@ -55,6 +55,7 @@ type Media struct {
 	Direction  Direction
 	PacketTime int // milliseconds its author would like in a packet; 0: not said
 	ZRTPHashes []ZRTPHash
+	Crypto     *Crypto // the first that can be read; nil: none. Append does not write it
 }
 
 // Codec is one payload type of an audio stream.

@@ -1,0 +1,33 @@
+package zrtp
+
+import "sotto/internal/secret"
+
+// SetSignalledKey mixes an SRTP master key and salt, which the signalling has
+// carried to both sides, into this Session's keys (RFC 6189 §8.2). It is called
+// before Start and copies them. A Config.AuxSecret goes before it.
+//
+// SDES has a key for each direction and the RFC speaks of one: take the one in
+// the offer, which both sides know when key agreement begins.
+func (s *Session) SetSignalledKey(key, salt []byte) {
+	if s.state == Idle && s.cfg.AuxSecret.Len() == 0 && s.cfg.First == nil {
+		s.retained.signalledKey.Wipe()
+		s.retained.signalledSalt.Wipe()
+		s.retained.signalledKey, s.retained.signalledSalt = secret.Copy(key), secret.Copy(salt)
+	}
+}
+
+// importSRTPS makes the auxsecret of what the signalling has carried, for the
+// hash and the roles that the Commit has settled.
+func (s *Session) importSRTPS() {
+	if s.retained.signalledKey.Len() == 0 {
+		return
+	}
+	initiator, responder := s.cfg.ZID, s.peer.hello.ZID
+	if s.role == Responder {
+		initiator, responder = responder, initiator
+	}
+	context := append(append(initiator[:], responder[:]...), s.retained.signalledSalt.Reveal()...)
+	s.retained.aux.Wipe()
+	s.retained.aux = kdf{newHash: newHash(s.suite.Hash), key: s.retained.signalledKey, context: context}.secret("SRTP Secret", 256)
+	secret.Wipe(context)
+}
