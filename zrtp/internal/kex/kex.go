@@ -60,8 +60,8 @@ var table = []Agreement{
 	{Name: wire.A("DH3k"), PublicLen: 384, SharedLen: 384, group: modp3072},
 	{Name: wire.A("EC25"), PublicLen: 64, SharedLen: 32, group: p256},
 	{Name: wire.A("EC38"), PublicLen: 96, SharedLen: 48, group: p384},
-	{Name: wire.A("X255"), PublicLen: 32, SharedLen: 32, group: x25519},
-	{Name: wire.A("X448"), PublicLen: 56, SharedLen: 56, group: x448Group{}},
+	{Name: wire.A("X255"), PublicLen: 32, SharedLen: 32, group: curve25519},
+	{Name: wire.A("X448"), PublicLen: 56, SharedLen: 56, group: goldilocks},
 }
 
 // Lookup finds the agreement of that name, if it is one we do.

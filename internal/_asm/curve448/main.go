@@ -1,0 +1,131 @@
+// Command curve448 writes the assembly of internal/curve448: what mulGo does,
+// and the same with the symmetry of a square.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const (
+	half  = 4 // of the eight limbs stand below φ = 2^224
+	radix = 56
+)
+
+func main() {
+	ConstraintExpr("!purego")
+	TEXT("mulADX", NOSPLIT, "func(z, x, y *[8]uint64)")
+	Doc("mulADX is mulGo.")
+	x, y := Mem{Base: Load(Param("x"), GP64())}, Mem{Base: Load(Param("y"), GP64())}
+	multiply(rows{x, y, halves(x), halves(y)})
+	TEXT("sqrADX", NOSPLIT, "func(z, x *[8]uint64)")
+	Doc("sqrADX is mulGo of x and x.")
+	x = Mem{Base: Load(Param("x"), GP64())}
+	sums := halves(x)
+	multiply(rows{x, x, sums, sums})
+	Generate()
+}
+
+// rows are where the operands stand. To square, each stands for both.
+type rows struct{ x, y, xSum, ySum Mem }
+
+// halves stores the sums of x's limbs below and from φ on.
+func halves(x Mem) Mem {
+	sums := AllocLocal(8 * half)
+	for i := range half {
+		sum := GP64()
+		MOVQ(limb(x, i), sum)
+		ADDQ(limb(x, half+i), sum)
+		MOVQ(sum, limb(sums, i))
+	}
+	return sums
+}
+
+func limb(x Mem, i int) Mem { return x.Offset(8 * i) }
+
+// multiply writes the function's body. The names are those of mulGo.
+func multiply(r rows) {
+	mask := GP64()
+	MOVQ(U64(1<<radix-1), mask)
+	t := AllocLocal(8 * 2 * half)
+	overLow, overHigh := GP64(), GP64()
+	XORQ(overLow, overLow)
+	XORQ(overHigh, overHigh)
+	for j := range half {
+		high := column(r.xSum, r.ySum, j)
+		low := column(r.x, r.y, j) // ac
+		high.sub(low)
+		low.add(column(limb(r.x, half), limb(r.y, half), j)) // bd
+		if j < half-1 {
+			low.sub(column(r.x, r.y, j+half))
+			high.add(column(limb(r.x, half), limb(r.y, half), j+half))
+			sumNext := column(r.xSum, r.ySum, j+half)
+			low.add(sumNext)
+			high.add(sumNext)
+		}
+		low.settle(limb(t, j), overLow, mask)
+		high.settle(limb(t, half+j), overHigh, mask)
+	}
+	z := Mem{Base: Load(Param("z"), GP64())}
+	Comment("What is beyond 2^448 counts for 1 and for φ.")
+	ADDQ(overHigh, overLow)
+	for i, over := range []reg.GPVirtual{overHigh, overLow} {
+		first, second := half*i, half*i+1
+		ADDQ(limb(t, first), over)
+		next := GP64()
+		MOVQ(over, next)
+		SHRQ(U8(radix), next)
+		ANDQ(mask, over)
+		ADDQ(limb(t, second), next)
+		MOVQ(over, limb(z, first))
+		MOVQ(next, limb(z, second))
+	}
+	for _, i := range []int{2, 3, 6, 7} {
+		same := GP64()
+		MOVQ(limb(t, i), same)
+		MOVQ(same, limb(z, i))
+	}
+	RET()
+}
+
+// column returns the sum of the products x[i]·y[k] with i+k = j.
+func column(x, y Mem, j int) (sum wide) {
+	for i := max(0, j-half+1); i <= min(j, half-1); i++ {
+		k := j - i
+		if x == y && i > k {
+			break // a square: this was counted twice already
+		}
+		MOVQ(limb(x, i), reg.RDX)
+		if x == y && i < k {
+			ADDQ(reg.RDX, reg.RDX)
+		}
+		product := wide{GP64(), GP64()}
+		MULXQ(limb(y, k), product.low, product.high)
+		if sum.low == nil {
+			sum = product
+		} else {
+			sum.add(product)
+		}
+	}
+	return sum
+}
+
+// wide is a number of 128 bits.
+type wide struct{ high, low reg.GPVirtual }
+
+func (w wide) add(x wide) { ADDQ(x.low, w.low); ADCQ(x.high, w.high) }
+func (w wide) sub(x wide) { SUBQ(x.low, w.low); SBBQ(x.high, w.high) }
+
+// settle adds what was beyond the limb before, moves a limb of w to where it
+// belongs, and leaves in over what is beyond it.
+func (w wide) settle(to Mem, over, mask reg.Register) {
+	ADDQ(over, w.low)
+	ADCQ(U8(0), w.high)
+	MOVQ(w.low, over)
+	ANDQ(mask, w.low)
+	MOVQ(w.low, to)
+	SHRQ(U8(radix), over)
+	SHLQ(U8(64-radix), w.high)
+	ORQ(w.high, over)
+}

@@ -1,0 +1,29 @@
+//go:build !purego
+
+package curve448
+
+import "sotto/internal/processor"
+
+//go:noescape
+func mulADX(z, x, y *element)
+
+//go:noescape
+func sqrADX(z, x *element)
+
+// mul sets z to x·y.
+func mul(z, x, y *element) {
+	if processor.HasADX {
+		mulADX(z, x, y)
+	} else {
+		mulGo(z, x, y)
+	}
+}
+
+// sqr sets z to x².
+func sqr(z, x *element) {
+	if processor.HasADX {
+		sqrADX(z, x)
+	} else {
+		mulGo(z, x, x)
+	}
+}

@@ -1,0 +1,9 @@
+//go:build purego || !amd64
+
+package curve448
+
+// mul sets z to x·y.
+func mul(z, x, y *element) { mulGo(z, x, y) }
+
+// sqr sets z to x².
+func sqr(z, x *element) { mulGo(z, x, x) }
