@@ -18,7 +18,7 @@ func (s *Session) zids() []byte {
 
 // pbxSecret is the trusted MiTM key (RFC 6189 §7.3.1).
 func (s *Session) pbxSecret() *secret.Bytes {
-	k := kdf{newHash: newHash(s.suite.Hash), key: s.keys.zrtpSess, context: s.zids()}
+	k := newKDF(newHash(s.suite.Hash), s.keys.zrtpSess, s.zids())
 	return k.secret("Trusted MiTM key", 256)
 }
 

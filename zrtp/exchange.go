@@ -81,7 +81,7 @@ func (s *Session) agree(now time.Time, part wire.DHPart, msg []byte) bool {
 
 	context := s.context()
 	s0 := deriveS0(hashOf, result, context, shared)
-	s.keys = kdf{newHash: hashOf, key: s0, context: context}.sessionKeys(s.suite)
+	s.keys = newKDF(hashOf, s0, context).sessionKeys(s.suite)
 	s0.Wipe()
 	s.retained.wipe() // s1 to s3 with it (RFC 6189 §4.4.1.4)
 	return true
@@ -91,16 +91,16 @@ func (s *Session) agree(now time.Time, part wire.DHPart, msg []byte) bool {
 // key that they begin with (RFC 6189 §4.4.2.4, RFC 6189 §4.4.3.2). Retained
 // secrets stay: the peer's Commit may still win.
 func (s *Session) deriveFrom(key *secret.Bytes) {
-	k := kdf{newHash: newHash(s.suite.Hash), key: key, context: s.context()}
-	defer key.Wipe()
+	hashOf, context := newHash(s.suite.Hash), s.context()
+	k := newKDF(hashOf, key, context)
+	key.Wipe()
+	label, keysOf := "ZRTP PSK", kdf.sessionKeys
 	if s.call != nil {
-		k.key = k.secret("ZRTP MSK", k.hashBits())
-		s.keys = k.streamKeys(s.suite)
-	} else {
-		k.key = k.secret("ZRTP PSK", k.hashBits())
-		s.keys = k.sessionKeys(s.suite)
+		label, keysOf = "ZRTP MSK", kdf.streamKeys
 	}
-	k.key.Wipe()
+	s0 := k.secret(label, k.hashBits())
+	s.keys = keysOf(newKDF(hashOf, s0, context), s.suite)
+	s0.Wipe()
 }
 
 // context is KDF_Context: both ZIDs and total_hash, which covers the messages

@@ -86,7 +86,7 @@ func (s *Session) enterClear(remote bool) {
 	}
 	var next *secret.Bytes
 	if first.keys != nil { // or it has ended, and nothing can follow
-		k := kdf{newHash: newHash(first.suite.Hash), key: first.keys.zrtpSess, context: first.zids()}
+		k := newKDF(newHash(first.suite.Hash), first.keys.zrtpSess, first.zids())
 		next = k.secret("New ZRTP Session", k.hashBits())
 	}
 	s.keys.wipe()

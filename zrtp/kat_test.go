@@ -95,7 +95,7 @@ func TestKnownAnswers(t *testing.T) {
 			context := kdfContext(r.commit.ZID, hello(t, r.responder[wire.TypeHello]).ZID, totalHash)
 			s0 := deriveS0(hashOf, bytes.Clone(r.DHResult), context, shared{secret.Copy(r.S1), secret.Copy(r.S2), secret.Copy(r.S3)})
 			equal(t, "s0", s0.Reveal(), r.S0)
-			keys := kdf{newHash: hashOf, key: s0, context: context}.sessionKeys(suiteOf(&r.commit))
+			keys := newKDF(hashOf, s0, context).sessionKeys(suiteOf(&r.commit))
 			equal(t, "sashash", keys.sashash[:], r.SASHash)
 			if got := RenderSAS(r.commit.SAS, keys.sashash); got != r.SAS {
 				t.Errorf("SAS %q, want %q", got, r.SAS)
@@ -168,7 +168,7 @@ func recordedSession(t *testing.T, r recording, role Role) *Session {
 		t.Fatal(err)
 	}
 	context := kdfContext(r.commit.ZID, hello(t, r.responder[wire.TypeHello]).ZID, r.TotalHash)
-	s.keys = kdf{newHash: newHash(r.commit.Hash), key: secret.Copy(r.S0), context: context}.sessionKeys(s.suite)
+	s.keys = newKDF(newHash(r.commit.Hash), secret.Copy(r.S0), context).sessionKeys(s.suite)
 	return s
 }
 

@@ -1,6 +1,7 @@
 package zrtp
 
 import (
+	"crypto/hmac"
 	"encoding/binary"
 	"hash"
 	"slices"
@@ -48,17 +49,26 @@ func (k *SRTPKeys) Wipe() {
 
 // kdf is the key derivation of RFC 6189 §4.5.1 with its key and context set.
 type kdf struct {
-	newHash func() hash.Hash
-	key     *secret.Bytes // s0, owned by the Session
-	context []byte        // ZIDi || ZIDr || total_hash
+	mac     hash.Hash // HMAC, keyed: its state is made once for all labels
+	context []byte    // ZIDi || ZIDr || total_hash
+}
+
+// newKDF does not keep key, which mostly is s0.
+func newKDF(newHash func() hash.Hash, key *secret.Bytes, context []byte) kdf {
+	return kdf{hmac.New(newHash, key.Reveal()), context}
 }
 
 // derive gives bits/8 bytes of key for the label.
 func (k kdf) derive(label string, bits int) []byte {
-	var counter, length [4]byte
-	binary.BigEndian.PutUint32(counter[:], 1)
-	binary.BigEndian.PutUint32(length[:], uint32(bits))
-	sum := mac(k.newHash, k.key.Reveal(), counter[:], []byte(label), []byte{0}, k.context, length[:])
+	message := make([]byte, 0, 128)
+	message = append(message, 0, 0, 0, 1)
+	message = append(message, label...)
+	message = append(message, 0)
+	message = append(message, k.context...)
+	message = binary.BigEndian.AppendUint32(message, uint32(bits))
+	k.mac.Reset()
+	k.mac.Write(message)
+	sum := k.mac.Sum(nil)
 	secret.Wipe(sum[bits/8:])
 	return sum[:bits/8]
 }
@@ -68,7 +78,7 @@ func (k kdf) secret(label string, bits int) *secret.Bytes {
 }
 
 // hashBits is the negotiated hash length, the longest key the KDF gives.
-func (k kdf) hashBits() int { return k.newHash().Size() * 8 }
+func (k kdf) hashBits() int { return k.mac.Size() * 8 }
 
 // sessionKeys are the keys of one media stream (RFC 6189 §4.5.2 and §4.5.3).
 // Those above srtp exist in the first stream of a call only.

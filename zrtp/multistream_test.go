@@ -184,7 +184,7 @@ func TestKnownStream(t *testing.T) {
 	}
 	context := s.context()
 	equal(t, "total_hash", context[24:], r.Stream2.TotalHash)
-	k := kdf{newHash: newHash(s.suite.Hash), key: secret.Copy(r.ZRTPSess), context: context}
+	k := newKDF(newHash(s.suite.Hash), secret.Copy(r.ZRTPSess), context)
 	equal(t, "s0", k.derive("ZRTP MSK", k.hashBits()), r.Stream2.S0)
 	s.deriveFrom(secret.Copy(r.ZRTPSess))
 	equal(t, "srtpkeyi", s.keys.srtp[side(Initiator)].Reveal(), r.Stream2.SRTPKeyI)
@@ -398,7 +398,7 @@ func TestKnownKEM(t *testing.T) {
 		equal(t, "total_hash", context[24:], h.TotalHash)
 		s0 := deriveS0(newHash(c.Hash), bytes.Clone(h.DHResult), context, shared{})
 		equal(t, "s0", s0.Reveal(), h.S0)
-		keys := kdf{newHash: newHash(c.Hash), key: s0, context: context}.sessionKeys(s.suite)
+		keys := newKDF(newHash(c.Hash), s0, context).sessionKeys(s.suite)
 		equal(t, "sashash", keys.sashash[:], h.SASHash)
 		equal(t, "srtpkeyi", keys.srtp[0].Reveal(), h.SRTPKeyI)
 		equal(t, "srtpsalti", keys.salt[0].Reveal(), h.SRTPSaltI)

@@ -21,7 +21,7 @@ func SelfTest() error {
 	hashOf := newHash(wire.A("S256"))
 	s0 := deriveS0(hashOf, unhex("c2fe6597f38f23b10e610f6f9e22ccdcbd0eec2611aab6e544b7633e95a01175"), context, shared{})
 	defer s0.Wipe()
-	keys := kdf{newHash: hashOf, key: s0, context: context}.sessionKeys(Suite{Cipher: wire.A("AES1"), AuthTag: wire.A("HS32")})
+	keys := newKDF(hashOf, s0, context).sessionKeys(Suite{Cipher: wire.A("AES1"), AuthTag: wire.A("HS32")})
 	defer keys.wipe()
 	for _, k := range []struct {
 		name string

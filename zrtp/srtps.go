@@ -28,6 +28,6 @@ func (s *Session) importSRTPS() {
 	}
 	context := append(append(initiator[:], responder[:]...), s.retained.signalledSalt.Reveal()...)
 	s.retained.aux.Wipe()
-	s.retained.aux = kdf{newHash: newHash(s.suite.Hash), key: s.retained.signalledKey, context: context}.secret("SRTP Secret", 256)
+	s.retained.aux = newKDF(newHash(s.suite.Hash), s.retained.signalledKey, context).secret("SRTP Secret", 256)
 	secret.Wipe(context)
 }

@@ -24,6 +24,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrMalformed means a message whose structure is wrong though its packet
@@ -89,7 +90,11 @@ func parseFields(body []byte, t Type, fields [][]byte) error {
 // appendMessage is the reverse of parseMessage. It panics if the caller's
 // fields don't add up to whole words that the length word can count.
 func appendMessage(dst []byte, t Type, fields [][]byte) []byte {
-	start := len(dst)
+	start, length := len(dst), messageHeadLen
+	for _, f := range fields {
+		length += len(f)
+	}
+	dst = slices.Grow(dst, length)
 	dst = append(dst, preamble>>8, preamble&0xff, 0, 0)
 	dst = append(dst, t[:]...)
 	for _, f := range fields {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 )
 
 // What can be wrong with a datagram. All three mean: drop it in silence.
@@ -95,6 +96,7 @@ func (p Packet) fragment() (Packet, error) {
 // AppendPacket appends header, message and checksum to dst.
 func AppendPacket(dst []byte, p Packet) []byte {
 	start := len(dst)
+	dst = slices.Grow(dst, FragmentOverhead+len(p.Message))
 	word := 0x1000 | p.unused
 	if p.Fragment != (Fragment{}) {
 		word |= fragmented
