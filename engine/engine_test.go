@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -429,11 +430,29 @@ func TestCloseAtEveryStep(t *testing.T) {
 	}
 }
 
+// seven is as many as a Hello has room for (RFC 6189 §5.2).
+var seven = []string{"X3M3", "X1M1", "X448", "X255", "EC38", "EC25", "DH3k"}
+
+// A phone may offer as many algorithms as fit, and be met at the last.
+func TestSevenKeyAgreements(t *testing.T) {
+	t.Parallel()
+	for _, last := range []string{"X3M3", "DH3k"} {
+		caller, callee := connect(t, newEngine(t, engine.Config{KeyAgreements: seven}), newEngine(t, engine.Config{KeyAgreements: []string{last}}))
+		for _, c := range []*engine.Call{caller, callee} {
+			if s := until[engine.Secured](t, c); !strings.HasPrefix(s.Suite, last+"/") {
+				t.Errorf("suite %s, want %s", s.Suite, last)
+			}
+		}
+	}
+}
+
 func TestBadConfig(t *testing.T) {
 	taken := newEngine(t, engine.Config{})
 	for name, cfg := range map[string]engine.Config{
 		"port in use":          {Bind: taken.Addr().String()},
 		"no address":           {Bind: "nonsense"},
+		"nobody's address":     {Bind: "0.0.0.0:0"}, // which no peer could send to
+		"eight key exchanges":  {KeyAgreements: append(slices.Clone(seven), "DH2k")},
 		"unknown key exchange": {KeyAgreements: []string{"RSA"}},
 		"a longer name":        {KeyAgreements: []string{"EC25519"}},
 		"no name":              {KeyAgreements: []string{"X255", ""}},

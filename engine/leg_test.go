@@ -286,6 +286,15 @@ func TestInsecureModeNeverGoesBack(t *testing.T) {
 			}
 		}
 	})
+	t.Run("fails with all the keys", func(t *testing.T) {
+		l := playing(t, Config{AllowInsecure: true})
+		l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
+		l.onKeys(zrtp.Secured{})
+		l.onKeys(zrtp.Failed{Code: wire.ErrorHelloMismatch})
+		if l.reason == nil || l.reason.Kind != NotSecure || l.call.Level() == LevelClear {
+			t.Errorf("ended with %+v, %s", l.reason, l.call.Level())
+		}
+	})
 	t.Run("keys come late", func(t *testing.T) {
 		for _, l := range []*leg{playing(t, Config{AllowInsecure: true}), waiting(t, Config{AllowInsecure: true})} {
 			l.onKeys(zrtp.NoPeer{})
