@@ -8,13 +8,13 @@ package curve448
 // multiples of the base point can be prepared. Its addition has no exceptions,
 // since d is no square.
 
-// The 448 bits of a scalar are cut into 28 teeth of 16 bits, and four teeth
-// make a block. A round takes one bit of each tooth, so there are 16 rounds,
-// each of a doubling and of an addition for each block.
+// The bits of a scalar, and two zeros, are cut into 45 teeth of 10 bits, and
+// five teeth make a block. A round takes one bit of each tooth, so there are 10
+// rounds, each of a doubling and of an addition for each block.
 const (
-	rounds = 16
-	teeth  = 4
-	blocks = 8 * Size / rounds / teeth
+	rounds = 10
+	teeth  = 5
+	blocks = 9
 )
 
 // point is (X/Z, Y/Z) with T = XY/Z, in the extended coordinates of "Twisted
@@ -33,12 +33,12 @@ var baseX = [Size]byte{
 	0xc7, 0x16, 0xf4, 0x9d, 0x7c, 0xae, 0x53, 0x05, 0x40, 0x70, 0x2b, 0x0b, 0xa7, 0x79,
 }
 
-// comb holds for each block the sums of its teeth, 2^(16·tooth) times the base
+// comb holds for each block the sums of its teeth, 2^(10·tooth) times the base
 // point each: bit i of an index says whether tooth i is part of the sum. It is
 // only read.
 var comb = newComb()
 
-func newComb() *[blocks << teeth]affine {
+func newComb() *[blocks][1 << teeth]affine {
 	one := element{1}
 	p := point{z: one}
 	setBytes(&p.x, &baseX)
@@ -52,28 +52,29 @@ func newComb() *[blocks << teeth]affine {
 			p.double()
 		}
 	}
-	tooth := prepare(each[:])
+	var d element
+	invert(&d, &element{39081})
+	mulSmall(&d, &d, 39082)
+	tooth := prepare(each[:], &d)
 
-	var sums [blocks << teeth]point
-	for b := range blocks {
-		block := sums[b<<teeth:]
-		block[0] = point{y: one, z: one}
+	table := new([blocks][1 << teeth]affine)
+	for b := range table {
+		sums := [1 << teeth]point{{y: one, z: one}}
 		for i := range teeth {
 			for j := range 1 << i {
-				block[1<<i+j] = block[j]
-				block[1<<i+j].add(&tooth[b*teeth+i])
+				sums[1<<i+j] = sums[j]
+				sums[1<<i+j].add(&tooth[b*teeth+i])
 			}
 		}
+		table[b] = [1 << teeth]affine(prepare(sums[:], &d))
 	}
-	return (*[blocks << teeth]affine)(prepare(sums[:]))
+	return table
 }
 
 // prepare computes the affine coordinates of points with one inversion: it
 // inverts the product of all Z, from which each is then split off.
-func prepare(points []point) []affine {
-	var d, inverse element
-	invert(&d, &element{39081})
-	mulSmall(&d, &d, 39082)
+func prepare(points []point, d *element) []affine {
+	var inverse element
 	products := make([]element, len(points)+1) // of the points before
 	products[0] = element{1}
 	for i := range points {
@@ -89,7 +90,7 @@ func prepare(points []point) []affine {
 		mul(&a[0], &p.x, &byZ)
 		mul(&a[1], &p.y, &byZ)
 		mul(&a[2], &p.t, &byZ)
-		mul(&a[2], &a[2], &d)
+		mul(&a[2], &a[2], d)
 	}
 	return prepared
 }
@@ -97,6 +98,7 @@ func prepare(points []point) []affine {
 // X448Base is X448 of the base point: the public value of a scalar.
 func X448Base(scalar *[Size]byte) [Size]byte {
 	k := clamp(scalar)
+	bits := append(k[:], 0)
 	p := point{y: element{1}, z: element{1}}
 	for round := rounds - 1; round >= 0; round-- {
 		p.double()
@@ -104,13 +106,15 @@ func X448Base(scalar *[Size]byte) [Size]byte {
 			var index uint64
 			for i := range teeth {
 				bit := (b*teeth+i)*rounds + round
-				index |= uint64(k[bit/8]>>(bit%8)&1) << i
+				index |= uint64(bits[bit/8]>>(bit%8)&1) << i
 			}
-			a := pick(comb[b<<teeth:], index)
+			var a affine
+			pick(&a, &comb[b], index)
 			p.add(&a)
 		}
 	}
 	clear(k[:])
+	clear(bits)
 	// u = (y+1)/(y-1)
 	var u, below element
 	add(&u, &p.y, &p.z)
@@ -120,26 +124,17 @@ func X448Base(scalar *[Size]byte) [Size]byte {
 	return toBytes(&u)
 }
 
-// pick finds table[index] by looking at all. The limbs have names
-// so that they stay in registers: else this was half of all the time.
-func pick(table []affine, index uint64) (a affine) {
-	for coordinate := range a {
-		var z0, z1, z2, z3, z4, z5, z6, z7 uint64
-		for i := range uint64(1 << teeth) {
-			chosen := -(((i ^ index) - 1) >> 63) // all ones if they are equal
-			x := &table[i][coordinate]
-			z0 |= chosen & x[0]
-			z1 |= chosen & x[1]
-			z2 |= chosen & x[2]
-			z3 |= chosen & x[3]
-			z4 |= chosen & x[4]
-			z5 |= chosen & x[5]
-			z6 |= chosen & x[6]
-			z7 |= chosen & x[7]
+// pickGo sets a to block[index], which it finds by looking at all.
+func pickGo(a *affine, block *[1 << teeth]affine, index uint64) {
+	*a = affine{}
+	for i := range block {
+		chosen := -(((uint64(i) ^ index) - 1) >> 63) // all ones if they are equal
+		for j := range a {
+			for l := range a[j] {
+				a[j][l] |= chosen & block[i][j][l]
+			}
 		}
-		a[coordinate] = element{z0, z1, z2, z3, z4, z5, z6, z7}
 	}
-	return a
 }
 
 // add adds a to p: madd-2008-hwcd of the paper, with the names it has there.

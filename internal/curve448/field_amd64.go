@@ -10,6 +10,9 @@ func mulADX(z, x, y *element)
 //go:noescape
 func sqrADX(z, x *element)
 
+//go:noescape
+func pickAVX2(a *affine, block *[1 << teeth]affine, index uint64)
+
 // mul sets z to x·y.
 func mul(z, x, y *element) {
 	if processor.HasADX {
@@ -25,5 +28,14 @@ func sqr(z, x *element) {
 		sqrADX(z, x)
 	} else {
 		mulGo(z, x, x)
+	}
+}
+
+// pick sets a to block[index].
+func pick(a *affine, block *[1 << teeth]affine, index uint64) {
+	if processor.HasAVX2 {
+		pickAVX2(a, block, index)
+	} else {
+		pickGo(a, block, index)
 	}
 }

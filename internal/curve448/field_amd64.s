@@ -564,3 +564,47 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	MOVQ 88(SP), CX
 	MOVQ CX, 56(AX)
 	RET
+
+// func pickAVX2(a *[3][8]uint64, block *[32][3][8]uint64, index uint64)
+// Requires: AVX, AVX2
+TEXT ·pickAVX2(SB), NOSPLIT, $0-24
+	MOVQ         a+0(FP), AX
+	MOVQ         block+8(FP), CX
+	VPBROADCASTQ index+16(FP), Y0
+	VPXOR        Y1, Y1, Y1
+	VPCMPEQQ     Y2, Y2, Y2
+	VPSUBQ       Y2, Y1, Y2
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	VPXOR        Y8, Y8, Y8
+	VPXOR        Y9, Y9, Y9
+	MOVQ         $0x0000000000000020, DX
+
+next:
+	VPCMPEQQ Y1, Y0, Y3
+	VPADDQ   Y2, Y1, Y1
+	VPAND    (CX), Y3, Y10
+	VPOR     Y10, Y4, Y4
+	VPAND    32(CX), Y3, Y10
+	VPOR     Y10, Y5, Y5
+	VPAND    64(CX), Y3, Y10
+	VPOR     Y10, Y6, Y6
+	VPAND    96(CX), Y3, Y10
+	VPOR     Y10, Y7, Y7
+	VPAND    128(CX), Y3, Y10
+	VPOR     Y10, Y8, Y8
+	VPAND    160(CX), Y3, Y3
+	VPOR     Y3, Y9, Y9
+	ADDQ     $0x000000c0, CX
+	DECQ     DX
+	JNZ      next
+	VMOVDQU  Y4, (AX)
+	VMOVDQU  Y5, 32(AX)
+	VMOVDQU  Y6, 64(AX)
+	VMOVDQU  Y7, 96(AX)
+	VMOVDQU  Y8, 128(AX)
+	VMOVDQU  Y9, 160(AX)
+	VZEROUPPER
+	RET

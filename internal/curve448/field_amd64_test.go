@@ -31,3 +31,16 @@ func TestAssembly(t *testing.T) {
 		}
 	}
 }
+
+func TestPickAssembly(t *testing.T) {
+	if !processor.HasAVX2 {
+		t.Skip("this processor lacks AVX2: the assembly is not run here")
+	}
+	for index := range uint64(1 << teeth) {
+		var got, want affine
+		pickGo(&want, &comb[2], index)
+		if pickAVX2(&got, &comb[2], index); got != want || got != comb[2][index] {
+			t.Errorf("%d: %x, want %x", index, got, comb[2][index])
+		}
+	}
+}

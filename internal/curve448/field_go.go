@@ -7,3 +7,6 @@ func mul(z, x, y *element) { mulGo(z, x, y) }
 
 // sqr sets z to x².
 func sqr(z, x *element) { mulGo(z, x, x) }
+
+// pick sets a to block[index].
+func pick(a *affine, block *[1 << teeth]affine, index uint64) { pickGo(a, block, index) }

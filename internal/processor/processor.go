@@ -8,6 +8,9 @@ import "golang.org/x/sys/cpu"
 // processors since Broadwell and Zen have them.
 var HasADX = cpu.X86.HasADX && cpu.X86.HasBMI2
 
+// HasAVX2 says that four words of 64 bits can be worked on at a time.
+var HasAVX2 = cpu.X86.HasAVX2
+
 // Features names what is there, for people.
 func Features() []string {
 	var has []string
@@ -20,7 +23,7 @@ func Features() []string {
 		{"SHA-1", cpu.ARM64.HasSHA1},
 		{"SHA-2", cpu.ARM64.HasSHA2},
 		{"AVX", cpu.X86.HasAVX},
-		{"AVX2", cpu.X86.HasAVX2},
+		{"AVX2", HasAVX2},
 		{"AVX-512", cpu.X86.HasAVX512F},
 		{"vector AES", cpu.X86.HasAVX512VAES},
 		{"ADX", HasADX},
