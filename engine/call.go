@@ -72,6 +72,11 @@ func (c *Call) SetName(name string) error {
 	return c.do(func(l *leg) error { return l.setName(name) })
 }
 
+// Enroll trusts the other side as a PBX, which asks for it with NoticeEnrollment:
+// from then on it may stand between us and others. Call it only when the user has
+// agreed to that notice, in a call whose SAS has been compared.
+func (c *Call) Enroll() error { return c.do(func(l *leg) error { return l.enroll() }) }
+
 // Hold asks the other side to send nothing, and sends silence. If ctx ends
 // before the other side has answered, the call is hung up, because nobody knows
 // any more what the two sides agree on. Any other error means that the call

@@ -43,6 +43,13 @@ type Secured struct {
 	Verified  bool // Level.Verified(): both users compared a SAS before
 }
 
+// SASRelayed says what to compare from now on in place of Secured.SAS: the peer is
+// a PBX, and the SAS is one of the call beyond it. A Security follows.
+type SASRelayed struct {
+	SAS     string
+	SASType string // as in Secured
+}
+
 // Refused says that secure mode has refused something. If it was a change that
 // the other side wanted, the call goes on as it was; otherwise nothing is sent
 // or played any more, and Ended follows.
@@ -68,12 +75,13 @@ type Ended struct {
 	Stats  media.Stats
 }
 
-func (Ringing) event()  {}
-func (Answered) event() {}
-func (Security) event() {}
-func (Secured) event()  {}
-func (Refused) event()  {}
-func (Held) event()     {}
-func (Resumed) event()  {}
-func (Warning) event()  {}
-func (Ended) event()    {}
+func (Ringing) event()    {}
+func (Answered) event()   {}
+func (Security) event()   {}
+func (Secured) event()    {}
+func (SASRelayed) event() {}
+func (Refused) event()    {}
+func (Held) event()       {}
+func (Resumed) event()    {}
+func (Warning) event()    {}
+func (Ended) event()      {}

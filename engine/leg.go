@@ -53,6 +53,7 @@ type leg struct {
 	send      *zrtp.SRTPKeys // the reports need both
 	receiving bool           // the media has the receive keys
 	secured   *zrtp.Secured  // not told yet
+	untold    []zrtp.Event   // that follow it
 	clear     bool           // without secure mode: there will be no keys
 	reportAt  time.Time      // zero: no media yet
 

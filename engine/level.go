@@ -23,6 +23,9 @@ const (
 	// with this peer was not there. Perhaps the peer lost it; perhaps
 	// somebody stands between (RFC 6189 §4.3.2).
 	LevelSuspect
+	// LevelRelayed: encrypted to a PBX that has told us what to compare with
+	// the party beyond it, and can listen (RFC 6189 §7.3).
+	LevelRelayed
 	// LevelEncrypted: encrypted, and nobody has compared the SAS yet.
 	LevelEncrypted
 	// LevelContinued: encrypted with the same peer as earlier calls, but
@@ -42,6 +45,7 @@ var levels = [...]struct{ name, text string }{
 	{"not secure", "Looking whether the other side can make the call secure. Nothing is secret yet."},
 	{"not secure yet", "The keys of the call are being agreed. Nothing is secret yet."},
 	{"suspect", "The secret shared with this peer in earlier calls is missing. Somebody may be listening in: compare the SAS by voice before you say anything else."},
+	{"encrypted to a telephone exchange", "A telephone exchange stands between you and the other side and can listen. Compare the SAS that it shows: if it is the same on both sides, nobody else does."},
 	{"encrypted, not verified", "Nobody has compared the SAS yet, so somebody could stand between you unseen. Read it to each other before you say anything confidential: if it is the same on both sides, nobody does."},
 	{"encrypted, known peer, not verified", "The keys continue those of earlier calls, but the SAS has not been confirmed on both sides. Read it to each other once."},
 	{"verified", "You have both compared the SAS in an earlier call with this phone: no need to read it out again."},
@@ -80,6 +84,13 @@ const (
 	NoticeDisclosure Notice = iota + 1
 	// NoticePBX: the peer says that it is a PBX (RFC 6189 §5.2).
 	NoticePBX
+	// NoticeEnrollment: the peer asks to be trusted as a PBX: see Call.Enroll.
+	NoticeEnrollment
+	// NoticeRelayCompared: the SAS that a PBX relays has been compared.
+	NoticeRelayCompared
+	// NoticeClearRefused: the peer wanted to end the encryption, and the call
+	// has ended instead.
+	NoticeClearRefused
 	// NoticeOtherHello: a Hello came that the signalling had not announced.
 	NoticeOtherHello
 	// NoticeNotAnnounced: the signalling did not say which Hello to expect
@@ -105,6 +116,9 @@ var notices = [...]struct{ name, text string }{
 	{"unknown", ""},
 	{"disclosure", "The other side's phone says that it may disclose the keys of this call."},
 	{"pbx", "The other side is a telephone exchange: it decrypts the call and can listen. The SAS is about the way to it, not beyond."},
+	{"enrollment", "The other side is a telephone exchange that asks to be trusted. If you agree, it can listen to every call that it connects, and you will only see that it is there."},
+	{"relay-compared", "You have compared the SAS: nobody but the telephone exchange stands between you."},
+	{"clear-refused", "The other side wanted to go on without encryption. That was refused."},
 	{"other-hello", "What arrived is not what the signalling had announced: somebody may have changed it."},
 	{"not-announced", "The signalling did not announce the other side's keys, so a false answer can't be told apart. Comparing the SAS makes up for it."},
 	{"aux-mismatch", "The secret that both sides should have from the signalling is not the same."},

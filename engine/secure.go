@@ -16,6 +16,7 @@ const (
 	textNoZRTP      = "The other side does not speak ZRTP, so the call can't be made secure. Nothing was said in the clear."
 	textOtherHello  = "The ZRTP Hello that arrived is not the one that the signalling announced: somebody may have changed it. Nothing was said in the clear."
 	textKeysFailed  = "The keys could not be agreed: %s."
+	textCleared     = "The encryption has ended. The call goes no further without it."
 	textDisclosure  = "The other side says that it may disclose the keys of this call (disclosure flag)."
 	textSASMismatch = "The SAS does not match: somebody stands between you. Nothing that was said in this call is secret."
 )
@@ -35,7 +36,16 @@ func (l *leg) drain() {
 	}
 }
 
+// onKeys acts on what the Session says. What builds on Secured waits until the
+// user has been told of that.
 func (l *leg) onKeys(e zrtp.Event) {
+	if l.secured != nil {
+		switch e.(type) {
+		case zrtp.EnrollmentRequested, zrtp.SASRelayed:
+			l.untold = append(l.untold, e)
+			return
+		}
+	}
 	switch e := e.(type) {
 	case zrtp.NoPeer:
 		text := textNoZRTP
@@ -45,6 +55,10 @@ func (l *leg) onKeys(e zrtp.Event) {
 		}
 		l.insecure(text)
 	case zrtp.Failed:
+		if e.Code == wire.ErrorGoClear && !e.Remote {
+			l.trust.note(NoticeClearRefused)
+			l.setLevel(l.call.Level())
+		}
 		l.engine.log.Warn("key agreement fails", "peer", l.call.peer, "code", e.Code.String(), "remote", e.Remote, "error", e.Err)
 		l.insecure(fmt.Sprintf(textKeysFailed, whyFailed(e)))
 	case zrtp.KeysReady:
@@ -52,6 +66,13 @@ func (l *leg) onKeys(e zrtp.Event) {
 	case zrtp.Secured:
 		l.secured = &e
 		l.proceed()
+	case zrtp.EnrollmentRequested:
+		l.trust.note(NoticeEnrollment)
+		l.setLevel(l.call.Level())
+	case zrtp.SASRelayed:
+		l.relay(e)
+	case zrtp.Cleared: // no policy of ours allows it
+		l.refuse(NotSecure, textCleared, nil)
 	case zrtp.StoreFailed:
 		l.call.events.put(Warning{"The secret for the next call could not be stored: " + inWords(e.Err)})
 	case zrtp.PeerFound:
@@ -123,6 +144,11 @@ func (l *leg) proceed() {
 	if s := l.secured; s != nil {
 		l.secured = nil
 		l.tell(*s)
+		untold := l.untold
+		l.untold = nil
+		for _, e := range untold {
+			l.onKeys(e)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type trust struct {
 	peer     zrtp.Secured // zero before the call is secure
 	compared bool         // the user has found the SAS of this call equal
+	relayed  bool         // by a PBX: compared is about its SAS
 	name     string       // of the peer's record
 	notices  []Notice     // ordered, each once
 }
@@ -49,10 +50,12 @@ func (t *trust) setName(name string, verified bool) {
 // level is how far keys that are agreed can be trusted.
 func (t *trust) level() SecurityLevel {
 	switch {
+	case t.peer.CacheMismatch && (t.relayed || !t.compared):
+		return LevelSuspect
+	case t.relayed:
+		return LevelRelayed
 	case t.compared:
 		return LevelCompared
-	case t.peer.CacheMismatch:
-		return LevelSuspect
 	case t.peer.Verified:
 		return LevelVerified
 	case t.peer.Continued:
@@ -96,6 +99,7 @@ func (l *leg) tell(s zrtp.Secured) {
 	l.trust.peer = s
 	for notice, is := range map[Notice]bool{
 		NoticeDisclosure: s.PeerFlags.Disclosure, NoticeAllowClear: s.PeerFlags.AllowClear, NoticeAuxMismatch: s.AuxMismatch,
+		NoticePBX: s.Enrolled,
 	} {
 		if is {
 			l.trust.note(notice)
@@ -126,6 +130,12 @@ func (l *leg) setVerified(matched bool) error {
 		l.setLevel(LevelAttacked)
 		l.refuse(NotSecure, textSASMismatch, nil)
 	}
+	if matched && l.trust.relayed { // this says nothing about our own keys with the PBX
+		l.trust.compared = true
+		l.trust.note(NoticeRelayCompared)
+		l.setLevel(l.trust.level())
+		return nil
+	}
 	if err := l.keys.SetVerified(matched); err != nil || !matched {
 		return err
 	}
@@ -134,6 +144,39 @@ func (l *leg) setVerified(matched bool) error {
 		l.trust.setName(l.trust.name, true)
 		l.setLevel(LevelCompared)
 	}
+	return nil
+}
+
+// relay shows the SAS that a PBX relays. What was compared before was another,
+// and the peer may be connected to somebody else now.
+func (l *leg) relay(r zrtp.SASRelayed) {
+	if r.Flags.Disclosure && !l.cfg.AllowInsecure && !l.cfg.AllowDisclosure {
+		l.refuse(NotSecure, textDisclosure, nil)
+		return
+	}
+	if l.trust.compared && !l.trust.relayed {
+		l.trust.peer.CacheMismatch = false // the comparison has settled it
+	}
+	l.trust.relayed, l.trust.compared = true, false
+	l.trust.forget(NoticeRelayCompared)
+	l.trust.note(NoticePBX)
+	if r.Flags.Disclosure {
+		l.trust.note(NoticeDisclosure)
+	}
+	l.call.events.put(SASRelayed{SAS: r.SAS, SASType: r.Scheme.String()})
+	l.setLevel(l.trust.level())
+}
+
+// enroll is Call.Enroll.
+func (l *leg) enroll() error {
+	if !l.trust.level().Verified() {
+		return errors.New("engine: compare the SAS before you trust a PBX")
+	}
+	if err := l.keys.Enroll(); err != nil {
+		return err
+	}
+	l.trust.forget(NoticeEnrollment)
+	l.setLevel(l.trust.level())
 	return nil
 }
 
@@ -147,7 +190,7 @@ func (l *leg) setName(name string) error {
 	switch level := l.call.Level(); {
 	case !level.Encrypted():
 		return errors.New("engine: the other side has not shown who it is")
-	case level == LevelSuspect:
+	case level == LevelSuspect || level == LevelRelayed && !l.trust.compared:
 		return errors.New("engine: compare the SAS first: the name belongs to a phone that this one may not be")
 	case len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return errors.New("engine: a name is one line of at most 200 bytes")

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"sotto/media/audio"
 	"sotto/zrtp"
 	"sotto/zrtp/wire"
 )
@@ -15,7 +17,7 @@ import (
 func TestLevelsAreOrdered(t *testing.T) {
 	want := []SecurityLevel{
 		LevelAttacked, LevelClear, LevelNone, LevelGoingSecure,
-		LevelSuspect, LevelEncrypted, LevelContinued,
+		LevelSuspect, LevelRelayed, LevelEncrypted, LevelContinued,
 		LevelVerified, LevelCompared,
 	}
 	var zero SecurityLevel
@@ -28,7 +30,7 @@ func TestLevelsAreOrdered(t *testing.T) {
 			t.Errorf("level %d: %q, %q", l, l, l.Text())
 		}
 		seen[l.String()], seen[l.Text()] = true, true
-		if l.Encrypted() != (i >= 4) || l.Verified() != (i >= 7) {
+		if l.Encrypted() != (i >= 4) || l.Verified() != (i >= 8) {
 			t.Errorf("%s: encrypted %v, verified %v", l, l.Encrypted(), l.Verified())
 		}
 	}
@@ -191,5 +193,106 @@ func TestNameUnreadable(t *testing.T) {
 	l.onKeys(zrtp.Secured{})
 	if w, ok := unread(t, l.call)[0].(Warning); !ok || !strings.Contains(w.Text, "damaged") {
 		t.Errorf("%+v", w)
+	}
+}
+
+// A PBX relays the SAS of whom it has connected: the call is never better than
+// relayed, whatever was compared before and will be, and nothing of that is
+// stored about our own keys. It waits until the user knows of the call at all.
+func TestAdversary_E6_RelayedIsNotVerified(t *testing.T) {
+	l := waiting(t, Config{})
+	l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
+	l.onKeys(zrtp.Secured{PeerZID: wire.ZID{7}, Continued: true, Verified: true, Enrolled: true})
+	l.onKeys(zrtp.SASRelayed{SAS: "far:away", Scheme: wire.A("B256"), Far: true})
+	if len(unread(t, l.call)) != 0 {
+		t.Error("told before there is audio")
+	}
+	l.onAudio(opened{audio: internal(audio.Silence{}, audio.Discard{})})
+	var names []string
+	var last Security
+	for _, e := range unread(t, l.call) {
+		names = append(names, fmt.Sprintf("%T", e))
+		if r, ok := e.(SASRelayed); ok && r != (SASRelayed{"far:away", "B256"}) {
+			t.Errorf("%+v", r)
+		}
+		last, _ = e.(Security)
+	}
+	if got := strings.Join(names, " "); got != "engine.Secured engine.Security engine.SASRelayed engine.Security" {
+		t.Error(got)
+	}
+	if last.Level != LevelRelayed || !slices.Contains(last.Notices, NoticePBX) {
+		t.Errorf("%+v", last)
+	}
+	if err := l.setName("Bob"); err == nil {
+		t.Error("named before the comparison")
+	}
+	if err := l.setVerified(true); err != nil {
+		t.Fatal(err)
+	}
+	if s := latest(t, l); s.Level != LevelRelayed || !slices.Contains(s.Notices, NoticeRelayCompared) || stored(t, l).Verified {
+		t.Errorf("compared: %+v", s)
+	}
+	l.onKeys(zrtp.SASRelayed{SAS: "some:body", Scheme: wire.A("B256"), Far: true})
+	if s := latest(t, l); s.Level != LevelRelayed || slices.Contains(s.Notices, NoticeRelayCompared) {
+		t.Errorf("connected to another: %+v", s)
+	}
+	l.onKeys(zrtp.SASRelayed{Flags: zrtp.Flags{Disclosure: true}})
+	if l.reason == nil || l.reason.Kind != NotSecure {
+		t.Errorf("a far side that discloses: %+v", l.reason)
+	}
+}
+
+// A secret that is missing stays an alarm behind a PBX, until the SAS with the
+// PBX itself has been compared.
+func TestAdversary_E1_RelayHidesNoMismatch(t *testing.T) {
+	for _, compared := range []bool{false, true} {
+		l := secured(t, zrtp.Secured{CacheMismatch: true})
+		l.trust.compared = compared
+		want := LevelSuspect
+		if compared {
+			want = LevelRelayed
+		}
+		l.onKeys(zrtp.SASRelayed{Far: true})
+		if s := latest(t, l); s.Level != want {
+			t.Errorf("compared %v: %+v", compared, s)
+		}
+		if err := l.setVerified(true); err != nil || l.call.Level() != want {
+			t.Errorf("compared %v: %v, %s", compared, err, l.call.Level())
+		}
+	}
+}
+
+// The user is asked, and trusts nobody without a comparison.
+func TestAdversary_E6_EnrollmentIsAsked(t *testing.T) {
+	l := secured(t, zrtp.Secured{})
+	l.onKeys(zrtp.EnrollmentRequested{})
+	if s := latest(t, l); !slices.Contains(s.Notices, NoticeEnrollment) {
+		t.Errorf("%+v", s)
+	}
+	if err := l.enroll(); err == nil || !strings.Contains(err.Error(), "compare") {
+		t.Errorf("not compared: %v", err)
+	}
+	l.trust.compared = true
+	if err := l.enroll(); err == nil || l.trust.forget(NoticeEnrollment) == false {
+		t.Errorf("the Session, which was not asked, agrees: %v", err)
+	}
+}
+
+// A call whose peer wants it clear, and one that is clear, ends in both modes.
+func TestAdversary_D5_ClearIsRefused(t *testing.T) {
+	for _, cfg := range []Config{{}, {AllowInsecure: true}} {
+		for _, e := range []zrtp.Event{zrtp.Failed{Code: wire.ErrorGoClear, Err: errors.New("zrtp: not allowed")}, zrtp.Cleared{Remote: true}} {
+			l := playing(t, cfg)
+			l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
+			l.onKeys(zrtp.Secured{})
+			l.onKeys(e)
+			if l.reason == nil || l.reason.Kind != NotSecure || !l.voice.silent {
+				t.Errorf("%T: %+v", e, l.reason)
+			}
+			_, failed := e.(zrtp.Failed)
+			if s := latest(t, l); slices.Contains(s.Notices, NoticeClearRefused) != failed {
+				t.Errorf("%T: %+v", e, s)
+			}
+		}
 	}
 }

@@ -22,7 +22,7 @@ func readCommands(in io.Reader) <-chan string {
 }
 
 // keys is what the user can type during a call.
-const keys = "y the SAS is the same, n it differs, name NAME whom you talk to, h hold, r resume, q hang up"
+const keys = "y the SAS is the same, n it differs, name NAME whom you talk to, trust that the PBX may listen, h hold, r resume, q hang up"
 
 // obey does what the user types, until done is closed.
 func (p *phone) obey(ctx context.Context, call *engine.Call, done <-chan struct{}) {
@@ -37,6 +37,8 @@ func (p *phone) obey(ctx context.Context, call *engine.Call, done <-chan struct{
 		switch word, rest, _ := strings.Cut(command, " "); word {
 		case "name":
 			err = call.SetName(rest)
+		case "trust":
+			err = call.Enroll()
 		case "y":
 			err = call.SetVerified(true)
 		case "n":

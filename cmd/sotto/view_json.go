@@ -60,6 +60,12 @@ type (
 		Verified  bool   `json:"verified"`
 		Level     string `json:"level"`
 	}
+	// relayedRecord replaces the SAS of securedRecord.
+	relayedRecord struct {
+		Event   string `json:"event"`
+		SAS     string `json:"sas"`
+		SASType string `json:"sas_type"`
+	}
 	// securityRecord replaces the one before it.
 	securityRecord struct {
 		Event   string         `json:"event"`
@@ -119,6 +125,8 @@ func record(event any) any {
 			Event: "secured", SAS: e.SAS, SASType: e.SASType, Suite: e.Suite, PeerZID: e.PeerZID,
 			Initiator: e.Initiator, Verified: e.Verified, Level: levelName(e.Level),
 		}
+	case engine.SASRelayed:
+		return relayedRecord{"sas_relayed", e.SAS, e.SASType}
 	case engine.Security:
 		r := securityRecord{Event: "security", Level: levelName(e.Level), Text: e.Text, Name: e.Name}
 		for _, n := range e.Notices {
@@ -159,6 +167,8 @@ func levelName(l engine.SecurityLevel) string {
 		return "going-secure"
 	case engine.LevelSuspect:
 		return "suspect"
+	case engine.LevelRelayed:
+		return "relayed"
 	case engine.LevelEncrypted:
 		return "encrypted"
 	case engine.LevelContinued:

@@ -46,6 +46,9 @@ func (v *textView) show(event any) {
 		v.line("Answered: talking to %s with %s.", e.Peer, e.Codec)
 	case engine.Secured:
 		v.secured(e)
+	case engine.SASRelayed:
+		v.line("Beyond the telephone exchange:")
+		v.sas(e.SAS)
 	case engine.Security:
 		v.security(e)
 	case engine.Refused:
@@ -71,8 +74,12 @@ func who(remote bool) string {
 // secured shows the SAS large.
 func (v *textView) secured(e engine.Secured) {
 	v.line("Encrypted: %s, peer %s.", e.Suite, e.PeerZID)
+	v.sas(e.SAS)
+}
+
+func (v *textView) sas(sas string) {
 	v.line("")
-	for _, row := range banner(e.SAS) {
+	for _, row := range banner(sas) {
 		fmt.Fprintln(v.w, "      "+row)
 	}
 	v.line("")
