@@ -11,10 +11,13 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false -tags=$(TAGS)
 
 FUZZTIME ?= 20s
 
+# What each generator in internal/_asm writes.
+ASM := curve448:curve448/field_amd64.s modexp:modexp/montgomery_amd64.s
+
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help setup setup-interop build run test test-long race fuzz lint bench interop clean
+.PHONY: help setup setup-interop build run test test-long race fuzz lint asm asm-check bench interop clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -48,7 +51,16 @@ lint: setup $(LINT) ## gofmt, golangci-lint, go mod tidy, house rules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(LINT) run
 	go mod tidy -diff
+	$(MAKE) --no-print-directory asm-check
 	go test ./internal/house/
+
+asm: ## write the assembly anew, with the generators in internal/_asm
+	@cd internal/_asm; export GOFLAGS=; for pair in $(ASM); do \
+		go run ./$${pair%%:*} >../$${pair#*:}; done
+
+asm-check: ## refuse assembly that differs from what make asm would write
+	@cd internal/_asm; export GOFLAGS=; go vet ./...; for pair in $(ASM); do \
+		go run ./$${pair%%:*} | diff -u ../$${pair#*:} -; done
 
 bench: setup ## every Go benchmark
 	go test -run '^$$' -bench . -benchmem ./...

@@ -5,11 +5,15 @@ import (
 	"crypto/subtle"
 	"math/big"
 
+	"sotto/internal/modexp"
 	"sotto/internal/secret"
 )
 
 // modp is a group of integers modulo a safe prime with generator 2.
-type modp struct{ *modulus }
+type modp struct {
+	*modexp.Modulus
+	trivial [3][]byte // 0, 1 and p-1
+}
 
 // modp2048 has the prime of RFC 3526 §3.
 var modp2048 = newMODP("" +
@@ -42,7 +46,12 @@ func newMODP(prime string) *modp {
 	if !ok {
 		panic("kex: prime is not hexadecimal")
 	}
-	return &modp{newModulus(p)}
+	one := big.NewInt(1)
+	g := &modp{Modulus: modexp.New(p)}
+	for i, n := range []*big.Int{new(big.Int), one, new(big.Int).Sub(p, one)} {
+		g.trivial[i] = n.FillBytes(make([]byte, len(prime)/2))
+	}
+	return g
 }
 
 // Exponents are twice as long as the keys of AES-128 to AES-256.
@@ -59,12 +68,7 @@ func (g *modp) generate(random []byte) (private, error) {
 	if subtle.ConstantTimeCompare(random, make([]byte, len(random))) == 1 {
 		return nil, ErrSecret // 2^0 = 1
 	}
-	x := &modpPrivate{group: g, exponent: bytes.Clone(random)}
-	var pv number
-	g.exp2(&pv, x.exponent)
-	g.leave(&pv)
-	x.pv = g.bytes(&pv)
-	return x, nil
+	return &modpPrivate{group: g, exponent: bytes.Clone(random), pv: g.Exp2(random)}, nil
 }
 
 type modpPrivate struct {
@@ -75,25 +79,19 @@ type modpPrivate struct {
 
 func (x *modpPrivate) public() []byte { return x.pv }
 
+// shared refuses 1 and p-1, which RFC 6189 §4.4.1.2 names, and 0, which would
+// be as disastrous.
 func (x *modpPrivate) shared(pv []byte) ([]byte, error) {
-	g := x.group
-	var y, result number
-	if !g.setBytes(&y, pv) || g.trivial(&y) {
+	for _, trivial := range x.group.trivial {
+		if bytes.Equal(pv, trivial) {
+			return nil, ErrPublicValue
+		}
+	}
+	result, ok := x.group.Exp(pv, x.exponent)
+	if !ok {
 		return nil, ErrPublicValue
 	}
-	g.enter(&y)
-	g.exp(&result, &y, x.exponent)
-	g.leave(&result)
-	defer clear(result[:])
-	return g.bytes(&result), nil
-}
-
-// trivial reports whether x, not in Montgomery form, is 1 or p-1, which RFC
-// 6189 §4.4.1.2 names, or 0, which would be as disastrous.
-func (g *modp) trivial(x *number) bool {
-	minusOne := g.m
-	minusOne[0]-- // p is odd
-	return *x == number{} || *x == number{1} || *x == minusOne
+	return result, nil
 }
 
 func (x *modpPrivate) wipe() { secret.Wipe(x.exponent) }

@@ -1,6 +1,6 @@
 //go:build !purego
 
-package kex
+package modexp
 
 import (
 	"math/big"
@@ -17,11 +17,11 @@ func TestAssembly(t *testing.T) {
 		t.Skip("this processor lacks ADX or BMI2: the assembly is not run here")
 	}
 	for _, limbs := range []int{32, 48} {
-		random := func(mod *modulus) number {
+		random := func(mod *Modulus) number {
 			return mod.fromBig(new(big.Int).SetBytes(randomLimbs(t, limbs)))
 		}
 		for range 100 {
-			mod := newModulus(randomModulus(t, limbs))
+			mod := New(randomModulus(t, limbs))
 			for range 30 {
 				var want, got [2 * maxLimbs]uint64
 				x, y := random(mod), random(mod)

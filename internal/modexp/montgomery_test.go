@@ -1,14 +1,15 @@
-package kex
+package modexp
 
 import (
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"math/big"
 	"testing"
 )
 
 // toBig reads x as it is.
-func (mod *modulus) toBig(x *number) *big.Int { return new(big.Int).SetBytes(mod.bytes(x)) }
+func (mod *Modulus) toBig(x *number) *big.Int { return new(big.Int).SetBytes(mod.bytes(x)) }
 
 // randomModulus returns an odd number with the topmost bit of its limbs set,
 // and often with limbs that are all zeros or all ones.
@@ -52,7 +53,7 @@ func TestMulAgainstBig(t *testing.T) {
 	for _, limbs := range sizes {
 		for range 20 {
 			m := randomModulus(t, limbs)
-			mod := newModulus(m)
+			mod := New(m)
 			r := new(big.Int).Lsh(big.NewInt(1), uint(64*limbs))
 			unR := new(big.Int).ModInverse(r, m)
 			xs := operands(t, m, limbs)
@@ -82,21 +83,21 @@ func TestMulAgainstBig(t *testing.T) {
 func TestExpAgainstBig(t *testing.T) {
 	for _, limbs := range sizes {
 		m := randomModulus(t, limbs)
-		mod := newModulus(m)
-		for _, n := range []int{minExponentLen, 33, 48, maxExponentLen} {
+		mod := New(m)
+		for _, n := range []int{2 * leap / 8, 33, 48, 64} {
 			for _, e := range [][]byte{make([]byte, n), bytes.Repeat([]byte{0xff}, n), randomLimbs(t, 8)[:n]} {
 				exponent := new(big.Int).SetBytes(e)
 				for _, x := range operands(t, m, limbs) {
 					a, z := mod.fromBig(x), number{}
 					mod.enter(&a)
-					mod.exp(&z, &a, e)
+					mod.pow(&z, &a, e)
 					mod.leave(&z)
 					if want := new(big.Int).Exp(x, exponent, m); mod.toBig(&z).Cmp(want) != 0 {
 						t.Fatalf("%x^%x mod %x is %x, want %x", x, e, m, mod.toBig(&z), want)
 					}
 				}
 				var z number
-				mod.exp2(&z, e)
+				mod.pow2(&z, e)
 				mod.leave(&z)
 				if want := new(big.Int).Exp(big.NewInt(2), exponent, m); mod.toBig(&z).Cmp(want) != 0 {
 					t.Fatalf("2^%x mod %x is %x, want %x", e, m, mod.toBig(&z), want)
@@ -106,10 +107,32 @@ func TestExpAgainstBig(t *testing.T) {
 	}
 }
 
+// TestExported: what goes in and out as bytes.
+func TestExported(t *testing.T) {
+	for _, limbs := range sizes {
+		m := randomModulus(t, limbs)
+		mod, e := New(m), randomLimbs(t, 4)
+		x := new(big.Int).SetBytes(e)
+		want := func(base *big.Int) []byte { return new(big.Int).Exp(base, x, m).FillBytes(make([]byte, 8*limbs)) }
+		if got := mod.Exp2(e); !bytes.Equal(got, want(big.NewInt(2))) {
+			t.Errorf("2^%x mod %x is %x", e, m, got)
+		}
+		for _, base := range operands(t, m, limbs) {
+			got, ok := mod.Exp(base.FillBytes(make([]byte, 8*limbs)), e)
+			if !ok || !bytes.Equal(got, want(base)) {
+				t.Errorf("%x^%x mod %x is %x, %t", base, e, m, got, ok)
+			}
+		}
+		if got, ok := mod.Exp(m.FillBytes(make([]byte, 8*limbs)), e); ok || got != nil {
+			t.Errorf("%x was taken as below itself", m)
+		}
+	}
+}
+
 func TestSetBytes(t *testing.T) {
 	for _, limbs := range sizes {
 		m := randomModulus(t, limbs)
-		mod := newModulus(m)
+		mod := New(m)
 		for _, x := range append(operands(t, m, limbs), m, new(big.Int).Add(m, big.NewInt(1))) {
 			b := x.FillBytes(make([]byte, 8*limbs))
 			var n number
@@ -124,11 +147,11 @@ func TestSetBytes(t *testing.T) {
 }
 
 func BenchmarkMul(b *testing.B) {
-	for _, name := range []string{"DH2k", "DH3k"} {
-		mod := lookup(b, name).group.(*modp).modulus
-		rows := map[string]func(*[2 * maxLimbs]uint64, *number, *number, *modulus) uint64{"chosen": mulRows, "Go": mulRowsGo}
+	for _, limbs := range []int{32, 48} {
+		mod := New(randomModulus(b, limbs))
+		rows := map[string]func(*[2 * maxLimbs]uint64, *number, *number, *Modulus) uint64{"chosen": mulRows, "Go": mulRowsGo}
 		for kind, f := range rows {
-			b.Run(name+"/"+kind, func(b *testing.B) {
+			b.Run(fmt.Sprintf("%d/%s", 64*limbs, kind), func(b *testing.B) {
 				x := mod.rr
 				for b.Loop() {
 					var t [2 * maxLimbs]uint64

@@ -1,4 +1,6 @@
-package kex
+// Package modexp raises numbers to secret powers modulo the long primes of
+// Diffie and Hellman, in constant time.
+package modexp
 
 import (
 	"encoding/binary"
@@ -10,10 +12,11 @@ import (
 const maxLimbs = 3072 / 64
 
 // number is a number below a modulus, its least significant limb first. A
-// shorter modulus uses the first limbs alone.
-type number [maxLimbs]uint64
+// shorter modulus uses the first limbs alone. It is an alias so that assembly
+// and Go agree on a type that has a name in neither.
+type number = [maxLimbs]uint64
 
-// modulus is an odd modulus m with arithmetic that takes the same steps for
+// Modulus is an odd modulus m with arithmetic that takes the same steps for
 // all numbers: no branch and no index depends on them. Numbers are in
 // Montgomery form, x·R mod m with R = 2^(64·limbs), unless told otherwise.
 //
@@ -28,21 +31,23 @@ type number [maxLimbs]uint64
 // That is the least of many runs on an EPYC of 3.2 GHz. Multiplications are
 // nearly all of it. Blocks of 8 by 8 limbs whose sums stay in registers were no
 // faster than rows.
-type modulus struct {
+type Modulus struct {
 	limbs int    // a multiple of 4
 	m     number // not in Montgomery form
 	m0inv uint64 // -1/m mod 2^64
 	one   number // R mod m
 	rr    number // R² mod m
 
-	leaps [16]number // powers of 2^(2^leap), for exp2
+	leaps [16]number // powers of 2^(2^leap), for Exp2
 }
 
-// leap is by how many bits exp2 goes through two parts of an exponent at once.
+// leap is by how many bits Exp2 goes through two parts of an exponent at once.
 const leap = 128
 
-func newModulus(m *big.Int) *modulus {
-	mod := &modulus{limbs: (m.BitLen() + 63) / 64}
+// New prepares for an odd modulus of at most 3072 bits, of which the topmost is
+// set and whose limbs of 64 bits are a multiple of four.
+func New(m *big.Int) *Modulus {
+	mod := &Modulus{limbs: (m.BitLen() + 63) / 64}
 	mod.m = mod.fromBig(m)
 	r := new(big.Int).Lsh(big.NewInt(1), uint(64*mod.limbs))
 	mod.one = mod.fromBig(new(big.Int).Mod(r, m))
@@ -63,15 +68,37 @@ func newModulus(m *big.Int) *modulus {
 	return mod
 }
 
+// Exp returns base^e. Both are big-endian, and base and the result are as long
+// as the modulus; ok is false if base is not below it. Base is no secret.
+func (mod *Modulus) Exp(base, e []byte) (power []byte, ok bool) {
+	var x, z number
+	if !mod.setBytes(&x, base) {
+		return nil, false
+	}
+	mod.enter(&x)
+	mod.pow(&z, &x, e)
+	mod.leave(&z)
+	defer clear(z[:])
+	return mod.bytes(&z), true
+}
+
+// Exp2 returns 2^e for an exponent of 32 bytes at least.
+func (mod *Modulus) Exp2(e []byte) []byte {
+	var z number
+	mod.pow2(&z, e)
+	mod.leave(&z)
+	return mod.bytes(&z)
+}
+
 // fromBig keeps the number as it is.
-func (mod *modulus) fromBig(x *big.Int) (n number) {
+func (mod *Modulus) fromBig(x *big.Int) (n number) {
 	mod.setBytes(&n, x.FillBytes(make([]byte, 8*mod.limbs)))
 	return n
 }
 
 // setBytes sets x to the big-endian b, which has 8·limbs bytes, as it is, and
 // reports whether it is below the modulus.
-func (mod *modulus) setBytes(x *number, b []byte) bool {
+func (mod *Modulus) setBytes(x *number, b []byte) bool {
 	var borrow uint64
 	for i := range mod.limbs {
 		x[i] = binary.BigEndian.Uint64(b[8*(mod.limbs-1-i):])
@@ -81,7 +108,7 @@ func (mod *modulus) setBytes(x *number, b []byte) bool {
 }
 
 // bytes returns x, as it is, in 8·limbs bytes, big-endian.
-func (mod *modulus) bytes(x *number) []byte {
+func (mod *Modulus) bytes(x *number) []byte {
 	b := make([]byte, 8*mod.limbs)
 	for i := range mod.limbs {
 		binary.BigEndian.PutUint64(b[8*(mod.limbs-1-i):], x[i])
@@ -90,20 +117,20 @@ func (mod *modulus) bytes(x *number) []byte {
 }
 
 // enter brings x into Montgomery form, leave out of it.
-func (mod *modulus) enter(x *number) { mod.mul(x, x, &mod.rr) }
-func (mod *modulus) leave(x *number) { mod.mul(x, x, &number{1}) }
+func (mod *Modulus) enter(x *number) { mod.mul(x, x, &mod.rr) }
+func (mod *Modulus) leave(x *number) { mod.mul(x, x, &number{1}) }
 
 // mul sets z to x·y/R mod m, the product of two numbers in Montgomery form. It
 // is word-by-word Montgomery multiplication: Algorithm 4 of "Efficient Software
 // Implementations of Modular Exponentiation" (Gueron, ePrint 2011/239).
-func (mod *modulus) mul(z, x, y *number) {
+func (mod *Modulus) mul(z, x, y *number) {
 	var t [2 * maxLimbs]uint64
 	carry := mulRows(&t, x, y, mod)
 	mod.reduce(z, t[mod.limbs:2*mod.limbs], carry)
 }
 
 // double sets x to 2x mod m if bit is 1, and leaves it if it is 0.
-func (mod *modulus) double(x *number, bit uint64) {
+func (mod *Modulus) double(x *number, bit uint64) {
 	var t number
 	mask, carry := -bit, uint64(0)
 	for i := range mod.limbs {
@@ -113,7 +140,7 @@ func (mod *modulus) double(x *number, bit uint64) {
 }
 
 // reduce sets z to t + carry·R, which is below 2m, reduced once.
-func (mod *modulus) reduce(z *number, t []uint64, carry uint64) {
+func (mod *Modulus) reduce(z *number, t []uint64, carry uint64) {
 	var borrow uint64
 	for i, limb := range t {
 		z[i], borrow = bits.Sub64(limb, mod.m[i], borrow)
@@ -126,7 +153,7 @@ func (mod *modulus) reduce(z *number, t []uint64, carry uint64) {
 }
 
 // powers fills table with x^0, x^1, … x^15.
-func (mod *modulus) powers(table *[16]number, x *number) {
+func (mod *Modulus) powers(table *[16]number, x *number) {
 	table[0] = mod.one
 	for i := 1; i < len(table); i++ {
 		mod.mul(&table[i], &table[i-1], x)
@@ -134,7 +161,7 @@ func (mod *modulus) powers(table *[16]number, x *number) {
 }
 
 // mulPower multiplies z by table[index], which it finds by looking at all.
-func (mod *modulus) mulPower(z *number, table *[16]number, index byte) {
+func (mod *Modulus) mulPower(z *number, table *[16]number, index byte) {
 	var power number
 	for i := range table {
 		mask := -(((uint64(i) ^ uint64(index)) - 1) >> 63) // all ones if they are equal
@@ -145,8 +172,8 @@ func (mod *modulus) mulPower(z *number, table *[16]number, index byte) {
 	mod.mul(z, z, &power)
 }
 
-// exp sets z to x^e for the big-endian exponent e, four bits at a time.
-func (mod *modulus) exp(z, x *number, e []byte) {
+// pow sets z to x^e for the big-endian exponent e, four bits at a time.
+func (mod *Modulus) pow(z, x *number, e []byte) {
 	var table [16]number
 	mod.powers(&table, x)
 	*z = mod.one
@@ -160,10 +187,10 @@ func (mod *modulus) exp(z, x *number, e []byte) {
 	}
 }
 
-// exp2 sets z to 2^e for the big-endian exponent e of leap bits at least. With
+// pow2 sets z to 2^e for the big-endian exponent e of 2·leap bits at least. With
 // e = high·2^leap + low it is (2^(2^leap))^high · 2^low, computed in one go: the
 // base of the first factor is known beforehand, and to double is cheap.
-func (mod *modulus) exp2(z *number, e []byte) {
+func (mod *Modulus) pow2(z *number, e []byte) {
 	high, low := e[:len(e)-leap/8], e[len(e)-leap/8:]
 	*z = mod.one
 	for i, b := range high {
@@ -183,7 +210,7 @@ func (mod *modulus) exp2(z *number, e []byte) {
 // mulRowsGo adds x·y + q·m to t, a row of each for each limb of y, where q is
 // such that the low half of the sum is 0. The high half and the carry that is
 // returned are the result; what is in the low half then is of no meaning.
-func mulRowsGo(t *[2 * maxLimbs]uint64, x, y *number, mod *modulus) (carry uint64) {
+func mulRowsGo(t *[2 * maxLimbs]uint64, x, y *number, mod *Modulus) (carry uint64) {
 	n := mod.limbs
 	for i := range n {
 		row := t[i : i+n]
