@@ -69,15 +69,16 @@ func (s *Session) authentic(tag [macLen]byte, encrypted []byte) bool {
 	return subtle.ConstantTimeCompare(want, tag[:]) == 1
 }
 
-// openConfirm authenticates and decrypts the peer's Confirm. A wrong MAC ends
-// the Session and gives false with no error (RFC 6189 §4.6).
+// openConfirm authenticates and decrypts the peer's Confirm. A wrong MAC, which
+// anybody can send, ends the Session unless the true Confirm comes after all
+// (RFC 6189 §4.6); it gives false with no error.
 func (s *Session) openConfirm(now time.Time, msg []byte) (wire.ConfirmPlain, bool, error) {
 	c, err := wire.ParseConfirm(msg)
 	if err != nil {
 		return wire.ConfirmPlain{}, false, err
 	}
 	if !s.authentic(c.MAC, c.Encrypted) {
-		s.fail(now, wire.ErrorConfirmMAC, errConfirmMAC)
+		s.suspect(now, Failed{Code: wire.ErrorConfirmMAC, Err: errConfirmMAC})
 		return wire.ConfirmPlain{}, false, nil
 	}
 	if err := cfb(s.keys.confirm[side(s.role.other())], c.IV, c.Encrypted, decrypt); err != nil {
@@ -180,6 +181,10 @@ func (s *Session) onConfirm2Again(_ time.Time, msg []byte) error {
 	return nil
 }
 
+// onConf2ACK: it carries no MAC (RFC 6189 §5.8). Forged, it makes us send media
+// early that nobody but the responder can open, and end the repetitions of
+// Confirm2. If that was lost the responder gives up, and in the next call its
+// rs1 is found to be our rs2.
 func (s *Session) onConf2ACK(_ time.Time, msg []byte) error {
 	if _, err := wire.ParseACK(msg); err != nil {
 		return err

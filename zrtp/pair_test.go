@@ -75,6 +75,7 @@ type end struct {
 	relayed                         []SASRelayed
 	cleared                         *Cleared
 	asked, notRelayed               int
+	errors                          []wire.ErrorCode // sent
 	sent                            []wire.Type
 	onSend                          func(pkt []byte) []byte      // may change or drop (nil)
 	onTaken                         func(from State, pkt []byte) // after a packet was not dropped
@@ -134,6 +135,9 @@ func (e *end) drain(now time.Time, link *netsim.Link) {
 		if p, err := wire.ParsePacket(pkt); err == nil {
 			t, _ := wire.MessageType(p.Message)
 			e.sent = append(e.sent, t)
+			if m, err := wire.ParseError(p.Message); err == nil {
+				e.errors = append(e.errors, m.Code)
+			}
 		}
 		if e.onSend != nil {
 			if pkt = e.onSend(pkt); pkt == nil {

@@ -53,6 +53,8 @@ type Session struct {
 	step          schedule  // our Commit, DHPart2, Confirm2, SASrelay, GoClear or Error
 	giveUp        time.Time // the peer must have answered by then
 	giveUpAtLast  time.Time // however often it repeats itself
+	suspected     Failed
+	believeAt     time.Time // when suspected is taken for true; zero: nothing is
 	helloHash     *[32]byte // announced in the signalling, or nil
 	helloMismatch bool
 
@@ -188,7 +190,15 @@ func (s *Session) HandlePacket(now time.Time, b []byte) error {
 	if s.theirs.hello == nil && s.state == Discovery {
 		return s.acceptHello(now, p) // anything else is refused: nobody has spoken yet
 	}
-	return row.handle(s, now, p.Message)
+	before := s.state
+	if err = row.handle(s, now, p.Message); errors.Is(err, wire.ErrMalformed) && s.fromPeer(t, p.Message) {
+		s.fail(now, wire.ErrorMalformed, err)
+		return nil
+	}
+	if s.state != before {
+		s.believeAt = time.Time{} // the peer is alive
+	}
+	return err
 }
 
 // message is the whole message that a packet brings: its own or, with the last
@@ -210,6 +220,10 @@ func (s *Session) message(p wire.Packet) ([]byte, error) {
 
 // HandleTimeout does what is due at now; calling it early does nothing.
 func (s *Session) HandleTimeout(now time.Time) {
+	if !s.believeAt.IsZero() && !now.Before(s.believeAt) {
+		s.believe(now)
+		return
+	}
 	if msg, spent := s.hello.next(now); msg != nil {
 		s.send(msg)
 	} else if spent && s.theirs.hello == nil {
@@ -240,7 +254,7 @@ func (s *Session) stepSpent(now time.Time) {
 
 // Deadline is when HandleTimeout wants to be called; zero means never.
 func (s *Session) Deadline() time.Time {
-	return earliest(s.hello.due, s.step.due, s.giveUp)
+	return earliest(s.hello.due, s.step.due, s.giveUp, s.believeAt)
 }
 
 // NextEvent gives the oldest event not yet taken, or nil.
@@ -284,7 +298,7 @@ func (s *Session) wipe() {
 	s.retained.wipe()
 	s.hello.stop()
 	s.step.stop()
-	s.giveUp = time.Time{}
+	s.giveUp, s.believeAt = time.Time{}, time.Time{}
 }
 
 // await gives the peer time until the next step; repetitions of an old one do

@@ -60,7 +60,8 @@ type Transition struct {
 // Preshared and Multistream mode leave out the DHParts: there Confirm1 answers
 // the Commit, and only there it is accepted in CommitSent. A Commit in Preshared
 // mode whose key is not found is answered with a Commit of ours. Ping is no part
-// of the handshake and answered beside it.
+// of the handshake and answered beside it. An Error is acknowledged, and leads
+// to Closed unless the handshake goes on.
 func Transitions() []Transition {
 	rows := []Transition{
 		{Discovery, wire.TypeHello, CommitSent, wire.TypeCommit, (*Session).onHello},
@@ -90,8 +91,8 @@ func Transitions() []Transition {
 	for s := CommitSent; s <= Clear; s++ {
 		rows = append(rows, Transition{s, wire.TypeHello, s, wire.TypeHelloACK, (*Session).onHelloAgain})
 	}
-	for s := Discovery; s < Secure; s++ {
-		rows = append(rows, Transition{s, wire.TypeError, Closed, wire.TypeErrorACK, (*Session).onError})
+	for s := Discovery; s < Confirm2Sent; s++ {
+		rows = append(rows, Transition{s, wire.TypeError, s, wire.TypeErrorACK, (*Session).onError})
 	}
 	return rows
 }

@@ -23,7 +23,8 @@ does in one state. What is not listed is dropped in silence; a check that fails 
 Some rows depend on more: a session that only responds answers Hello in Discovery with HelloACK and stays; a Commit in
 CommitSent that loses the contention of RFC 6189 §4.2 is ignored; in Multistream and Preshared mode, which have no DHParts,
 a Commit leads to Confirm1Sent and is answered with Confirm1, and only there is Confirm1 accepted in CommitSent and a
-Commit in Confirm1Sent; a Commit in Preshared mode whose key is not found is answered with a Commit of ours.
+Commit in Confirm1Sent; a Commit in Preshared mode whose key is not found is answered with a Commit of ours; an
+Error, which carries no proof, leads to Closed unless the handshake goes on within 1.2 seconds.
 
 `
 
