@@ -75,8 +75,7 @@ func TestAdversary_F1_HashRequired(t *testing.T) {
 // keys if the policy says so, and the user hears if the caller has another.
 func TestSignalledKey(t *testing.T) {
 	t.Parallel()
-	key := bytes.Repeat([]byte("k"), 30)
-	line := []byte("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + base64.StdEncoding.EncodeToString(key) + "|2^20\r\n")
+	line := []byte("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + base64.StdEncoding.EncodeToString(signalledKey) + "|2^20\r\n")
 	for name, c := range map[string]struct {
 		use, theirs, announce, mismatch bool
 	}{
@@ -87,9 +86,7 @@ func TestSignalledKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, e := newRogue(t, true), newEngine(t, engine.Config{UseSignalledKey: c.use})
-			if c.theirs {
-				r.keys.SetSignalledKey(key[:16], key[16:])
-			}
+			r.srtps.Store(c.theirs)
 			if !c.announce {
 				r.local.ZRTPHashes = nil
 			}

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -18,6 +19,9 @@ import (
 	"sotto/zrtp/wire"
 )
 
+// signalledKey is the key and salt that a rogue may put into its offer.
+var signalledKey = bytes.Repeat([]byte("k"), 30)
+
 // rogue is a peer that does with SIP and with its media port what it likes.
 type rogue struct {
 	t      *testing.T
@@ -26,6 +30,7 @@ type rogue struct {
 	local  sdp.Local
 	keys   *zrtp.Session // nil: it does not speak ZRTP
 	deaf   atomic.Bool   // to ZRTP, for now
+	srtps  atomic.Bool   // mixes signalledKey in
 	agreed chan struct{} // closed when keys is secure
 	seen   [8]atomic.Int64
 	voice  atomic.Pointer[int64] // how many ZRTP packets came before the first voice
@@ -83,6 +88,9 @@ func (r *rogue) serve() {
 			continue
 		}
 		now := time.Now()
+		if r.srtps.Load() {
+			r.keys.SetSignalledKey(signalledKey[:16], signalledKey[16:])
+		}
 		r.keys.Start(now)
 		_ = r.keys.HandlePacket(now, buf[:n])
 		r.flush(from)

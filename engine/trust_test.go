@@ -236,6 +236,9 @@ func TestAdversary_E6_RelayedIsNotVerified(t *testing.T) {
 	if s := latest(t, l); s.Level != LevelRelayed || slices.Contains(s.Notices, NoticeRelayCompared) {
 		t.Errorf("connected to another: %+v", s)
 	}
+	if err := l.setName("Bob"); err == nil {
+		t.Error("another took the name")
+	}
 	l.onKeys(zrtp.SASRelayed{Flags: zrtp.Flags{Disclosure: true}})
 	if l.reason == nil || l.reason.Kind != NotSecure {
 		t.Errorf("a far side that discloses: %+v", l.reason)
