@@ -13,6 +13,9 @@ func sqrADX(z, x *element)
 //go:noescape
 func pickAVX2(a *affine, block *[1 << teeth]affine, index uint64)
 
+//go:noescape
+func stepADX(l *ladder, exchange uint64) // with AVX2
+
 // mul sets z to x·y.
 func mul(z, x, y *element) {
 	if processor.HasADX {
@@ -37,5 +40,14 @@ func pick(a *affine, block *[1 << teeth]affine, index uint64) {
 		pickAVX2(a, block, index)
 	} else {
 		pickGo(a, block, index)
+	}
+}
+
+// step is one round, before which the points are exchanged if exchange is 1.
+func (l *ladder) step(exchange uint64) {
+	if processor.HasADX && processor.HasAVX2 {
+		stepADX(l, exchange)
+	} else {
+		l.stepGo(exchange)
 	}
 }

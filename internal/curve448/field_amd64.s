@@ -320,7 +320,7 @@ TEXT ·mulADX(SB), NOSPLIT, $128-24
 
 // func sqrADX(z *[8]uint64, x *[8]uint64)
 // Requires: BMI2
-TEXT ·sqrADX(SB), NOSPLIT, $96-16
+TEXT ·sqrADX(SB), NOSPLIT, $128-16
 	MOVQ  x+8(FP), AX
 	MOVQ  (AX), CX
 	ADDQ  32(AX), CX
@@ -380,7 +380,7 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	ADCQ  $0x00, R9
 	MOVQ  R10, BX
 	ANDQ  CX, R10
-	MOVQ  R10, 32(SP)
+	MOVQ  R10, 64(SP)
 	SHRQ  $0x38, BX
 	SHLQ  $0x08, R9
 	ORQ   R9, BX
@@ -388,7 +388,7 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	ADCQ  $0x00, DI
 	MOVQ  R8, SI
 	ANDQ  CX, R8
-	MOVQ  R8, 64(SP)
+	MOVQ  R8, 96(SP)
 	SHRQ  $0x38, SI
 	SHLQ  $0x08, DI
 	ORQ   DI, SI
@@ -426,7 +426,7 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	ADCQ  $0x00, R9
 	MOVQ  R10, BX
 	ANDQ  CX, R10
-	MOVQ  R10, 40(SP)
+	MOVQ  R10, 72(SP)
 	SHRQ  $0x38, BX
 	SHLQ  $0x08, R9
 	ORQ   R9, BX
@@ -434,7 +434,7 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	ADCQ  $0x00, DI
 	MOVQ  R8, SI
 	ANDQ  CX, R8
-	MOVQ  R8, 72(SP)
+	MOVQ  R8, 104(SP)
 	SHRQ  $0x38, SI
 	SHLQ  $0x08, DI
 	ORQ   DI, SI
@@ -481,7 +481,7 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	ADCQ  $0x00, R9
 	MOVQ  R10, BX
 	ANDQ  CX, R10
-	MOVQ  R10, 48(SP)
+	MOVQ  R10, 80(SP)
 	SHRQ  $0x38, BX
 	SHLQ  $0x08, R9
 	ORQ   R9, BX
@@ -489,7 +489,7 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	ADCQ  $0x00, DI
 	MOVQ  R8, SI
 	ANDQ  CX, R8
-	MOVQ  R8, 80(SP)
+	MOVQ  R8, 112(SP)
 	SHRQ  $0x38, SI
 	SHLQ  $0x08, DI
 	ORQ   DI, SI
@@ -525,7 +525,7 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	ADCQ  $0x00, R9
 	MOVQ  R10, BX
 	ANDQ  CX, R10
-	MOVQ  R10, 56(SP)
+	MOVQ  R10, 88(SP)
 	SHRQ  $0x38, BX
 	SHLQ  $0x08, R9
 	ORQ   R9, BX
@@ -533,7 +533,7 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 	ADCQ  $0x00, DI
 	MOVQ  R8, SI
 	ANDQ  CX, R8
-	MOVQ  R8, 88(SP)
+	MOVQ  R8, 120(SP)
 	SHRQ  $0x38, SI
 	SHLQ  $0x08, DI
 	ORQ   DI, SI
@@ -541,27 +541,27 @@ TEXT ·sqrADX(SB), NOSPLIT, $96-16
 
 	// What is beyond 2^448 counts for 1 and for φ.
 	ADDQ SI, BX
-	ADDQ 32(SP), SI
+	ADDQ 64(SP), SI
 	MOVQ SI, DX
 	SHRQ $0x38, DX
 	ANDQ CX, SI
-	ADDQ 40(SP), DX
+	ADDQ 72(SP), DX
 	MOVQ SI, (AX)
 	MOVQ DX, 8(AX)
-	ADDQ 64(SP), BX
+	ADDQ 96(SP), BX
 	MOVQ BX, DX
 	SHRQ $0x38, DX
 	ANDQ CX, BX
-	ADDQ 72(SP), DX
+	ADDQ 104(SP), DX
 	MOVQ BX, 32(AX)
 	MOVQ DX, 40(AX)
-	MOVQ 48(SP), CX
-	MOVQ CX, 16(AX)
-	MOVQ 56(SP), CX
-	MOVQ CX, 24(AX)
 	MOVQ 80(SP), CX
-	MOVQ CX, 48(AX)
+	MOVQ CX, 16(AX)
 	MOVQ 88(SP), CX
+	MOVQ CX, 24(AX)
+	MOVQ 112(SP), CX
+	MOVQ CX, 48(AX)
+	MOVQ 120(SP), CX
 	MOVQ CX, 56(AX)
 	RET
 
@@ -606,5 +606,2680 @@ next:
 	VMOVDQU  Y7, 96(AX)
 	VMOVDQU  Y8, 128(AX)
 	VMOVDQU  Y9, 160(AX)
+	VZEROUPPER
+	RET
+
+DATA twice<>+0(SB)/8, $0x01fffffffffffffe
+DATA twice<>+8(SB)/8, $0x01fffffffffffffe
+DATA twice<>+16(SB)/8, $0x01fffffffffffffe
+DATA twice<>+24(SB)/8, $0x01fffffffffffffe
+DATA twice<>+32(SB)/8, $0x01fffffffffffffc
+DATA twice<>+40(SB)/8, $0x01fffffffffffffe
+DATA twice<>+48(SB)/8, $0x01fffffffffffffe
+DATA twice<>+56(SB)/8, $0x01fffffffffffffe
+GLOBL twice<>(SB), RODATA|NOPTR, $64
+
+// func stepADX(l *[5][8]uint64, exchange uint64)
+// Requires: AVX, AVX2, BMI2
+TEXT ·stepADX(SB), NOSPLIT, $448-16
+	MOVQ         l+0(FP), AX
+	VPBROADCASTQ exchange+8(FP), Y0
+	VPXOR        Y1, Y1, Y1
+	VPSUBQ       Y0, Y1, Y0
+	VMOVDQU      64(AX), Y1
+	VMOVDQU      192(AX), Y2
+	VPXOR        Y1, Y2, Y3
+	VPAND        Y0, Y3, Y3
+	VPXOR        Y3, Y1, Y1
+	VPXOR        Y3, Y2, Y2
+	VMOVDQU      Y1, 64(AX)
+	VMOVDQU      Y2, 192(AX)
+	VMOVDQU      96(AX), Y1
+	VMOVDQU      224(AX), Y2
+	VPXOR        Y1, Y2, Y3
+	VPAND        Y0, Y3, Y3
+	VPXOR        Y3, Y1, Y1
+	VPXOR        Y3, Y2, Y2
+	VMOVDQU      Y1, 96(AX)
+	VMOVDQU      Y2, 224(AX)
+	VMOVDQU      128(AX), Y1
+	VMOVDQU      256(AX), Y2
+	VPXOR        Y1, Y2, Y3
+	VPAND        Y0, Y3, Y3
+	VPXOR        Y3, Y1, Y1
+	VPXOR        Y3, Y2, Y2
+	VMOVDQU      Y1, 128(AX)
+	VMOVDQU      Y2, 256(AX)
+	VMOVDQU      160(AX), Y1
+	VMOVDQU      288(AX), Y2
+	VPXOR        Y1, Y2, Y3
+	VPAND        Y0, Y3, Y3
+	VPXOR        Y3, Y1, Y1
+	VPXOR        Y3, Y2, Y2
+	VMOVDQU      Y1, 160(AX)
+	VMOVDQU      Y2, 288(AX)
+	VMOVDQU      64(AX), Y0
+	VPADDQ       128(AX), Y0, Y0
+	VMOVDQU      Y0, (SP)
+	VMOVDQU      96(AX), Y0
+	VPADDQ       160(AX), Y0, Y0
+	VMOVDQU      Y0, 32(SP)
+	VMOVDQU      64(AX), Y0
+	VPADDQ       twice<>+0(SB), Y0, Y0
+	VPSUBQ       128(AX), Y0, Y0
+	VMOVDQU      Y0, 64(SP)
+	VMOVDQU      96(AX), Y0
+	VPADDQ       twice<>+32(SB), Y0, Y0
+	VPSUBQ       160(AX), Y0, Y0
+	VMOVDQU      Y0, 96(SP)
+	VMOVDQU      192(AX), Y0
+	VPADDQ       256(AX), Y0, Y0
+	VMOVDQU      Y0, 128(SP)
+	VMOVDQU      224(AX), Y0
+	VPADDQ       288(AX), Y0, Y0
+	VMOVDQU      Y0, 160(SP)
+	VMOVDQU      192(AX), Y0
+	VPADDQ       twice<>+0(SB), Y0, Y0
+	VPSUBQ       256(AX), Y0, Y0
+	VMOVDQU      Y0, 192(SP)
+	VMOVDQU      224(AX), Y0
+	VPADDQ       twice<>+32(SB), Y0, Y0
+	VPSUBQ       288(AX), Y0, Y0
+	VMOVDQU      Y0, 224(SP)
+	MOVQ         192(SP), CX
+	ADDQ         224(SP), CX
+	MOVQ         CX, 320(SP)
+	MOVQ         200(SP), CX
+	ADDQ         232(SP), CX
+	MOVQ         CX, 328(SP)
+	MOVQ         208(SP), CX
+	ADDQ         240(SP), CX
+	MOVQ         CX, 336(SP)
+	MOVQ         216(SP), CX
+	ADDQ         248(SP), CX
+	MOVQ         CX, 344(SP)
+	MOVQ         (SP), CX
+	ADDQ         32(SP), CX
+	MOVQ         CX, 352(SP)
+	MOVQ         8(SP), CX
+	ADDQ         40(SP), CX
+	MOVQ         CX, 360(SP)
+	MOVQ         16(SP), CX
+	ADDQ         48(SP), CX
+	MOVQ         CX, 368(SP)
+	MOVQ         24(SP), CX
+	ADDQ         56(SP), CX
+	MOVQ         CX, 376(SP)
+	MOVQ         $0x00ffffffffffffff, CX
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         320(SP), DX
+	MULXQ        352(SP), R8, DI
+	MOVQ         192(SP), DX
+	MULXQ        (SP), R10, R9
+	SUBQ         R10, R8
+	SBBQ         R9, DI
+	MOVQ         224(SP), DX
+	MULXQ        32(SP), R11, DX
+	ADDQ         R11, R10
+	ADCQ         DX, R9
+	MOVQ         200(SP), DX
+	MULXQ        24(SP), R12, R11
+	MOVQ         208(SP), DX
+	MULXQ        16(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	MOVQ         216(SP), DX
+	MULXQ        8(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	SUBQ         R12, R10
+	SBBQ         R11, R9
+	MOVQ         232(SP), DX
+	MULXQ        56(SP), R12, R11
+	MOVQ         240(SP), DX
+	MULXQ        48(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	MOVQ         248(SP), DX
+	MULXQ        40(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	ADDQ         R12, R8
+	ADCQ         R11, DI
+	MOVQ         328(SP), DX
+	MULXQ        376(SP), R12, R11
+	MOVQ         336(SP), DX
+	MULXQ        368(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	MOVQ         344(SP), DX
+	MULXQ        360(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	ADDQ         R12, R10
+	ADCQ         R11, R9
+	ADDQ         R12, R8
+	ADCQ         R11, DI
+	ADDQ         BX, R10
+	ADCQ         $0x00, R9
+	MOVQ         R10, BX
+	ANDQ         CX, R10
+	MOVQ         R10, 384(SP)
+	SHRQ         $0x38, BX
+	SHLQ         $0x08, R9
+	ORQ          R9, BX
+	ADDQ         SI, R8
+	ADCQ         $0x00, DI
+	MOVQ         R8, SI
+	ANDQ         CX, R8
+	MOVQ         R8, 416(SP)
+	SHRQ         $0x38, SI
+	SHLQ         $0x08, DI
+	ORQ          DI, SI
+	MOVQ         320(SP), DX
+	MULXQ        360(SP), R8, DI
+	MOVQ         328(SP), DX
+	MULXQ        352(SP), R9, DX
+	ADDQ         R9, R8
+	ADCQ         DX, DI
+	MOVQ         192(SP), DX
+	MULXQ        8(SP), R10, R9
+	MOVQ         200(SP), DX
+	MULXQ        (SP), R11, DX
+	ADDQ         R11, R10
+	ADCQ         DX, R9
+	SUBQ         R10, R8
+	SBBQ         R9, DI
+	MOVQ         224(SP), DX
+	MULXQ        40(SP), R12, R11
+	MOVQ         232(SP), DX
+	MULXQ        32(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	ADDQ         R12, R10
+	ADCQ         R11, R9
+	MOVQ         208(SP), DX
+	MULXQ        24(SP), R12, R11
+	MOVQ         216(SP), DX
+	MULXQ        16(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	SUBQ         R12, R10
+	SBBQ         R11, R9
+	MOVQ         240(SP), DX
+	MULXQ        56(SP), R12, R11
+	MOVQ         248(SP), DX
+	MULXQ        48(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	ADDQ         R12, R8
+	ADCQ         R11, DI
+	MOVQ         336(SP), DX
+	MULXQ        376(SP), R12, R11
+	MOVQ         344(SP), DX
+	MULXQ        368(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	ADDQ         R12, R10
+	ADCQ         R11, R9
+	ADDQ         R12, R8
+	ADCQ         R11, DI
+	ADDQ         BX, R10
+	ADCQ         $0x00, R9
+	MOVQ         R10, BX
+	ANDQ         CX, R10
+	MOVQ         R10, 392(SP)
+	SHRQ         $0x38, BX
+	SHLQ         $0x08, R9
+	ORQ          R9, BX
+	ADDQ         SI, R8
+	ADCQ         $0x00, DI
+	MOVQ         R8, SI
+	ANDQ         CX, R8
+	MOVQ         R8, 424(SP)
+	SHRQ         $0x38, SI
+	SHLQ         $0x08, DI
+	ORQ          DI, SI
+	MOVQ         320(SP), DX
+	MULXQ        368(SP), R8, DI
+	MOVQ         328(SP), DX
+	MULXQ        360(SP), R9, DX
+	ADDQ         R9, R8
+	ADCQ         DX, DI
+	MOVQ         336(SP), DX
+	MULXQ        352(SP), R9, DX
+	ADDQ         R9, R8
+	ADCQ         DX, DI
+	MOVQ         192(SP), DX
+	MULXQ        16(SP), R10, R9
+	MOVQ         200(SP), DX
+	MULXQ        8(SP), R11, DX
+	ADDQ         R11, R10
+	ADCQ         DX, R9
+	MOVQ         208(SP), DX
+	MULXQ        (SP), R11, DX
+	ADDQ         R11, R10
+	ADCQ         DX, R9
+	SUBQ         R10, R8
+	SBBQ         R9, DI
+	MOVQ         224(SP), DX
+	MULXQ        48(SP), R12, R11
+	MOVQ         232(SP), DX
+	MULXQ        40(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	MOVQ         240(SP), DX
+	MULXQ        32(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	ADDQ         R12, R10
+	ADCQ         R11, R9
+	MOVQ         216(SP), DX
+	MULXQ        24(SP), R11, DX
+	SUBQ         R11, R10
+	SBBQ         DX, R9
+	MOVQ         248(SP), DX
+	MULXQ        56(SP), R11, DX
+	ADDQ         R11, R8
+	ADCQ         DX, DI
+	MOVQ         344(SP), DX
+	MULXQ        376(SP), R11, DX
+	ADDQ         R11, R10
+	ADCQ         DX, R9
+	ADDQ         R11, R8
+	ADCQ         DX, DI
+	ADDQ         BX, R10
+	ADCQ         $0x00, R9
+	MOVQ         R10, BX
+	ANDQ         CX, R10
+	MOVQ         R10, 400(SP)
+	SHRQ         $0x38, BX
+	SHLQ         $0x08, R9
+	ORQ          R9, BX
+	ADDQ         SI, R8
+	ADCQ         $0x00, DI
+	MOVQ         R8, SI
+	ANDQ         CX, R8
+	MOVQ         R8, 432(SP)
+	SHRQ         $0x38, SI
+	SHLQ         $0x08, DI
+	ORQ          DI, SI
+	MOVQ         320(SP), DX
+	MULXQ        376(SP), R8, DI
+	MOVQ         328(SP), DX
+	MULXQ        368(SP), R9, DX
+	ADDQ         R9, R8
+	ADCQ         DX, DI
+	MOVQ         336(SP), DX
+	MULXQ        360(SP), R9, DX
+	ADDQ         R9, R8
+	ADCQ         DX, DI
+	MOVQ         344(SP), DX
+	MULXQ        352(SP), R9, DX
+	ADDQ         R9, R8
+	ADCQ         DX, DI
+	MOVQ         192(SP), DX
+	MULXQ        24(SP), R10, R9
+	MOVQ         200(SP), DX
+	MULXQ        16(SP), R11, DX
+	ADDQ         R11, R10
+	ADCQ         DX, R9
+	MOVQ         208(SP), DX
+	MULXQ        8(SP), R11, DX
+	ADDQ         R11, R10
+	ADCQ         DX, R9
+	MOVQ         216(SP), DX
+	MULXQ        (SP), R11, DX
+	ADDQ         R11, R10
+	ADCQ         DX, R9
+	SUBQ         R10, R8
+	SBBQ         R9, DI
+	MOVQ         224(SP), DX
+	MULXQ        56(SP), R12, R11
+	MOVQ         232(SP), DX
+	MULXQ        48(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	MOVQ         240(SP), DX
+	MULXQ        40(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	MOVQ         248(SP), DX
+	MULXQ        32(SP), R13, DX
+	ADDQ         R13, R12
+	ADCQ         DX, R11
+	ADDQ         R12, R10
+	ADCQ         R11, R9
+	ADDQ         BX, R10
+	ADCQ         $0x00, R9
+	MOVQ         R10, BX
+	ANDQ         CX, R10
+	MOVQ         R10, 408(SP)
+	SHRQ         $0x38, BX
+	SHLQ         $0x08, R9
+	ORQ          R9, BX
+	ADDQ         SI, R8
+	ADCQ         $0x00, DI
+	MOVQ         R8, SI
+	ANDQ         CX, R8
+	MOVQ         R8, 440(SP)
+	SHRQ         $0x38, SI
+	SHLQ         $0x08, DI
+	ORQ          DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ  SI, BX
+	ADDQ  384(SP), SI
+	MOVQ  SI, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, SI
+	ADDQ  392(SP), DX
+	MOVQ  SI, 192(SP)
+	MOVQ  DX, 200(SP)
+	ADDQ  416(SP), BX
+	MOVQ  BX, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, BX
+	ADDQ  424(SP), DX
+	MOVQ  BX, 224(SP)
+	MOVQ  DX, 232(SP)
+	MOVQ  400(SP), CX
+	MOVQ  CX, 208(SP)
+	MOVQ  408(SP), CX
+	MOVQ  CX, 216(SP)
+	MOVQ  432(SP), CX
+	MOVQ  CX, 240(SP)
+	MOVQ  440(SP), CX
+	MOVQ  CX, 248(SP)
+	MOVQ  128(SP), CX
+	ADDQ  160(SP), CX
+	MOVQ  CX, 320(SP)
+	MOVQ  136(SP), CX
+	ADDQ  168(SP), CX
+	MOVQ  CX, 328(SP)
+	MOVQ  144(SP), CX
+	ADDQ  176(SP), CX
+	MOVQ  CX, 336(SP)
+	MOVQ  152(SP), CX
+	ADDQ  184(SP), CX
+	MOVQ  CX, 344(SP)
+	MOVQ  64(SP), CX
+	ADDQ  96(SP), CX
+	MOVQ  CX, 352(SP)
+	MOVQ  72(SP), CX
+	ADDQ  104(SP), CX
+	MOVQ  CX, 360(SP)
+	MOVQ  80(SP), CX
+	ADDQ  112(SP), CX
+	MOVQ  CX, 368(SP)
+	MOVQ  88(SP), CX
+	ADDQ  120(SP), CX
+	MOVQ  CX, 376(SP)
+	MOVQ  $0x00ffffffffffffff, CX
+	XORQ  BX, BX
+	XORQ  SI, SI
+	MOVQ  320(SP), DX
+	MULXQ 352(SP), R8, DI
+	MOVQ  128(SP), DX
+	MULXQ 64(SP), R10, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  160(SP), DX
+	MULXQ 96(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  136(SP), DX
+	MULXQ 88(SP), R12, R11
+	MOVQ  144(SP), DX
+	MULXQ 80(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  152(SP), DX
+	MULXQ 72(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	SUBQ  R12, R10
+	SBBQ  R11, R9
+	MOVQ  168(SP), DX
+	MULXQ 120(SP), R12, R11
+	MOVQ  176(SP), DX
+	MULXQ 112(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  184(SP), DX
+	MULXQ 104(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	MOVQ  328(SP), DX
+	MULXQ 376(SP), R12, R11
+	MOVQ  336(SP), DX
+	MULXQ 368(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  344(SP), DX
+	MULXQ 360(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 384(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 416(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 360(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  128(SP), DX
+	MULXQ 72(SP), R10, R9
+	MOVQ  136(SP), DX
+	MULXQ 64(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  160(SP), DX
+	MULXQ 104(SP), R12, R11
+	MOVQ  168(SP), DX
+	MULXQ 96(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	MOVQ  144(SP), DX
+	MULXQ 88(SP), R12, R11
+	MOVQ  152(SP), DX
+	MULXQ 80(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	SUBQ  R12, R10
+	SBBQ  R11, R9
+	MOVQ  176(SP), DX
+	MULXQ 120(SP), R12, R11
+	MOVQ  184(SP), DX
+	MULXQ 112(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	MOVQ  336(SP), DX
+	MULXQ 376(SP), R12, R11
+	MOVQ  344(SP), DX
+	MULXQ 368(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 392(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 424(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 368(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 360(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  336(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  128(SP), DX
+	MULXQ 80(SP), R10, R9
+	MOVQ  136(SP), DX
+	MULXQ 72(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  144(SP), DX
+	MULXQ 64(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  160(SP), DX
+	MULXQ 112(SP), R12, R11
+	MOVQ  168(SP), DX
+	MULXQ 104(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  176(SP), DX
+	MULXQ 96(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	MOVQ  152(SP), DX
+	MULXQ 88(SP), R11, DX
+	SUBQ  R11, R10
+	SBBQ  DX, R9
+	MOVQ  184(SP), DX
+	MULXQ 120(SP), R11, DX
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	MOVQ  344(SP), DX
+	MULXQ 376(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 400(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 432(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 376(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 368(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  336(SP), DX
+	MULXQ 360(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  344(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  128(SP), DX
+	MULXQ 88(SP), R10, R9
+	MOVQ  136(SP), DX
+	MULXQ 80(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  144(SP), DX
+	MULXQ 72(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  152(SP), DX
+	MULXQ 64(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  160(SP), DX
+	MULXQ 120(SP), R12, R11
+	MOVQ  168(SP), DX
+	MULXQ 112(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  176(SP), DX
+	MULXQ 104(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  184(SP), DX
+	MULXQ 96(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 408(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 440(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ    SI, BX
+	ADDQ    384(SP), SI
+	MOVQ    SI, DX
+	SHRQ    $0x38, DX
+	ANDQ    CX, SI
+	ADDQ    392(SP), DX
+	MOVQ    SI, 128(SP)
+	MOVQ    DX, 136(SP)
+	ADDQ    416(SP), BX
+	MOVQ    BX, DX
+	SHRQ    $0x38, DX
+	ANDQ    CX, BX
+	ADDQ    424(SP), DX
+	MOVQ    BX, 160(SP)
+	MOVQ    DX, 168(SP)
+	MOVQ    400(SP), CX
+	MOVQ    CX, 144(SP)
+	MOVQ    408(SP), CX
+	MOVQ    CX, 152(SP)
+	MOVQ    432(SP), CX
+	MOVQ    CX, 176(SP)
+	MOVQ    440(SP), CX
+	MOVQ    CX, 184(SP)
+	VMOVDQU 192(SP), Y0
+	VPADDQ  128(SP), Y0, Y0
+	VMOVDQU Y0, 192(AX)
+	VMOVDQU 224(SP), Y0
+	VPADDQ  160(SP), Y0, Y0
+	VMOVDQU Y0, 224(AX)
+	MOVQ    192(AX), CX
+	ADDQ    224(AX), CX
+	MOVQ    CX, 320(SP)
+	MOVQ    200(AX), CX
+	ADDQ    232(AX), CX
+	MOVQ    CX, 328(SP)
+	MOVQ    208(AX), CX
+	ADDQ    240(AX), CX
+	MOVQ    CX, 336(SP)
+	MOVQ    216(AX), CX
+	ADDQ    248(AX), CX
+	MOVQ    CX, 344(SP)
+	MOVQ    $0x00ffffffffffffff, CX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    320(SP), DX
+	MULXQ   320(SP), R8, DI
+	MOVQ    192(AX), DX
+	MULXQ   192(AX), R10, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    224(AX), DX
+	MULXQ   224(AX), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	MOVQ    200(AX), DX
+	ADDQ    DX, DX
+	MULXQ   216(AX), R12, R11
+	MOVQ    208(AX), DX
+	MULXQ   208(AX), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	SUBQ    R12, R10
+	SBBQ    R11, R9
+	MOVQ    232(AX), DX
+	ADDQ    DX, DX
+	MULXQ   248(AX), R12, R11
+	MOVQ    240(AX), DX
+	MULXQ   240(AX), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R8
+	ADCQ    R11, DI
+	MOVQ    328(SP), DX
+	ADDQ    DX, DX
+	MULXQ   344(SP), R12, R11
+	MOVQ    336(SP), DX
+	MULXQ   336(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	ADDQ    R12, R8
+	ADCQ    R11, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 384(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 416(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	ADDQ    DX, DX
+	MULXQ   328(SP), R8, DI
+	MOVQ    192(AX), DX
+	ADDQ    DX, DX
+	MULXQ   200(AX), R10, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    224(AX), DX
+	ADDQ    DX, DX
+	MULXQ   232(AX), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	MOVQ    208(AX), DX
+	ADDQ    DX, DX
+	MULXQ   216(AX), R11, DX
+	SUBQ    R11, R10
+	SBBQ    DX, R9
+	MOVQ    240(AX), DX
+	ADDQ    DX, DX
+	MULXQ   248(AX), R11, DX
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	MOVQ    336(SP), DX
+	ADDQ    DX, DX
+	MULXQ   344(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 392(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 424(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	ADDQ    DX, DX
+	MULXQ   336(SP), R8, DI
+	MOVQ    328(SP), DX
+	MULXQ   328(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    192(AX), DX
+	ADDQ    DX, DX
+	MULXQ   208(AX), R10, R9
+	MOVQ    200(AX), DX
+	MULXQ   200(AX), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    224(AX), DX
+	ADDQ    DX, DX
+	MULXQ   240(AX), R12, R11
+	MOVQ    232(AX), DX
+	MULXQ   232(AX), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	MOVQ    216(AX), DX
+	MULXQ   216(AX), R11, DX
+	SUBQ    R11, R10
+	SBBQ    DX, R9
+	MOVQ    248(AX), DX
+	MULXQ   248(AX), R11, DX
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	MOVQ    344(SP), DX
+	MULXQ   344(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 400(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 432(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	ADDQ    DX, DX
+	MULXQ   344(SP), R8, DI
+	MOVQ    328(SP), DX
+	ADDQ    DX, DX
+	MULXQ   336(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    192(AX), DX
+	ADDQ    DX, DX
+	MULXQ   216(AX), R10, R9
+	MOVQ    200(AX), DX
+	ADDQ    DX, DX
+	MULXQ   208(AX), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    224(AX), DX
+	ADDQ    DX, DX
+	MULXQ   248(AX), R12, R11
+	MOVQ    232(AX), DX
+	ADDQ    DX, DX
+	MULXQ   240(AX), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 408(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 440(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ    SI, BX
+	ADDQ    384(SP), SI
+	MOVQ    SI, DX
+	SHRQ    $0x38, DX
+	ANDQ    CX, SI
+	ADDQ    392(SP), DX
+	MOVQ    SI, 192(AX)
+	MOVQ    DX, 200(AX)
+	ADDQ    416(SP), BX
+	MOVQ    BX, DX
+	SHRQ    $0x38, DX
+	ANDQ    CX, BX
+	ADDQ    424(SP), DX
+	MOVQ    BX, 224(AX)
+	MOVQ    DX, 232(AX)
+	MOVQ    400(SP), CX
+	MOVQ    CX, 208(AX)
+	MOVQ    408(SP), CX
+	MOVQ    CX, 216(AX)
+	MOVQ    432(SP), CX
+	MOVQ    CX, 240(AX)
+	MOVQ    440(SP), CX
+	MOVQ    CX, 248(AX)
+	VMOVDQU 192(SP), Y0
+	VPADDQ  twice<>+0(SB), Y0, Y0
+	VPSUBQ  128(SP), Y0, Y0
+	VMOVDQU Y0, 256(AX)
+	VMOVDQU 224(SP), Y0
+	VPADDQ  twice<>+32(SB), Y0, Y0
+	VPSUBQ  160(SP), Y0, Y0
+	VMOVDQU Y0, 288(AX)
+	MOVQ    256(AX), CX
+	ADDQ    288(AX), CX
+	MOVQ    CX, 320(SP)
+	MOVQ    264(AX), CX
+	ADDQ    296(AX), CX
+	MOVQ    CX, 328(SP)
+	MOVQ    272(AX), CX
+	ADDQ    304(AX), CX
+	MOVQ    CX, 336(SP)
+	MOVQ    280(AX), CX
+	ADDQ    312(AX), CX
+	MOVQ    CX, 344(SP)
+	MOVQ    $0x00ffffffffffffff, CX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    320(SP), DX
+	MULXQ   320(SP), R8, DI
+	MOVQ    256(AX), DX
+	MULXQ   256(AX), R10, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    288(AX), DX
+	MULXQ   288(AX), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	MOVQ    264(AX), DX
+	ADDQ    DX, DX
+	MULXQ   280(AX), R12, R11
+	MOVQ    272(AX), DX
+	MULXQ   272(AX), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	SUBQ    R12, R10
+	SBBQ    R11, R9
+	MOVQ    296(AX), DX
+	ADDQ    DX, DX
+	MULXQ   312(AX), R12, R11
+	MOVQ    304(AX), DX
+	MULXQ   304(AX), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R8
+	ADCQ    R11, DI
+	MOVQ    328(SP), DX
+	ADDQ    DX, DX
+	MULXQ   344(SP), R12, R11
+	MOVQ    336(SP), DX
+	MULXQ   336(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	ADDQ    R12, R8
+	ADCQ    R11, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 384(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 416(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	ADDQ    DX, DX
+	MULXQ   328(SP), R8, DI
+	MOVQ    256(AX), DX
+	ADDQ    DX, DX
+	MULXQ   264(AX), R10, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    288(AX), DX
+	ADDQ    DX, DX
+	MULXQ   296(AX), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	MOVQ    272(AX), DX
+	ADDQ    DX, DX
+	MULXQ   280(AX), R11, DX
+	SUBQ    R11, R10
+	SBBQ    DX, R9
+	MOVQ    304(AX), DX
+	ADDQ    DX, DX
+	MULXQ   312(AX), R11, DX
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	MOVQ    336(SP), DX
+	ADDQ    DX, DX
+	MULXQ   344(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 392(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 424(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	ADDQ    DX, DX
+	MULXQ   336(SP), R8, DI
+	MOVQ    328(SP), DX
+	MULXQ   328(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    256(AX), DX
+	ADDQ    DX, DX
+	MULXQ   272(AX), R10, R9
+	MOVQ    264(AX), DX
+	MULXQ   264(AX), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    288(AX), DX
+	ADDQ    DX, DX
+	MULXQ   304(AX), R12, R11
+	MOVQ    296(AX), DX
+	MULXQ   296(AX), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	MOVQ    280(AX), DX
+	MULXQ   280(AX), R11, DX
+	SUBQ    R11, R10
+	SBBQ    DX, R9
+	MOVQ    312(AX), DX
+	MULXQ   312(AX), R11, DX
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	MOVQ    344(SP), DX
+	MULXQ   344(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 400(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 432(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	ADDQ    DX, DX
+	MULXQ   344(SP), R8, DI
+	MOVQ    328(SP), DX
+	ADDQ    DX, DX
+	MULXQ   336(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    256(AX), DX
+	ADDQ    DX, DX
+	MULXQ   280(AX), R10, R9
+	MOVQ    264(AX), DX
+	ADDQ    DX, DX
+	MULXQ   272(AX), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    288(AX), DX
+	ADDQ    DX, DX
+	MULXQ   312(AX), R12, R11
+	MOVQ    296(AX), DX
+	ADDQ    DX, DX
+	MULXQ   304(AX), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 408(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 440(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ  SI, BX
+	ADDQ  384(SP), SI
+	MOVQ  SI, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, SI
+	ADDQ  392(SP), DX
+	MOVQ  SI, 256(AX)
+	MOVQ  DX, 264(AX)
+	ADDQ  416(SP), BX
+	MOVQ  BX, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, BX
+	ADDQ  424(SP), DX
+	MOVQ  BX, 288(AX)
+	MOVQ  DX, 296(AX)
+	MOVQ  400(SP), CX
+	MOVQ  CX, 272(AX)
+	MOVQ  408(SP), CX
+	MOVQ  CX, 280(AX)
+	MOVQ  432(SP), CX
+	MOVQ  CX, 304(AX)
+	MOVQ  440(SP), CX
+	MOVQ  CX, 312(AX)
+	MOVQ  256(AX), CX
+	ADDQ  288(AX), CX
+	MOVQ  CX, 320(SP)
+	MOVQ  264(AX), CX
+	ADDQ  296(AX), CX
+	MOVQ  CX, 328(SP)
+	MOVQ  272(AX), CX
+	ADDQ  304(AX), CX
+	MOVQ  CX, 336(SP)
+	MOVQ  280(AX), CX
+	ADDQ  312(AX), CX
+	MOVQ  CX, 344(SP)
+	MOVQ  (AX), CX
+	ADDQ  32(AX), CX
+	MOVQ  CX, 352(SP)
+	MOVQ  8(AX), CX
+	ADDQ  40(AX), CX
+	MOVQ  CX, 360(SP)
+	MOVQ  16(AX), CX
+	ADDQ  48(AX), CX
+	MOVQ  CX, 368(SP)
+	MOVQ  24(AX), CX
+	ADDQ  56(AX), CX
+	MOVQ  CX, 376(SP)
+	MOVQ  $0x00ffffffffffffff, CX
+	XORQ  BX, BX
+	XORQ  SI, SI
+	MOVQ  320(SP), DX
+	MULXQ 352(SP), R8, DI
+	MOVQ  256(AX), DX
+	MULXQ (AX), R10, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  288(AX), DX
+	MULXQ 32(AX), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  264(AX), DX
+	MULXQ 24(AX), R12, R11
+	MOVQ  272(AX), DX
+	MULXQ 16(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  280(AX), DX
+	MULXQ 8(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	SUBQ  R12, R10
+	SBBQ  R11, R9
+	MOVQ  296(AX), DX
+	MULXQ 56(AX), R12, R11
+	MOVQ  304(AX), DX
+	MULXQ 48(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  312(AX), DX
+	MULXQ 40(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	MOVQ  328(SP), DX
+	MULXQ 376(SP), R12, R11
+	MOVQ  336(SP), DX
+	MULXQ 368(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  344(SP), DX
+	MULXQ 360(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 384(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 416(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 360(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  256(AX), DX
+	MULXQ 8(AX), R10, R9
+	MOVQ  264(AX), DX
+	MULXQ (AX), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  288(AX), DX
+	MULXQ 40(AX), R12, R11
+	MOVQ  296(AX), DX
+	MULXQ 32(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	MOVQ  272(AX), DX
+	MULXQ 24(AX), R12, R11
+	MOVQ  280(AX), DX
+	MULXQ 16(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	SUBQ  R12, R10
+	SBBQ  R11, R9
+	MOVQ  304(AX), DX
+	MULXQ 56(AX), R12, R11
+	MOVQ  312(AX), DX
+	MULXQ 48(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	MOVQ  336(SP), DX
+	MULXQ 376(SP), R12, R11
+	MOVQ  344(SP), DX
+	MULXQ 368(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 392(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 424(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 368(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 360(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  336(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  256(AX), DX
+	MULXQ 16(AX), R10, R9
+	MOVQ  264(AX), DX
+	MULXQ 8(AX), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  272(AX), DX
+	MULXQ (AX), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  288(AX), DX
+	MULXQ 48(AX), R12, R11
+	MOVQ  296(AX), DX
+	MULXQ 40(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  304(AX), DX
+	MULXQ 32(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	MOVQ  280(AX), DX
+	MULXQ 24(AX), R11, DX
+	SUBQ  R11, R10
+	SBBQ  DX, R9
+	MOVQ  312(AX), DX
+	MULXQ 56(AX), R11, DX
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	MOVQ  344(SP), DX
+	MULXQ 376(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 400(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 432(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 376(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 368(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  336(SP), DX
+	MULXQ 360(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  344(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  256(AX), DX
+	MULXQ 24(AX), R10, R9
+	MOVQ  264(AX), DX
+	MULXQ 16(AX), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  272(AX), DX
+	MULXQ 8(AX), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  280(AX), DX
+	MULXQ (AX), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  288(AX), DX
+	MULXQ 56(AX), R12, R11
+	MOVQ  296(AX), DX
+	MULXQ 48(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  304(AX), DX
+	MULXQ 40(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  312(AX), DX
+	MULXQ 32(AX), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 408(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 440(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ  SI, BX
+	ADDQ  384(SP), SI
+	MOVQ  SI, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, SI
+	ADDQ  392(SP), DX
+	MOVQ  SI, 256(AX)
+	MOVQ  DX, 264(AX)
+	ADDQ  416(SP), BX
+	MOVQ  BX, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, BX
+	ADDQ  424(SP), DX
+	MOVQ  BX, 288(AX)
+	MOVQ  DX, 296(AX)
+	MOVQ  400(SP), CX
+	MOVQ  CX, 272(AX)
+	MOVQ  408(SP), CX
+	MOVQ  CX, 280(AX)
+	MOVQ  432(SP), CX
+	MOVQ  CX, 304(AX)
+	MOVQ  440(SP), CX
+	MOVQ  CX, 312(AX)
+	MOVQ  (SP), CX
+	ADDQ  32(SP), CX
+	MOVQ  CX, 320(SP)
+	MOVQ  8(SP), CX
+	ADDQ  40(SP), CX
+	MOVQ  CX, 328(SP)
+	MOVQ  16(SP), CX
+	ADDQ  48(SP), CX
+	MOVQ  CX, 336(SP)
+	MOVQ  24(SP), CX
+	ADDQ  56(SP), CX
+	MOVQ  CX, 344(SP)
+	MOVQ  $0x00ffffffffffffff, CX
+	XORQ  BX, BX
+	XORQ  SI, SI
+	MOVQ  320(SP), DX
+	MULXQ 320(SP), R8, DI
+	MOVQ  (SP), DX
+	MULXQ (SP), R10, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  32(SP), DX
+	MULXQ 32(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  8(SP), DX
+	ADDQ  DX, DX
+	MULXQ 24(SP), R12, R11
+	MOVQ  16(SP), DX
+	MULXQ 16(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	SUBQ  R12, R10
+	SBBQ  R11, R9
+	MOVQ  40(SP), DX
+	ADDQ  DX, DX
+	MULXQ 56(SP), R12, R11
+	MOVQ  48(SP), DX
+	MULXQ 48(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	MOVQ  328(SP), DX
+	ADDQ  DX, DX
+	MULXQ 344(SP), R12, R11
+	MOVQ  336(SP), DX
+	MULXQ 336(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 384(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 416(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	ADDQ  DX, DX
+	MULXQ 328(SP), R8, DI
+	MOVQ  (SP), DX
+	ADDQ  DX, DX
+	MULXQ 8(SP), R10, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  32(SP), DX
+	ADDQ  DX, DX
+	MULXQ 40(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  16(SP), DX
+	ADDQ  DX, DX
+	MULXQ 24(SP), R11, DX
+	SUBQ  R11, R10
+	SBBQ  DX, R9
+	MOVQ  48(SP), DX
+	ADDQ  DX, DX
+	MULXQ 56(SP), R11, DX
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	MOVQ  336(SP), DX
+	ADDQ  DX, DX
+	MULXQ 344(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 392(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 424(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	ADDQ  DX, DX
+	MULXQ 336(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 328(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  (SP), DX
+	ADDQ  DX, DX
+	MULXQ 16(SP), R10, R9
+	MOVQ  8(SP), DX
+	MULXQ 8(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  32(SP), DX
+	ADDQ  DX, DX
+	MULXQ 48(SP), R12, R11
+	MOVQ  40(SP), DX
+	MULXQ 40(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	MOVQ  24(SP), DX
+	MULXQ 24(SP), R11, DX
+	SUBQ  R11, R10
+	SBBQ  DX, R9
+	MOVQ  56(SP), DX
+	MULXQ 56(SP), R11, DX
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	MOVQ  344(SP), DX
+	MULXQ 344(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 400(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 432(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	ADDQ  DX, DX
+	MULXQ 344(SP), R8, DI
+	MOVQ  328(SP), DX
+	ADDQ  DX, DX
+	MULXQ 336(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  (SP), DX
+	ADDQ  DX, DX
+	MULXQ 24(SP), R10, R9
+	MOVQ  8(SP), DX
+	ADDQ  DX, DX
+	MULXQ 16(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  32(SP), DX
+	ADDQ  DX, DX
+	MULXQ 56(SP), R12, R11
+	MOVQ  40(SP), DX
+	ADDQ  DX, DX
+	MULXQ 48(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 408(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 440(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ  SI, BX
+	ADDQ  384(SP), SI
+	MOVQ  SI, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, SI
+	ADDQ  392(SP), DX
+	MOVQ  SI, (SP)
+	MOVQ  DX, 8(SP)
+	ADDQ  416(SP), BX
+	MOVQ  BX, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, BX
+	ADDQ  424(SP), DX
+	MOVQ  BX, 32(SP)
+	MOVQ  DX, 40(SP)
+	MOVQ  400(SP), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  408(SP), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  432(SP), CX
+	MOVQ  CX, 48(SP)
+	MOVQ  440(SP), CX
+	MOVQ  CX, 56(SP)
+	MOVQ  64(SP), CX
+	ADDQ  96(SP), CX
+	MOVQ  CX, 320(SP)
+	MOVQ  72(SP), CX
+	ADDQ  104(SP), CX
+	MOVQ  CX, 328(SP)
+	MOVQ  80(SP), CX
+	ADDQ  112(SP), CX
+	MOVQ  CX, 336(SP)
+	MOVQ  88(SP), CX
+	ADDQ  120(SP), CX
+	MOVQ  CX, 344(SP)
+	MOVQ  $0x00ffffffffffffff, CX
+	XORQ  BX, BX
+	XORQ  SI, SI
+	MOVQ  320(SP), DX
+	MULXQ 320(SP), R8, DI
+	MOVQ  64(SP), DX
+	MULXQ 64(SP), R10, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  96(SP), DX
+	MULXQ 96(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  72(SP), DX
+	ADDQ  DX, DX
+	MULXQ 88(SP), R12, R11
+	MOVQ  80(SP), DX
+	MULXQ 80(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	SUBQ  R12, R10
+	SBBQ  R11, R9
+	MOVQ  104(SP), DX
+	ADDQ  DX, DX
+	MULXQ 120(SP), R12, R11
+	MOVQ  112(SP), DX
+	MULXQ 112(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	MOVQ  328(SP), DX
+	ADDQ  DX, DX
+	MULXQ 344(SP), R12, R11
+	MOVQ  336(SP), DX
+	MULXQ 336(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 384(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 416(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	ADDQ  DX, DX
+	MULXQ 328(SP), R8, DI
+	MOVQ  64(SP), DX
+	ADDQ  DX, DX
+	MULXQ 72(SP), R10, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  96(SP), DX
+	ADDQ  DX, DX
+	MULXQ 104(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  80(SP), DX
+	ADDQ  DX, DX
+	MULXQ 88(SP), R11, DX
+	SUBQ  R11, R10
+	SBBQ  DX, R9
+	MOVQ  112(SP), DX
+	ADDQ  DX, DX
+	MULXQ 120(SP), R11, DX
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	MOVQ  336(SP), DX
+	ADDQ  DX, DX
+	MULXQ 344(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 392(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 424(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	ADDQ  DX, DX
+	MULXQ 336(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 328(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  64(SP), DX
+	ADDQ  DX, DX
+	MULXQ 80(SP), R10, R9
+	MOVQ  72(SP), DX
+	MULXQ 72(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  96(SP), DX
+	ADDQ  DX, DX
+	MULXQ 112(SP), R12, R11
+	MOVQ  104(SP), DX
+	MULXQ 104(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	MOVQ  88(SP), DX
+	MULXQ 88(SP), R11, DX
+	SUBQ  R11, R10
+	SBBQ  DX, R9
+	MOVQ  120(SP), DX
+	MULXQ 120(SP), R11, DX
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	MOVQ  344(SP), DX
+	MULXQ 344(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 400(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 432(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	ADDQ  DX, DX
+	MULXQ 344(SP), R8, DI
+	MOVQ  328(SP), DX
+	ADDQ  DX, DX
+	MULXQ 336(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  64(SP), DX
+	ADDQ  DX, DX
+	MULXQ 88(SP), R10, R9
+	MOVQ  72(SP), DX
+	ADDQ  DX, DX
+	MULXQ 80(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  96(SP), DX
+	ADDQ  DX, DX
+	MULXQ 120(SP), R12, R11
+	MOVQ  104(SP), DX
+	ADDQ  DX, DX
+	MULXQ 112(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 408(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 440(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ  SI, BX
+	ADDQ  384(SP), SI
+	MOVQ  SI, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, SI
+	ADDQ  392(SP), DX
+	MOVQ  SI, 64(SP)
+	MOVQ  DX, 72(SP)
+	ADDQ  416(SP), BX
+	MOVQ  BX, DX
+	SHRQ  $0x38, DX
+	ANDQ  CX, BX
+	ADDQ  424(SP), DX
+	MOVQ  BX, 96(SP)
+	MOVQ  DX, 104(SP)
+	MOVQ  400(SP), CX
+	MOVQ  CX, 80(SP)
+	MOVQ  408(SP), CX
+	MOVQ  CX, 88(SP)
+	MOVQ  432(SP), CX
+	MOVQ  CX, 112(SP)
+	MOVQ  440(SP), CX
+	MOVQ  CX, 120(SP)
+	MOVQ  (SP), CX
+	ADDQ  32(SP), CX
+	MOVQ  CX, 320(SP)
+	MOVQ  8(SP), CX
+	ADDQ  40(SP), CX
+	MOVQ  CX, 328(SP)
+	MOVQ  16(SP), CX
+	ADDQ  48(SP), CX
+	MOVQ  CX, 336(SP)
+	MOVQ  24(SP), CX
+	ADDQ  56(SP), CX
+	MOVQ  CX, 344(SP)
+	MOVQ  64(SP), CX
+	ADDQ  96(SP), CX
+	MOVQ  CX, 352(SP)
+	MOVQ  72(SP), CX
+	ADDQ  104(SP), CX
+	MOVQ  CX, 360(SP)
+	MOVQ  80(SP), CX
+	ADDQ  112(SP), CX
+	MOVQ  CX, 368(SP)
+	MOVQ  88(SP), CX
+	ADDQ  120(SP), CX
+	MOVQ  CX, 376(SP)
+	MOVQ  $0x00ffffffffffffff, CX
+	XORQ  BX, BX
+	XORQ  SI, SI
+	MOVQ  320(SP), DX
+	MULXQ 352(SP), R8, DI
+	MOVQ  (SP), DX
+	MULXQ 64(SP), R10, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  32(SP), DX
+	MULXQ 96(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  8(SP), DX
+	MULXQ 88(SP), R12, R11
+	MOVQ  16(SP), DX
+	MULXQ 80(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  24(SP), DX
+	MULXQ 72(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	SUBQ  R12, R10
+	SBBQ  R11, R9
+	MOVQ  40(SP), DX
+	MULXQ 120(SP), R12, R11
+	MOVQ  48(SP), DX
+	MULXQ 112(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  56(SP), DX
+	MULXQ 104(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	MOVQ  328(SP), DX
+	MULXQ 376(SP), R12, R11
+	MOVQ  336(SP), DX
+	MULXQ 368(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  344(SP), DX
+	MULXQ 360(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 384(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 416(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 360(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  (SP), DX
+	MULXQ 72(SP), R10, R9
+	MOVQ  8(SP), DX
+	MULXQ 64(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  32(SP), DX
+	MULXQ 104(SP), R12, R11
+	MOVQ  40(SP), DX
+	MULXQ 96(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	MOVQ  16(SP), DX
+	MULXQ 88(SP), R12, R11
+	MOVQ  24(SP), DX
+	MULXQ 80(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	SUBQ  R12, R10
+	SBBQ  R11, R9
+	MOVQ  48(SP), DX
+	MULXQ 120(SP), R12, R11
+	MOVQ  56(SP), DX
+	MULXQ 112(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	MOVQ  336(SP), DX
+	MULXQ 376(SP), R12, R11
+	MOVQ  344(SP), DX
+	MULXQ 368(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  R12, R8
+	ADCQ  R11, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 392(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 424(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 368(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 360(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  336(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  (SP), DX
+	MULXQ 80(SP), R10, R9
+	MOVQ  8(SP), DX
+	MULXQ 72(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  16(SP), DX
+	MULXQ 64(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  32(SP), DX
+	MULXQ 112(SP), R12, R11
+	MOVQ  40(SP), DX
+	MULXQ 104(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  48(SP), DX
+	MULXQ 96(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	MOVQ  24(SP), DX
+	MULXQ 88(SP), R11, DX
+	SUBQ  R11, R10
+	SBBQ  DX, R9
+	MOVQ  56(SP), DX
+	MULXQ 120(SP), R11, DX
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	MOVQ  344(SP), DX
+	MULXQ 376(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	ADDQ  R11, R8
+	ADCQ  DX, DI
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 400(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 432(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+	MOVQ  320(SP), DX
+	MULXQ 376(SP), R8, DI
+	MOVQ  328(SP), DX
+	MULXQ 368(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  336(SP), DX
+	MULXQ 360(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  344(SP), DX
+	MULXQ 352(SP), R9, DX
+	ADDQ  R9, R8
+	ADCQ  DX, DI
+	MOVQ  (SP), DX
+	MULXQ 88(SP), R10, R9
+	MOVQ  8(SP), DX
+	MULXQ 80(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  16(SP), DX
+	MULXQ 72(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	MOVQ  24(SP), DX
+	MULXQ 64(SP), R11, DX
+	ADDQ  R11, R10
+	ADCQ  DX, R9
+	SUBQ  R10, R8
+	SBBQ  R9, DI
+	MOVQ  32(SP), DX
+	MULXQ 120(SP), R12, R11
+	MOVQ  40(SP), DX
+	MULXQ 112(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  48(SP), DX
+	MULXQ 104(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	MOVQ  56(SP), DX
+	MULXQ 96(SP), R13, DX
+	ADDQ  R13, R12
+	ADCQ  DX, R11
+	ADDQ  R12, R10
+	ADCQ  R11, R9
+	ADDQ  BX, R10
+	ADCQ  $0x00, R9
+	MOVQ  R10, BX
+	ANDQ  CX, R10
+	MOVQ  R10, 408(SP)
+	SHRQ  $0x38, BX
+	SHLQ  $0x08, R9
+	ORQ   R9, BX
+	ADDQ  SI, R8
+	ADCQ  $0x00, DI
+	MOVQ  R8, SI
+	ANDQ  CX, R8
+	MOVQ  R8, 440(SP)
+	SHRQ  $0x38, SI
+	SHLQ  $0x08, DI
+	ORQ   DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ    SI, BX
+	ADDQ    384(SP), SI
+	MOVQ    SI, DX
+	SHRQ    $0x38, DX
+	ANDQ    CX, SI
+	ADDQ    392(SP), DX
+	MOVQ    SI, 64(AX)
+	MOVQ    DX, 72(AX)
+	ADDQ    416(SP), BX
+	MOVQ    BX, DX
+	SHRQ    $0x38, DX
+	ANDQ    CX, BX
+	ADDQ    424(SP), DX
+	MOVQ    BX, 96(AX)
+	MOVQ    DX, 104(AX)
+	MOVQ    400(SP), CX
+	MOVQ    CX, 80(AX)
+	MOVQ    408(SP), CX
+	MOVQ    CX, 88(AX)
+	MOVQ    432(SP), CX
+	MOVQ    CX, 112(AX)
+	MOVQ    440(SP), CX
+	MOVQ    CX, 120(AX)
+	VMOVDQU (SP), Y0
+	VPADDQ  twice<>+0(SB), Y0, Y0
+	VPSUBQ  64(SP), Y0, Y0
+	VMOVDQU Y0, 256(SP)
+	VMOVDQU 32(SP), Y0
+	VPADDQ  twice<>+32(SB), Y0, Y0
+	VPSUBQ  96(SP), Y0, Y0
+	VMOVDQU Y0, 288(SP)
+	MOVQ    $0x00ffffffffffffff, CX
+	MOVQ    $0x00000000000098a9, DX
+	XORQ    BX, BX
+	MULXQ   256(SP), DI, SI
+	ADDQ    BX, DI
+	ADCQ    $0x00, SI
+	MOVQ    DI, BX
+	ANDQ    CX, DI
+	MOVQ    DI, 128(AX)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, SI
+	ORQ     SI, BX
+	MULXQ   264(SP), DI, SI
+	ADDQ    BX, DI
+	ADCQ    $0x00, SI
+	MOVQ    DI, BX
+	ANDQ    CX, DI
+	MOVQ    DI, 136(AX)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, SI
+	ORQ     SI, BX
+	MULXQ   272(SP), DI, SI
+	ADDQ    BX, DI
+	ADCQ    $0x00, SI
+	MOVQ    DI, BX
+	ANDQ    CX, DI
+	MOVQ    DI, 144(AX)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, SI
+	ORQ     SI, BX
+	MULXQ   280(SP), DI, SI
+	ADDQ    BX, DI
+	ADCQ    $0x00, SI
+	MOVQ    DI, BX
+	ANDQ    CX, DI
+	MOVQ    DI, 152(AX)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, SI
+	ORQ     SI, BX
+	MULXQ   288(SP), DI, SI
+	ADDQ    BX, DI
+	ADCQ    $0x00, SI
+	MOVQ    DI, BX
+	ANDQ    CX, DI
+	MOVQ    DI, 160(AX)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, SI
+	ORQ     SI, BX
+	MULXQ   296(SP), DI, SI
+	ADDQ    BX, DI
+	ADCQ    $0x00, SI
+	MOVQ    DI, BX
+	ANDQ    CX, DI
+	MOVQ    DI, 168(AX)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, SI
+	ORQ     SI, BX
+	MULXQ   304(SP), DI, SI
+	ADDQ    BX, DI
+	ADCQ    $0x00, SI
+	MOVQ    DI, BX
+	ANDQ    CX, DI
+	MOVQ    DI, 176(AX)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, SI
+	ORQ     SI, BX
+	MULXQ   312(SP), SI, DX
+	ADDQ    BX, SI
+	ADCQ    $0x00, DX
+	MOVQ    SI, BX
+	ANDQ    CX, SI
+	MOVQ    SI, 184(AX)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, DX
+	ORQ     DX, BX
+	ADDQ    BX, 128(AX)
+	ADDQ    BX, 160(AX)
+	VMOVDQU 128(AX), Y0
+	VPADDQ  (SP), Y0, Y0
+	VMOVDQU Y0, 128(AX)
+	VMOVDQU 160(AX), Y0
+	VPADDQ  32(SP), Y0, Y0
+	VMOVDQU Y0, 160(AX)
+	MOVQ    128(AX), CX
+	ADDQ    160(AX), CX
+	MOVQ    CX, 320(SP)
+	MOVQ    136(AX), CX
+	ADDQ    168(AX), CX
+	MOVQ    CX, 328(SP)
+	MOVQ    144(AX), CX
+	ADDQ    176(AX), CX
+	MOVQ    CX, 336(SP)
+	MOVQ    152(AX), CX
+	ADDQ    184(AX), CX
+	MOVQ    CX, 344(SP)
+	MOVQ    256(SP), CX
+	ADDQ    288(SP), CX
+	MOVQ    CX, 352(SP)
+	MOVQ    264(SP), CX
+	ADDQ    296(SP), CX
+	MOVQ    CX, 360(SP)
+	MOVQ    272(SP), CX
+	ADDQ    304(SP), CX
+	MOVQ    CX, 368(SP)
+	MOVQ    280(SP), CX
+	ADDQ    312(SP), CX
+	MOVQ    CX, 376(SP)
+	MOVQ    $0x00ffffffffffffff, CX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    320(SP), DX
+	MULXQ   352(SP), R8, DI
+	MOVQ    128(AX), DX
+	MULXQ   256(SP), R10, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    160(AX), DX
+	MULXQ   288(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	MOVQ    136(AX), DX
+	MULXQ   280(SP), R12, R11
+	MOVQ    144(AX), DX
+	MULXQ   272(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	MOVQ    152(AX), DX
+	MULXQ   264(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	SUBQ    R12, R10
+	SBBQ    R11, R9
+	MOVQ    168(AX), DX
+	MULXQ   312(SP), R12, R11
+	MOVQ    176(AX), DX
+	MULXQ   304(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	MOVQ    184(AX), DX
+	MULXQ   296(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R8
+	ADCQ    R11, DI
+	MOVQ    328(SP), DX
+	MULXQ   376(SP), R12, R11
+	MOVQ    336(SP), DX
+	MULXQ   368(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	MOVQ    344(SP), DX
+	MULXQ   360(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	ADDQ    R12, R8
+	ADCQ    R11, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 384(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 416(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	MULXQ   360(SP), R8, DI
+	MOVQ    328(SP), DX
+	MULXQ   352(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    128(AX), DX
+	MULXQ   264(SP), R10, R9
+	MOVQ    136(AX), DX
+	MULXQ   256(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    160(AX), DX
+	MULXQ   296(SP), R12, R11
+	MOVQ    168(AX), DX
+	MULXQ   288(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	MOVQ    144(AX), DX
+	MULXQ   280(SP), R12, R11
+	MOVQ    152(AX), DX
+	MULXQ   272(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	SUBQ    R12, R10
+	SBBQ    R11, R9
+	MOVQ    176(AX), DX
+	MULXQ   312(SP), R12, R11
+	MOVQ    184(AX), DX
+	MULXQ   304(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R8
+	ADCQ    R11, DI
+	MOVQ    336(SP), DX
+	MULXQ   376(SP), R12, R11
+	MOVQ    344(SP), DX
+	MULXQ   368(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	ADDQ    R12, R8
+	ADCQ    R11, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 392(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 424(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	MULXQ   368(SP), R8, DI
+	MOVQ    328(SP), DX
+	MULXQ   360(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    336(SP), DX
+	MULXQ   352(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    128(AX), DX
+	MULXQ   272(SP), R10, R9
+	MOVQ    136(AX), DX
+	MULXQ   264(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	MOVQ    144(AX), DX
+	MULXQ   256(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    160(AX), DX
+	MULXQ   304(SP), R12, R11
+	MOVQ    168(AX), DX
+	MULXQ   296(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	MOVQ    176(AX), DX
+	MULXQ   288(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	MOVQ    152(AX), DX
+	MULXQ   280(SP), R11, DX
+	SUBQ    R11, R10
+	SBBQ    DX, R9
+	MOVQ    184(AX), DX
+	MULXQ   312(SP), R11, DX
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	MOVQ    344(SP), DX
+	MULXQ   376(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	ADDQ    R11, R8
+	ADCQ    DX, DI
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 400(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 432(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+	MOVQ    320(SP), DX
+	MULXQ   376(SP), R8, DI
+	MOVQ    328(SP), DX
+	MULXQ   368(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    336(SP), DX
+	MULXQ   360(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    344(SP), DX
+	MULXQ   352(SP), R9, DX
+	ADDQ    R9, R8
+	ADCQ    DX, DI
+	MOVQ    128(AX), DX
+	MULXQ   280(SP), R10, R9
+	MOVQ    136(AX), DX
+	MULXQ   272(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	MOVQ    144(AX), DX
+	MULXQ   264(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	MOVQ    152(AX), DX
+	MULXQ   256(SP), R11, DX
+	ADDQ    R11, R10
+	ADCQ    DX, R9
+	SUBQ    R10, R8
+	SBBQ    R9, DI
+	MOVQ    160(AX), DX
+	MULXQ   312(SP), R12, R11
+	MOVQ    168(AX), DX
+	MULXQ   304(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	MOVQ    176(AX), DX
+	MULXQ   296(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	MOVQ    184(AX), DX
+	MULXQ   288(SP), R13, DX
+	ADDQ    R13, R12
+	ADCQ    DX, R11
+	ADDQ    R12, R10
+	ADCQ    R11, R9
+	ADDQ    BX, R10
+	ADCQ    $0x00, R9
+	MOVQ    R10, BX
+	ANDQ    CX, R10
+	MOVQ    R10, 408(SP)
+	SHRQ    $0x38, BX
+	SHLQ    $0x08, R9
+	ORQ     R9, BX
+	ADDQ    SI, R8
+	ADCQ    $0x00, DI
+	MOVQ    R8, SI
+	ANDQ    CX, R8
+	MOVQ    R8, 440(SP)
+	SHRQ    $0x38, SI
+	SHLQ    $0x08, DI
+	ORQ     DI, SI
+
+	// What is beyond 2^448 counts for 1 and for φ.
+	ADDQ SI, BX
+	ADDQ 384(SP), SI
+	MOVQ SI, DX
+	SHRQ $0x38, DX
+	ANDQ CX, SI
+	ADDQ 392(SP), DX
+	MOVQ SI, 128(AX)
+	MOVQ DX, 136(AX)
+	ADDQ 416(SP), BX
+	MOVQ BX, DX
+	SHRQ $0x38, DX
+	ANDQ CX, BX
+	ADDQ 424(SP), DX
+	MOVQ BX, 160(AX)
+	MOVQ DX, 168(AX)
+	MOVQ 400(SP), CX
+	MOVQ CX, 144(AX)
+	MOVQ 408(SP), CX
+	MOVQ CX, 152(AX)
+	MOVQ 432(SP), CX
+	MOVQ CX, 176(AX)
+	MOVQ 440(SP), CX
+	MOVQ CX, 184(AX)
 	VZEROUPPER
 	RET

@@ -44,3 +44,18 @@ func TestPickAssembly(t *testing.T) {
 		}
 	}
 }
+
+func TestStepAssembly(t *testing.T) {
+	if !processor.HasADX || !processor.HasAVX2 {
+		t.Skip("this processor lacks ADX, BMI2 or AVX2: the assembly is not run here")
+	}
+	for exchange := range uint64(10_000) {
+		r := func() element { return randomElement(tightLimb) }
+		got := ladder{r(), r(), r(), r(), r()}
+		want := got
+		want.stepGo(exchange % 2)
+		if stepADX(&got, exchange%2); got != want {
+			t.Fatalf("assembly %x\nGo       %x", got, want)
+		}
+	}
+}

@@ -14,23 +14,21 @@ const a24 = 39081
 // scalar 446 bits count.
 func X448(scalar, u *[Size]byte) [Size]byte {
 	k := clamp(scalar)
-	var x1, x2, z2, x3, z3 element
-	setBytes(&x1, u)
-	x2[0], x3, z3[0] = 1, x1, 1
+	l := ladder{x2: element{1}, z3: element{1}}
+	setBytes(&l.x1, u)
+	l.x3 = l.x1
 	var last uint64
 	for t := 8*Size - 1; t >= 0; t-- {
 		bit := uint64(k[t/8]>>(t%8)) & 1
-		swap(&x2, &x3, bit^last)
-		swap(&z2, &z3, bit^last)
+		l.step(bit ^ last)
 		last = bit
-		step(&x1, &x2, &z2, &x3, &z3)
 	}
-	swap(&x2, &x3, last)
-	swap(&z2, &z3, last)
+	swap(&l.x2, &l.x3, last)
+	swap(&l.z2, &l.z3, last)
 	clear(k[:])
-	invert(&z2, &z2)
-	mul(&x2, &x2, &z2)
-	return toBytes(&x2)
+	invert(&l.z2, &l.z2)
+	mul(&l.x2, &l.x2, &l.z2)
+	return toBytes(&l.x2)
 }
 
 // clamp makes the number of a scalar (RFC 7748 §5).
@@ -41,25 +39,30 @@ func clamp(scalar *[Size]byte) [Size]byte {
 	return k
 }
 
-// step is one round of the ladder, in the names of RFC 7748 §5.
-func step(x1, x2, z2, x3, z3 *element) {
+// ladder is the state of X448, in the names of RFC 7748 §5.
+type ladder struct{ x1, x2, z2, x3, z3 element }
+
+// stepGo is one round, before which the points are exchanged if exchange is 1.
+func (l *ladder) stepGo(exchange uint64) {
+	swap(&l.x2, &l.x3, exchange)
+	swap(&l.z2, &l.z3, exchange)
 	var a, b, c, d, e element
-	add(&a, x2, z2)
-	sub(&b, x2, z2)
-	add(&c, x3, z3)
-	sub(&d, x3, z3)
+	add(&a, &l.x2, &l.z2)
+	sub(&b, &l.x2, &l.z2)
+	add(&c, &l.x3, &l.z3)
+	sub(&d, &l.x3, &l.z3)
 	mul(&d, &d, &a) // DA
 	mul(&c, &c, &b) // CB
-	add(x3, &d, &c)
-	sqr(x3, x3)
-	sub(z3, &d, &c)
-	sqr(z3, z3)
-	mul(z3, z3, x1)
+	add(&l.x3, &d, &c)
+	sqr(&l.x3, &l.x3)
+	sub(&l.z3, &d, &c)
+	sqr(&l.z3, &l.z3)
+	mul(&l.z3, &l.z3, &l.x1)
 	sqr(&a, &a) // AA
 	sqr(&b, &b) // BB
-	mul(x2, &a, &b)
+	mul(&l.x2, &a, &b)
 	sub(&e, &a, &b)
-	mulSmall(z2, &e, a24)
-	add(z2, z2, &a)
-	mul(z2, z2, &e)
+	mulSmall(&l.z2, &e, a24)
+	add(&l.z2, &l.z2, &a)
+	mul(&l.z2, &l.z2, &e)
 }

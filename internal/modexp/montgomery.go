@@ -32,9 +32,11 @@ type number = [maxLimbs]uint64
 // nearly all of it. Blocks of 8 by 8 limbs whose sums stay in registers were no
 // faster than rows.
 type Modulus struct {
-	limbs int    // a multiple of 4
+	// Assembly reads these two, where they stand.
 	m     number // not in Montgomery form
 	m0inv uint64 // -1/m mod 2^64
+
+	limbs int    // a multiple of 4
 	one   number // R mod m
 	rr    number // R² mod m
 

@@ -4,14 +4,14 @@
 
 #include "textflag.h"
 
-// func mulRows32(t *[96]uint64, x *[48]uint64, y *[48]uint64, m *[48]uint64, m0inv uint64) (carry uint64)
+// func mulRows32(t *[96]uint64, x *[48]uint64, y *[48]uint64, mod *[49]uint64) (carry uint64)
 // Requires: ADX, BMI2
-TEXT ·mulRows32(SB), NOSPLIT, $0-48
+TEXT ·mulRows32(SB), NOSPLIT, $0-40
 	MOVQ t+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ y+16(FP), BX
-	MOVQ m+24(FP), SI
-	MOVQ m0inv+32(FP), DI
+	MOVQ mod+24(FP), SI
+	MOVQ 384(SI), DI
 	MOVQ $0x00000020, R8
 	XORQ R9, R9
 
@@ -292,17 +292,17 @@ row:
 	DECQ  R8
 	JNZ   row
 	NEGQ  R9
-	MOVQ  R9, carry+40(FP)
+	MOVQ  R9, carry+32(FP)
 	RET
 
-// func mulRows48(t *[96]uint64, x *[48]uint64, y *[48]uint64, m *[48]uint64, m0inv uint64) (carry uint64)
+// func mulRows48(t *[96]uint64, x *[48]uint64, y *[48]uint64, mod *[49]uint64) (carry uint64)
 // Requires: ADX, BMI2
-TEXT ·mulRows48(SB), NOSPLIT, $0-48
+TEXT ·mulRows48(SB), NOSPLIT, $0-40
 	MOVQ t+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ y+16(FP), BX
-	MOVQ m+24(FP), SI
-	MOVQ m0inv+32(FP), DI
+	MOVQ mod+24(FP), SI
+	MOVQ 384(SI), DI
 	MOVQ $0x00000030, R8
 	XORQ R9, R9
 
@@ -711,5 +711,5 @@ row:
 	DECQ  R8
 	JNZ   row
 	NEGQ  R9
-	MOVQ  R9, carry+40(FP)
+	MOVQ  R9, carry+32(FP)
 	RET

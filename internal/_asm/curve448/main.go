@@ -17,58 +17,73 @@ func main() {
 	ConstraintExpr("!purego")
 	TEXT("mulADX", NOSPLIT, "func(z, x, y *[8]uint64)")
 	Doc("mulADX is mulGo.")
-	x, y := Mem{Base: Load(Param("x"), GP64())}, Mem{Base: Load(Param("y"), GP64())}
-	multiply(rows{x, y, halves(x), halves(y)})
+	scratch := newScratch()
+	x, y := argument("x"), argument("y")
+	scratch.multiply(func() Mem { return argument("z") }, x, y)
+	RET()
 	TEXT("sqrADX", NOSPLIT, "func(z, x *[8]uint64)")
 	Doc("sqrADX is mulGo of x and x.")
-	x = Mem{Base: Load(Param("x"), GP64())}
-	sums := halves(x)
-	multiply(rows{x, x, sums, sums})
+	scratch = newScratch()
+	x = argument("x")
+	scratch.multiply(func() Mem { return argument("z") }, x, x)
+	RET()
 	pick()
+	step()
 	Generate()
 }
 
-// rows are where the operands stand. To square, each stands for both.
-type rows struct{ x, y, xSum, ySum Mem }
+// argument loads a pointer.
+func argument(name string) Mem { return Mem{Base: Load(Param(name), GP64())} }
+
+// scratch is the part of a function's frame that multiply uses.
+type scratch struct{ xSum, ySum, t Mem }
+
+func newScratch() scratch {
+	return scratch{AllocLocal(8 * half), AllocLocal(8 * half), AllocLocal(8 * 2 * half)}
+}
 
 // halves stores the sums of x's limbs below and from φ on.
-func halves(x Mem) Mem {
-	sums := AllocLocal(8 * half)
+func halves(sums, x Mem) {
 	for i := range half {
 		sum := GP64()
 		MOVQ(limb(x, i), sum)
 		ADDQ(limb(x, half+i), sum)
 		MOVQ(sum, limb(sums, i))
 	}
-	return sums
 }
 
 func limb(x Mem, i int) Mem { return x.Offset(8 * i) }
 
-// multiply writes the function's body. The names are those of mulGo.
-func multiply(r rows) {
+// multiply sets z to x·y, or to x² if y is x. The names are those of mulGo. To
+// save a register, z is asked for at the end.
+func (s scratch) multiply(z func() Mem, x, y Mem) {
+	t, xSum, ySum := s.t, s.xSum, s.xSum
+	halves(xSum, x)
+	if x != y {
+		ySum = s.ySum
+		halves(ySum, y)
+	}
 	mask := GP64()
 	MOVQ(U64(1<<radix-1), mask)
-	t := AllocLocal(8 * 2 * half)
 	overLow, overHigh := GP64(), GP64()
 	XORQ(overLow, overLow)
 	XORQ(overHigh, overHigh)
 	for j := range half {
-		high := column(r.xSum, r.ySum, j)
-		low := column(r.x, r.y, j) // ac
+		high := column(xSum, ySum, j)
+		low := column(x, y, j) // ac
 		high.sub(low)
-		low.add(column(limb(r.x, half), limb(r.y, half), j)) // bd
+		low.add(column(limb(x, half), limb(y, half), j)) // bd
 		if j < half-1 {
-			low.sub(column(r.x, r.y, j+half))
-			high.add(column(limb(r.x, half), limb(r.y, half), j+half))
-			sumNext := column(r.xSum, r.ySum, j+half)
+			low.sub(column(x, y, j+half))
+			high.add(column(limb(x, half), limb(y, half), j+half))
+			sumNext := column(xSum, ySum, j+half)
 			low.add(sumNext)
 			high.add(sumNext)
 		}
 		low.settle(limb(t, j), overLow, mask)
 		high.settle(limb(t, half+j), overHigh, mask)
 	}
-	z := Mem{Base: Load(Param("z"), GP64())}
+	to := z()
 	Comment("What is beyond 2^448 counts for 1 and for φ.")
 	ADDQ(overHigh, overLow)
 	for i, over := range []reg.GPVirtual{overHigh, overLow} {
@@ -79,15 +94,14 @@ func multiply(r rows) {
 		SHRQ(U8(radix), next)
 		ANDQ(mask, over)
 		ADDQ(limb(t, second), next)
-		MOVQ(over, limb(z, first))
-		MOVQ(next, limb(z, second))
+		MOVQ(over, limb(to, first))
+		MOVQ(next, limb(to, second))
 	}
 	for _, i := range []int{2, 3, 6, 7} {
 		same := GP64()
 		MOVQ(limb(t, i), same)
-		MOVQ(same, limb(z, i))
+		MOVQ(same, limb(to, i))
 	}
-	RET()
 }
 
 // column returns the sum of the products x[i]·y[k] with i+k = j.

@@ -17,17 +17,21 @@ func main() {
 	Generate()
 }
 
+// maxLimbs is how many limbs a modulus has room for. Behind them is m0inv.
+const maxLimbs = 48
+
 func limb(x Mem, i int) Mem { return x.Offset(8 * i) }
 
 // mulRows writes the function for numbers of n limbs. The names are those of
 // mulRowsGo. Each turn leaves the lowest limb of t behind.
 func mulRows(n int) {
 	name := fmt.Sprintf("mulRows%d", n)
-	TEXT(name, NOSPLIT, "func(t *[96]uint64, x, y, m *[48]uint64, m0inv uint64) (carry uint64)")
+	TEXT(name, NOSPLIT, "func(t *[96]uint64, x, y *[48]uint64, mod *[49]uint64) (carry uint64)")
 	Doc(name + " is mulRowsGo.")
 	t, x := Mem{Base: Load(Param("t"), GP64())}, Mem{Base: Load(Param("x"), GP64())}
-	y, m := Mem{Base: Load(Param("y"), GP64())}, Mem{Base: Load(Param("m"), GP64())}
-	m0inv := Load(Param("m0inv"), GP64())
+	y, m := Mem{Base: Load(Param("y"), GP64())}, Mem{Base: Load(Param("mod"), GP64())}
+	m0inv := GP64()
+	MOVQ(limb(m, maxLimbs), m0inv)
 	left, borrowed := GP64(), GP64() // borrowed is -1 if the last sum had a carry
 	MOVQ(U32(n), left)
 	XORQ(borrowed, borrowed)

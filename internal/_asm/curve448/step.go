@@ -1,0 +1,116 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// lanes are the limbs of an element that go into one vector register.
+const lanes = 4
+
+// twice is 2p in limbs, as sub adds it.
+var twice Mem
+
+// step writes stepGo in one piece, with vectors where limbs do not carry.
+func step() {
+	twice = GLOBL("twice", RODATA|NOPTR)
+	for i := range 2 * half {
+		limb := uint64(2<<radix - 2)
+		if i == half {
+			limb -= 2
+		}
+		DATA(8*i, U64(limb))
+	}
+	TEXT("stepADX", NOSPLIT, "func(l *[5][8]uint64, exchange uint64)")
+	Doc("stepADX is stepGo.")
+	l := argument("l")
+	x1, x2, z2, x3, z3 := element(l, 0), element(l, 1), element(l, 2), element(l, 3), element(l, 4)
+	chosen := YMM()
+	exchange, _ := Param("exchange").Resolve()
+	VPBROADCASTQ(exchange.Addr, chosen)
+	none := YMM()
+	VPXOR(none, none, none)
+	VPSUBQ(chosen, none, chosen)
+	swap(x2, x3, chosen)
+	swap(z2, z3, chosen)
+
+	local := AllocLocal(5 * 8 * 2 * half)
+	a, b, c, d, e := element(local, 0), element(local, 1), element(local, 2), element(local, 3), element(local, 4)
+	scratch := newScratch()
+	mul := func(z, x, y Mem) { scratch.multiply(func() Mem { return z }, x, y) }
+	add(a, x2, z2)
+	sub(b, x2, z2)
+	add(c, x3, z3)
+	sub(d, x3, z3)
+	mul(d, d, a)
+	mul(c, c, b)
+	add(x3, d, c)
+	mul(x3, x3, x3)
+	sub(z3, d, c)
+	mul(z3, z3, z3)
+	mul(z3, z3, x1)
+	mul(a, a, a)
+	mul(b, b, b)
+	mul(x2, a, b)
+	sub(e, a, b)
+	mulSmall(z2, e, 39081)
+	add(z2, z2, a)
+	mul(z2, z2, e)
+	VZEROUPPER()
+	RET()
+}
+
+func element(base Mem, i int) Mem { return base.Offset(8 * 2 * half * i) }
+
+// vector is the part of x that one register holds.
+func vector(x Mem, i int) Mem { return x.Offset(8 * lanes * i) }
+
+func add(z, x, y Mem) {
+	for i := range 2 * half / lanes {
+		sum := YMM()
+		VMOVDQU(vector(x, i), sum)
+		VPADDQ(vector(y, i), sum, sum)
+		VMOVDQU(sum, vector(z, i))
+	}
+}
+
+func sub(z, x, y Mem) {
+	for i := range 2 * half / lanes {
+		difference := YMM()
+		VMOVDQU(vector(x, i), difference)
+		VPADDQ(vector(twice, i), difference, difference)
+		VPSUBQ(vector(y, i), difference, difference)
+		VMOVDQU(difference, vector(z, i))
+	}
+}
+
+// swap exchanges x and y where chosen has ones.
+func swap(x, y Mem, chosen reg.Register) {
+	for i := range 2 * half / lanes {
+		ours, theirs, change := YMM(), YMM(), YMM()
+		VMOVDQU(vector(x, i), ours)
+		VMOVDQU(vector(y, i), theirs)
+		VPXOR(ours, theirs, change)
+		VPAND(chosen, change, change)
+		VPXOR(change, ours, ours)
+		VPXOR(change, theirs, theirs)
+		VMOVDQU(ours, vector(x, i))
+		VMOVDQU(theirs, vector(y, i))
+	}
+}
+
+// mulSmall sets z, which may not be x, to x·n.
+func mulSmall(z, x Mem, n uint64) {
+	mask, over := GP64(), GP64()
+	MOVQ(U64(1<<radix-1), mask)
+	MOVQ(U64(n), reg.RDX)
+	XORQ(over, over)
+	for i := range 2 * half {
+		product := wide{GP64(), GP64()}
+		MULXQ(limb(x, i), product.low, product.high)
+		product.settle(limb(z, i), over, mask)
+	}
+	ADDQ(over, limb(z, 0))
+	ADDQ(over, limb(z, half))
+}
