@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sotto/internal/kat"
+	"sotto/internal/pgpwords"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
 )
@@ -235,11 +236,11 @@ func TestKnownSecretIDs(t *testing.T) {
 }
 
 func TestPGPWords(t *testing.T) {
-	if len(evenWords) != 256 || len(oddWords) != 256 {
-		t.Fatalf("%d and %d words", len(evenWords), len(oddWords))
+	if len(pgpwords.Even) != 256 || len(pgpwords.Odd) != 256 {
+		t.Fatalf("%d and %d words", len(pgpwords.Even), len(pgpwords.Odd))
 	}
 	for b := range 256 {
-		want := evenWords[b] + ":" + oddWords[255-b]
+		want := pgpwords.Even[b] + ":" + pgpwords.Odd[255-b]
 		if got := RenderSAS(wire.A("B256"), [32]byte{byte(b), byte(255 - b)}); got != want {
 			t.Errorf("%d: %s", b, got)
 		}

@@ -3,6 +3,7 @@ package zrtp
 import (
 	"encoding/binary"
 
+	"sotto/internal/pgpwords"
 	"sotto/zrtp/wire"
 )
 
@@ -23,7 +24,7 @@ var emojiAlphabet = [32]rune{
 // (RFC 6189 §5.1.6). Only the leftmost bits of sashash are used.
 func RenderSAS(sasType wire.Algo, sashash [32]byte) string {
 	if sasType == wire.A("B256") {
-		return evenWords[sashash[0]] + ":" + oddWords[sashash[1]]
+		return pgpwords.Even[sashash[0]] + ":" + pgpwords.Odd[sashash[1]]
 	}
 	bits := binary.BigEndian.Uint32(sashash[:4])
 	alphabet := []rune(base32Alphabet)

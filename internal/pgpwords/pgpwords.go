@@ -1,12 +1,14 @@
-package zrtp
+// Package pgpwords is the PGP word list of Juola and Zimmermann, in which a SAS
+// is read aloud (RFC 6189 §5.1.6).
+package pgpwords
 
 import "strings"
 
-// The PGP word list (Juola and Zimmermann): two-syllable words for bytes at
-// even places, three-syllable words for bytes at odd places, so that a word
-// left out or two words swapped are heard (RFC 6189 §5.1.6).
+// Even has two-syllable words for bytes at even places, Odd three-syllable words
+// for bytes at odd places, 256 each, so that a word left out or two words
+// swapped are heard. They are only read.
 var (
-	evenWords = strings.Fields(`
+	Even = strings.Fields(`
 	aardvark absurd accrue acme adrift adult afflict ahead aimless Algol allow alone ammo ancient apple artist
 	assume Athens atlas Aztec baboon backfield backward banjo beaming bedlamp beehive beeswax befriend Belfast
 	berserk billiard bison blackjack blockade blowtorch bluebird bombast bookshelf brackish breadline breakup
@@ -27,7 +29,7 @@ var (
 	transit trauma treadmill Trojan trouble tumor tunnel tycoon uncut unearth unwind uproot upset upshot vapor
 	village virus Vulcan waffle wallet watchword wayside willow woodlark Zulu
 `)
-	oddWords = strings.Fields(`
+	Odd = strings.Fields(`
 	adroitness adviser aftermath aggregate alkali almighty amulet amusement antenna applicant Apollo armistice
 	article asteroid Atlantic atmosphere autopsy Babylon backwater barbecue belowground bifocals bodyguard
 	bookseller borderline bottomless Bradbury bravado Brazilian breakaway Burlington businessman butterfat Camelot
