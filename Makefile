@@ -17,7 +17,7 @@ ASM := curve448:curve448/field_amd64.s modexp:modexp/montgomery_amd64.s
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help setup setup-interop build run test test-long race fuzz lint asm asm-check bench interop clean
+.PHONY: help setup setup-interop build run test test-long race fuzz lint asm asm-check consttime bench interop clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -61,6 +61,10 @@ asm: ## write the assembly anew, with the generators in internal/_asm
 asm-check: ## refuse assembly that differs from what make asm would write
 	@cd internal/_asm; export GOFLAGS=; go vet ./...; for pair in $(ASM); do \
 		go run ./$${pair%%:*} | diff -u ../$${pair#*:} -; done
+
+consttime: setup ## look for secrets in how long things take; wants a quiet machine
+	go test -tags=$(TAGS),consttime -count=1 -p 1 -v -run 'TestConstantTime' -timeout 30m \
+		./internal/dudect ./internal/curve448 ./internal/modexp ./zrtp ./zrtp/internal/kex
 
 bench: setup ## every Go benchmark
 	go test -run '^$$' -bench . -benchmem ./...
