@@ -17,16 +17,11 @@ func main() {
 	ConstraintExpr("!purego")
 	TEXT("mulADX", NOSPLIT, "func(z, x, y *[8]uint64)")
 	Doc("mulADX is mulGo.")
-	scratch := newScratch()
-	x, y := argument("x"), argument("y")
-	scratch.multiply(func() Mem { return argument("z") }, x, y)
-	RET()
+	multiplyInPlace(argument("x"), argument("y"))
 	TEXT("sqrADX", NOSPLIT, "func(z, x *[8]uint64)")
 	Doc("sqrADX is mulGo of x and x.")
-	scratch = newScratch()
-	x = argument("x")
-	scratch.multiply(func() Mem { return argument("z") }, x, x)
-	RET()
+	x := argument("x")
+	multiplyInPlace(x, x)
 	pick()
 	step()
 	Generate()
@@ -35,12 +30,24 @@ func main() {
 // argument loads a pointer.
 func argument(name string) Mem { return Mem{Base: Load(Param(name), GP64())} }
 
-// scratch is the part of a function's frame that multiply uses.
-type scratch struct{ xSum, ySum, t Mem }
-
-func newScratch() scratch {
-	return scratch{AllocLocal(8 * half), AllocLocal(8 * half), AllocLocal(8 * 2 * half)}
+// multiplyInPlace writes the rest of a function that sets z, which may be x or
+// y, to x·y.
+func multiplyInPlace(x, y Mem) {
+	product := AllocLocal(8 * 2 * half)
+	newScratch().multiply(product, x, y)
+	z := argument("z")
+	for i := range 2 * half {
+		same := GP64()
+		MOVQ(limb(product, i), same)
+		MOVQ(same, limb(z, i))
+	}
+	RET()
 }
+
+// scratch is the part of a function's frame that multiply uses.
+type scratch struct{ xSum, ySum Mem }
+
+func newScratch() scratch { return scratch{AllocLocal(8 * half), AllocLocal(8 * half)} }
 
 // halves stores the sums of x's limbs below and from φ on.
 func halves(sums, x Mem) {
@@ -54,10 +61,10 @@ func halves(sums, x Mem) {
 
 func limb(x Mem, i int) Mem { return x.Offset(8 * i) }
 
-// multiply sets z to x·y, or to x² if y is x. The names are those of mulGo. To
-// save a register, z is asked for at the end.
-func (s scratch) multiply(z func() Mem, x, y Mem) {
-	t, xSum, ySum := s.t, s.xSum, s.xSum
+// multiply sets z, which is neither x nor y, to x·y, or to x² if y is x. The
+// names are those of mulGo.
+func (s scratch) multiply(z, x, y Mem) {
+	xSum, ySum := s.xSum, s.xSum
 	halves(xSum, x)
 	if x != y {
 		ySum = s.ySum
@@ -80,27 +87,20 @@ func (s scratch) multiply(z func() Mem, x, y Mem) {
 			low.add(sumNext)
 			high.add(sumNext)
 		}
-		low.settle(limb(t, j), overLow, mask)
-		high.settle(limb(t, half+j), overHigh, mask)
+		low.settle(limb(z, j), overLow, mask)
+		high.settle(limb(z, half+j), overHigh, mask)
 	}
-	to := z()
 	Comment("What is beyond 2^448 counts for 1 and for φ.")
 	ADDQ(overHigh, overLow)
 	for i, over := range []reg.GPVirtual{overHigh, overLow} {
-		first, second := half*i, half*i+1
-		ADDQ(limb(t, first), over)
+		first, second := limb(z, half*i), limb(z, half*i+1)
+		ADDQ(first, over)
 		next := GP64()
 		MOVQ(over, next)
-		SHRQ(U8(radix), next)
 		ANDQ(mask, over)
-		ADDQ(limb(t, second), next)
-		MOVQ(over, limb(to, first))
-		MOVQ(next, limb(to, second))
-	}
-	for _, i := range []int{2, 3, 6, 7} {
-		same := GP64()
-		MOVQ(limb(t, i), same)
-		MOVQ(same, limb(to, i))
+		MOVQ(over, first)
+		SHRQ(U8(radix), next)
+		ADDQ(next, second)
 	}
 }
 

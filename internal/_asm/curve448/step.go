@@ -12,7 +12,9 @@ const lanes = 4
 // twice is 2p in limbs, as sub adds it.
 var twice Mem
 
-// step writes stepGo in one piece, with vectors where limbs do not carry.
+// step writes stepGo in one piece, with vectors where limbs do not carry. Its
+// order is another: a vector is read some time after its limbs were written one
+// by one, since the processor waits until those have reached its cache.
 func step() {
 	twice = GLOBL("twice", RODATA|NOPTR)
 	for i := range 2 * half {
@@ -35,28 +37,30 @@ func step() {
 	swap(x2, x3, chosen)
 	swap(z2, z3, chosen)
 
-	local := AllocLocal(5 * 8 * 2 * half)
-	a, b, c, d, e := element(local, 0), element(local, 1), element(local, 2), element(local, 3), element(local, 4)
+	local := AllocLocal(7 * 8 * 2 * half)
+	a, b, c, d := element(local, 0), element(local, 1), element(local, 2), element(local, 3)
+	e, f, g := element(local, 4), element(local, 5), element(local, 6)
 	scratch := newScratch()
-	mul := func(z, x, y Mem) { scratch.multiply(func() Mem { return z }, x, y) }
+	mul := scratch.multiply
 	add(a, x2, z2)
 	sub(b, x2, z2)
 	add(c, x3, z3)
 	sub(d, x3, z3)
-	mul(d, d, a)
-	mul(c, c, b)
-	add(x3, d, c)
-	mul(x3, x3, x3)
-	sub(z3, d, c)
-	mul(z3, z3, z3)
-	mul(z3, z3, x1)
-	mul(a, a, a)
-	mul(b, b, b)
-	mul(x2, a, b)
-	sub(e, a, b)
-	mulSmall(z2, e, 39081)
-	add(z2, z2, a)
-	mul(z2, z2, e)
+	da, cb, aa, bb := e, f, c, g
+	mul(da, d, a)
+	mul(cb, c, b)
+	mul(aa, a, a)
+	mul(bb, b, b)
+	add(a, da, cb)
+	sub(b, da, cb)
+	mul(x3, a, a)
+	sub(d, aa, bb)
+	mul(a, b, b)
+	mulSmall(b, d, 39081)
+	mul(x2, aa, bb)
+	add(b, b, aa)
+	mul(z2, b, d)
+	mul(z3, a, x1)
 	VZEROUPPER()
 	RET()
 }
