@@ -19,10 +19,11 @@ import (
 // bzrtp is a running bzrtp_peer.
 type bzrtp struct {
 	*process
-	port int
+	ports []int // of its streams
 }
 
-// bzrtpSecure is what bzrtp_peer prints about a handshake that succeeded.
+// bzrtpSecure is what bzrtp_peer prints about a handshake that succeeded. A
+// second stream has no SAS, role and exported key of its own.
 type bzrtpSecure struct {
 	SAS, Suite                           string // as zrtp.Suite prints it
 	Role                                 string
@@ -53,21 +54,30 @@ func suite(names string) zrtp.Suite {
 	}
 }
 
-// bzrtpFlags have the peer offer one suite, and what libbzrtp adds by itself.
+// bzrtpFlags have the peer offer one suite, a second stream, and what libbzrtp
+// adds by itself.
 func bzrtpFlags(s zrtp.Suite) []string {
 	return []string{
-		"--ka", s.KeyAgreement.String(), "--hash", s.Hash.String(), "--cipher", s.Cipher.String(),
+		"--ka", s.KeyAgreement.String() + ",Mult", "--hash", s.Hash.String(), "--cipher", s.Cipher.String(),
 		"--auth", s.AuthTag.String(), "--sas", s.SAS.String(),
 	}
 }
 
-// startBzrtp starts a peer on a free port that talks to the port other.
-func startBzrtp(t *testing.T, bin string, other int, flags ...string) *bzrtp {
+// startBzrtp starts a peer that has one stream with each of the ports of
+// others, from its own ports; 0 is a free one.
+func startBzrtp(t *testing.T, bin string, others, own []int, flags ...string) *bzrtp {
 	t.Helper()
-	args := append([]string{"--bind", "127.0.0.1:0", "--peer", fmt.Sprintf("127.0.0.1:%d", other)}, flags...)
-	b := &bzrtp{process: startProcess(t, "bzrtp_peer", exec.Command(bin, args...))}
-	if _, err := fmt.Sscanf(b.await(t, "BOUND ", patience), "BOUND port=%d", &b.port); err != nil {
-		t.Fatal(err)
+	var args []string
+	for i := range others {
+		args = append(args, "--bind", fmt.Sprintf("127.0.0.1:%d", own[i]), "--peer", fmt.Sprintf("127.0.0.1:%d", others[i]))
+	}
+	b := &bzrtp{process: startProcess(t, "bzrtp_peer", exec.Command(bin, append(args, flags...)...))}
+	for range others {
+		var stream, port int
+		if _, err := fmt.Sscanf(b.await(t, "BOUND ", patience), "BOUND stream=%d port=%d", &stream, &port); err != nil {
+			t.Fatal(err)
+		}
+		b.ports = append(b.ports, port)
 	}
 	return b
 }
@@ -80,30 +90,51 @@ func (b *bzrtp) helloHash(t *testing.T) string {
 	return strings.TrimSpace(hash)
 }
 
-// awaitSecured collects the lines of one handshake, in whatever order.
+// awaitSecured collects the lines of the first stream's handshake, in whatever
+// order.
 func (b *bzrtp) awaitSecured(t *testing.T) bzrtpSecure {
+	t.Helper()
+	all := b.awaitLines(t, "SECURE 1", "SENDS 1", "RECEIVES 1", "EXPORTED ")
+	s := secureOf(all[0], all[1], all[2])
+	s.Role, s.Exported = all[3]["role"], all[3]["key"]
+	return s
+}
+
+// awaitSecond collects those of the second stream's.
+func (b *bzrtp) awaitSecond(t *testing.T) bzrtpSecure {
+	t.Helper()
+	all := b.awaitLines(t, "SECURE 2", "SENDS 2", "RECEIVES 2")
+	return secureOf(all[0], all[1], all[2])
+}
+
+// awaitLines gives the fields of the lines that have these names and streams.
+func (b *bzrtp) awaitLines(t *testing.T, names ...string) []map[string]string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	lines := map[string]map[string]string{}
-	complete := func(line string) bool {
+	found := make([]map[string]string, len(names))
+	missing := len(names)
+	_, err := b.out.await(ctx, func(line string) bool {
 		name, rest, _ := strings.Cut(line, " ")
-		if strings.HasPrefix(rest, "part=") {
-			name += " " + rest[5:9]
+		f := fields(rest)
+		if i := slices.Index(names, name+" "+f["stream"]); i >= 0 && found[i] == nil {
+			found[i] = f
+			missing--
 		}
-		lines[name] = fields(rest)
-		return lines["SECURE"] != nil && lines["SECRETS send"] != nil && lines["SECRETS recv"] != nil && lines["EXPORTED"] != nil
-	}
-	if _, err := b.out.await(ctx, complete); err != nil {
+		return missing == 0
+	})
+	if err != nil {
 		t.Fatalf("%s: waiting for a secure session: %v", b.name, err)
 	}
-	s, send, recv := lines["SECURE"], lines["SECRETS send"], lines["SECRETS recv"]
+	return found
+}
+
+func secureOf(s, sends, receives map[string]string) bzrtpSecure {
 	return bzrtpSecure{
-		SAS:   s["sas"],
-		Suite: strings.Join([]string{s["ka"], s["hash"], s["cipher"], s["auth"], s["sastype"]}, "/"),
-		Role:  lines["EXPORTED"]["role"], Exported: lines["EXPORTED"]["key"],
+		SAS:      s["sas"],
+		Suite:    strings.Join([]string{s["ka"], s["hash"], s["cipher"], s["auth"], s["sastype"]}, "/"),
 		Verified: s["verified"], CacheMismatch: s["cachemismatch"], AuxMismatch: s["auxmismatch"],
-		SendKey: send["key"], SendSalt: send["salt"], RecvKey: recv["key"], RecvSalt: recv["salt"],
+		SendKey: sends["key"], SendSalt: sends["salt"], RecvKey: receives["key"], RecvSalt: receives["salt"],
 	}
 }
 
@@ -124,31 +155,34 @@ func (b *bzrtp) stop(t *testing.T) int {
 	return b.exitCode(t, patience)
 }
 
-// TestBzrtpWithItself proves the test peer.
+// TestBzrtpWithItself proves the test peer, with two streams.
 func TestBzrtpWithItself(t *testing.T) {
 	bin := buildBzrtpPeer(t)
 	free := &ports{next: 26000}
 	dir := t.TempDir()
 	for _, keyAgreement := range []string{"X255", "DH3k"} {
 		t.Run(keyAgreement, func(t *testing.T) {
-			port := free.pair(t)
 			flags := bzrtpFlags(suite(keyAgreement + "/S384/AES3/HS80/B256"))
 			for round, verified := range []string{"0", "1"} {
-				cache := func(name string) []string {
-					return []string{"--db", filepath.Join(dir, keyAgreement+name), "--verify"}
+				with := func(name string, more ...string) []string {
+					return slices.Concat(flags, []string{"--db", filepath.Join(dir, keyAgreement+name), "--verify"}, more)
 				}
-				second := startBzrtp(t, bin, port, slices.Concat(flags, cache("b"), []string{"--responder"})...)
-				first := startBzrtp(t, bin, second.port,
-					slices.Concat(flags, cache("a"), []string{"--bind", fmt.Sprintf("127.0.0.1:%d", port)})...)
+				here, there := []int{free.pair(t), free.pair(t)}, []int{free.pair(t), free.pair(t)}
+				second := startBzrtp(t, bin, here, there, with("b", "--responder")...)
+				first := startBzrtp(t, bin, there, here, with("a")...)
 				one, two := first.awaitSecured(t), second.awaitSecured(t)
 				if one.Role != "initiator" || two.Role != "responder" {
 					t.Errorf("roles %s and %s", one.Role, two.Role)
 				}
-				if one.SAS != two.SAS || one.SendKey != two.RecvKey || two.SendKey != one.RecvKey || one.Exported != two.Exported {
+				if one.SAS != two.SAS || one.Exported != two.Exported || !one.mirrors(two) {
 					t.Errorf("round %d: %+v\n%+v", round, one, two)
 				}
 				if one.Suite != keyAgreement+"/S384/AES3/HS80/B256" || one.Verified != verified || one.CacheMismatch != "0" {
 					t.Errorf("round %d: %+v", round, one)
+				}
+				ours, theirs := first.awaitSecond(t), second.awaitSecond(t)
+				if !ours.mirrors(theirs) || !strings.HasPrefix(ours.Suite, "Mult/") || ours.SendKey == one.SendKey {
+					t.Errorf("round %d, second stream: %+v\n%+v", round, ours, theirs)
 				}
 				if first.stop(t) != 0 || second.stop(t) != 0 {
 					t.Error("a peer ended as insecure")
@@ -156,4 +190,10 @@ func TestBzrtpWithItself(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mirrors says whether what one side sends with is what the other receives
+// with.
+func (s bzrtpSecure) mirrors(o bzrtpSecure) bool {
+	return s.SendKey == o.RecvKey && s.SendSalt == o.RecvSalt && s.RecvKey == o.SendKey && s.RecvSalt == o.SendSalt && s.SendKey != ""
 }

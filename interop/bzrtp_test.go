@@ -28,6 +28,7 @@ type handshake struct {
 	t     *testing.T
 	bin   string   // bzrtp_peer
 	flags []string // of bzrtp_peer
+	more  []int    // our port of a second stream, if any
 }
 
 // secure runs a handshake that must succeed and returns both views of it, after
@@ -35,7 +36,7 @@ type handshake struct {
 func (h handshake) secure(cfg zrtp.Config) (*endpoint, zrtp.Secured, *bzrtp, bzrtpSecure) {
 	h.t.Helper()
 	e := newEndpoint(h.t, cfg)
-	peer := e.meet(h.t, h.bin, h.flags...)
+	peer := e.meet(h.t, h.bin, h.more, h.flags...)
 	e.run(h.t, ended)
 	secured, ok := eventOf[zrtp.Secured](e)
 	if !ok {
@@ -167,7 +168,7 @@ func testRoles(t *testing.T, bin string, s zrtp.Suite) {
 	for _, r := range roles {
 		t.Run(r.Name, func(t *testing.T) {
 			cfg := zrtp.Config{Policy: zrtp.Policy{Offer: offer(s)}, Passive: r.Passive}
-			_, ours, _, _ := handshake{t, bin, slices.Concat(bzrtpFlags(s), r.Flags)}.secure(cfg)
+			_, ours, _, _ := handshake{t: t, bin: bin, flags: slices.Concat(bzrtpFlags(s), r.Flags)}.secure(cfg)
 			if ours.Suite != s {
 				t.Errorf("agreed %v", ours.Suite)
 			}
@@ -181,7 +182,7 @@ func testRoles(t *testing.T, bin string, s zrtp.Suite) {
 // TestBzrtpDefaults lets both sides offer all they have.
 func TestBzrtpDefaults(t *testing.T) {
 	t.Parallel()
-	_, ours, _, _ := handshake{t, buildBzrtpPeer(t), nil}.secure(zrtp.Config{})
+	_, ours, _, _ := handshake{t: t, bin: buildBzrtpPeer(t)}.secure(zrtp.Config{})
 	t.Logf("agreed %v", ours.Suite)
 }
 
@@ -195,7 +196,7 @@ func TestBzrtpRetained(t *testing.T) {
 	for _, r := range roles {
 		t.Run(r.Name, func(t *testing.T) {
 			db := filepath.Join(t.TempDir(), "peer.sqlite")
-			h := handshake{t, bin, slices.Concat(r.Flags, []string{"--verify", "--db", db})}
+			h := handshake{t: t, bin: bin, flags: slices.Concat(r.Flags, []string{"--verify", "--db", db})}
 			cache := zidcache.NewMemory()
 			defer cache.Close()
 			call := func() (zrtp.Secured, bzrtpSecure) {
@@ -244,7 +245,7 @@ func TestBzrtpLostCache(t *testing.T) {
 	for _, r := range roles {
 		t.Run(r.Name, func(t *testing.T) {
 			db := filepath.Join(t.TempDir(), "peer.sqlite")
-			h := handshake{t, bin, slices.Concat(r.Flags, []string{"--verify", "--db", db})}
+			h := handshake{t: t, bin: bin, flags: slices.Concat(r.Flags, []string{"--verify", "--db", db})}
 			first, second := zidcache.NewMemory(), zidcache.NewMemory()
 			defer first.Close()
 			defer second.Close()
@@ -281,7 +282,7 @@ func TestBzrtpAuxSecret(t *testing.T) {
 			t.Run(r.Name+" "+theirs, func(t *testing.T) {
 				flags := slices.Concat(r.Flags, []string{"--aux", theirs})
 				cfg := zrtp.Config{AuxSecret: secret.From([]byte("a-secret")), Passive: r.Passive}
-				_, ours, _, peer := handshake{t, bin, flags}.secure(cfg)
+				_, ours, _, peer := handshake{t: t, bin: bin, flags: flags}.secure(cfg)
 				want := map[bool]string{false: "0", true: "1"}[mismatch]
 				if ours.AuxMismatch != mismatch || peer.AuxMismatch != want {
 					t.Errorf("ours %+v, bzrtp's %+v", ours, peer)
@@ -302,7 +303,7 @@ func TestBzrtpHelloHash(t *testing.T) {
 		t.Parallel()
 		e := newEndpoint(t, zrtp.Config{})
 		own := e.session.HelloHash()
-		peer := e.meet(t, bin, "--peer-hello-hash", fmt.Sprintf("%s %x", e.session.Version(), own))
+		peer := e.meet(t, bin, nil, "--peer-hello-hash", fmt.Sprintf("%s %x", e.session.Version(), own))
 		e.expectHello(t, peer.helloHash(t))
 		e.run(t, ended)
 		if _, ok := eventOf[zrtp.Secured](e); !ok {
@@ -313,7 +314,7 @@ func TestBzrtpHelloHash(t *testing.T) {
 		t.Parallel()
 		e := newEndpoint(t, zrtp.Config{})
 		e.expectHello(t, "1.10 "+wrong)
-		peer := e.meet(t, bin)
+		peer := e.meet(t, bin, nil)
 		e.run(t, ended)
 		if none, ok := eventOf[zrtp.NoPeer](e); !ok || !none.HelloMismatch {
 			t.Errorf("events %+v", e.events)
@@ -325,7 +326,7 @@ func TestBzrtpHelloHash(t *testing.T) {
 	t.Run("wrong for the peer", func(t *testing.T) {
 		t.Parallel()
 		e := newEndpoint(t, zrtp.Config{})
-		peer := e.meet(t, bin, "--peer-hello-hash", "1.10 "+wrong)
+		peer := e.meet(t, bin, nil, "--peer-hello-hash", "1.10 "+wrong)
 		e.run(t, ended)
 		if _, ok := eventOf[zrtp.Secured](e); ok {
 			t.Error("secure with a peer that expects somebody else")
@@ -362,7 +363,7 @@ func TestBzrtpEvilPublicValue(t *testing.T) {
 					if !passive {
 						flags = append(flags, "--responder")
 					}
-					e.meet(t, bin, flags...)
+					e.meet(t, bin, nil, flags...)
 					e.run(t, ended)
 					failed, ok := eventOf[zrtp.Failed](e)
 					if !ok || failed.Code != wire.ErrorPublicValue || failed.Remote {

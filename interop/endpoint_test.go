@@ -24,9 +24,27 @@ type endpoint struct {
 	sent, heard map[wire.Type][]byte
 }
 
-// newEndpoint opens a port for a session; its peer is set later. It fills in
-// what every Config needs and cfg lacks.
+// listenUDP opens a port on the loopback interface.
+func listenUDP(t *testing.T) *net.UDPConn {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func portOf(conn *net.UDPConn) int { return conn.LocalAddr().(*net.UDPAddr).Port }
+
+// newEndpoint makes a session with a port of its own; its peer is set later.
 func newEndpoint(t *testing.T, cfg zrtp.Config) *endpoint {
+	t.Helper()
+	return endpointAt(t, listenUDP(t), cfg)
+}
+
+// endpointAt fills in what every Config needs and cfg lacks.
+func endpointAt(t *testing.T, conn *net.UDPConn, cfg zrtp.Config) *endpoint {
 	t.Helper()
 	cfg.Rand, cfg.SSRC, cfg.ClientID = rand.Reader, 0x50770001, "Sotto interop"
 	if cfg.ZID == (wire.ZID{}) {
@@ -36,27 +54,26 @@ func newEndpoint(t *testing.T, cfg zrtp.Config) *endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &endpoint{
+	t.Cleanup(session.Close)
+	return &endpoint{
 		session: session, conn: conn,
 		sent: map[wire.Type][]byte{}, heard: map[wire.Type][]byte{},
 	}
-	t.Cleanup(func() {
-		session.Close()
-		conn.Close()
-	})
-	return e
 }
 
-// meet starts the peer that the session is to talk to.
-func (e *endpoint) meet(t *testing.T, bin string, flags ...string) *bzrtp {
+// meet starts the peer that the session is to talk to. Its second stream, if
+// any, talks to the port in more.
+func (e *endpoint) meet(t *testing.T, bin string, more []int, flags ...string) *bzrtp {
 	t.Helper()
-	b := startBzrtp(t, bin, e.conn.LocalAddr().(*net.UDPAddr).Port, flags...)
-	e.peer = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: b.port}
+	others := append([]int{portOf(e.conn)}, more...)
+	b := startBzrtp(t, bin, others, make([]int, len(others)), flags...)
+	e.callTo(b.ports[0])
 	return b
+}
+
+// callTo says where the peer is.
+func (e *endpoint) callTo(port int) {
+	e.peer = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
 }
 
 // run drives the session until stop accepts an event, and fails the test when

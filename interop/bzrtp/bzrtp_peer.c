@@ -1,6 +1,8 @@
 /*
- * bzrtp_peer: a ZRTP endpoint on one loopback UDP socket, made of Debian's
- * libbzrtp, for the interoperability tests to agree keys with.
+ * bzrtp_peer: a ZRTP endpoint on loopback UDP, made of Debian's libbzrtp, for
+ * the interoperability tests to agree keys with. It has one media stream for
+ * each pair of --bind and --peer, at most two; the second gets its keys from
+ * the first one's (RFC 6189 §4.4.3).
  *
  * LICENCE. This file is part of Sotto and under its Apache-2.0 licence.
  * libbzrtp is GPL-3+: the program that results from linking this file with it
@@ -14,14 +16,16 @@
  * take the place of libbctoolbox's, which is how --evil-pv works.
  *
  * The process ends when its standard input is closed, or after --timeout.
- * Standard output carries one event a line, "NAME key=value ...":
- *   BOUND port=...               our port; with --bind 127.0.0.1:0 the kernel chose
- *   ZRTPHASH <version> <hex>     hash of our Hello, as in a=zrtp-hash
- *   SECRETS part=send|recv ...   SRTP master keys and salts in hex
- *   SECURE sas="..." ...         the handshake is complete
- *   EXPORTED role=... key=...    32 bytes exported under "interop-test"
- *   RX ... error=0x..            libbzrtp refused a packet
- *   DONE secure=0|1              last line
+ * Standard output carries one event a line, "NAME key=value ..."; streams count
+ * from 1:
+ *   BOUND stream=... port=...      our port; with --bind 127.0.0.1:0 the kernel chose
+ *   ZRTPHASH <version> <hex>       hash of our Hello, as in a=zrtp-hash
+ *   SENDS stream=... key= salt=    SRTP master key and salt in hex
+ *   RECEIVES stream=... key= salt= likewise
+ *   SECURE stream=... sas="..." .. the handshake is complete
+ *   EXPORTED role=... key=...      32 bytes exported under "interop-test"
+ *   RX ... error=0x..              libbzrtp refused a packet
+ *   DONE secure=0|1                last line; 1: every stream is secure
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -38,23 +42,28 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SSRC = 0xb0b00001, HEADER = 12, SHORTEST = 28 };
+enum { SSRC = 0xb0b00000, HEADER = 12, SHORTEST = 28, MAX_STREAMS = 2 /* libbzrtp 5.1 has no more */ };
 
 static struct options {
-	const char *bind, *peer, *db, *self, *other, *aux, *peer_hash, *evil;
+	const char *bind[MAX_STREAMS + 1], *peer[MAX_STREAMS + 1], *db, *self, *other, *aux, *peer_hash, *evil;
 	char *ka, *hash, *cipher, *auth, *sas;
 	int verify, responder, timeout;
 } opt = {.self = "sip:bzrtp@127.0.0.1", .other = "sip:peer@127.0.0.1", .timeout = 10000};
 
-static int sock, secure;
-static struct sockaddr_in peer;
+static struct stream {
+	int number, sock, secure;
+	uint32_t ssrc;
+	struct sockaddr_in peer;
+	bzrtpContext_t *ctx; /* one for all streams of a call */
+} streams[MAX_STREAMS];
+static int stream_count;
 
 static const struct { const char *name; uint8_t value; } algorithms[] = {
 	{"S256", ZRTP_HASH_S256}, {"S384", ZRTP_HASH_S384},
 	{"AES1", ZRTP_CIPHER_AES1}, {"AES3", ZRTP_CIPHER_AES3},
 	{"HS32", ZRTP_AUTHTAG_HS32}, {"HS80", ZRTP_AUTHTAG_HS80},
 	{"DH3k", ZRTP_KEYAGREEMENT_DH3k}, {"DH2k", ZRTP_KEYAGREEMENT_DH2k},
-	{"X255", ZRTP_KEYAGREEMENT_X255}, {"X448", ZRTP_KEYAGREEMENT_X448},
+	{"X255", ZRTP_KEYAGREEMENT_X255}, {"X448", ZRTP_KEYAGREEMENT_X448}, {"Mult", ZRTP_KEYAGREEMENT_Mult},
 	{"B32", ZRTP_SAS_B32}, {"B256", ZRTP_SAS_B256},
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
@@ -91,36 +100,36 @@ static int64_t now_ms(void)
 
 static int send_packet(void *data, const uint8_t *packet, uint16_t n)
 {
-	(void)data;
-	ssize_t sent = sendto(sock, packet, n, 0, (struct sockaddr *)&peer, sizeof peer);
+	const struct stream *to = data;
+	ssize_t sent = sendto(to->sock, packet, n, 0, (const struct sockaddr *)&to->peer, sizeof to->peer);
 	return sent == n ? 0 : -1;
+}
+
+static void print_keys(const char *event, int stream, const uint8_t *key, size_t key_n, const uint8_t *salt, size_t salt_n)
+{
+	printf("%s stream=%d", event, stream);
+	print_hex("key", key, key_n);
+	print_hex("salt", salt, salt_n);
+	printf("\n");
 }
 
 static int secrets_ready(void *data, const bzrtpSrtpSecrets_t *s, uint8_t part)
 {
-	(void)data;
-	if (part & ZRTP_SRTP_SECRETS_FOR_SENDER) {
-		printf("SECRETS part=send");
-		print_hex("key", s->selfSrtpKey, s->selfSrtpKeyLength);
-		print_hex("salt", s->selfSrtpSalt, s->selfSrtpSaltLength);
-		printf("\n");
-	}
-	if (part & ZRTP_SRTP_SECRETS_FOR_RECEIVER) {
-		printf("SECRETS part=recv");
-		print_hex("key", s->peerSrtpKey, s->peerSrtpKeyLength);
-		print_hex("salt", s->peerSrtpSalt, s->peerSrtpSaltLength);
-		printf("\n");
-	}
+	int n = ((struct stream *)data)->number;
+	if (part & ZRTP_SRTP_SECRETS_FOR_SENDER)
+		print_keys("SENDS", n, s->selfSrtpKey, s->selfSrtpKeyLength, s->selfSrtpSalt, s->selfSrtpSaltLength);
+	if (part & ZRTP_SRTP_SECRETS_FOR_RECEIVER)
+		print_keys("RECEIVES", n, s->peerSrtpKey, s->peerSrtpKeyLength, s->peerSrtpSalt, s->peerSrtpSaltLength);
 	return 0;
 }
 
 static int session_started(void *data, const bzrtpSrtpSecrets_t *s, int32_t verified)
 {
-	(void)data;
-	secure = 1;
-	printf("SECURE sas=\"%s\" verified=%d ka=%s hash=%s cipher=%s auth=%s sastype=%s cachemismatch=%d auxmismatch=%d\n",
-	       s->sas ? s->sas : "", verified, name_of(s->keyAgreementAlgo), name_of(s->hashAlgo), name_of(s->cipherAlgo),
-	       name_of(s->authTagAlgo), name_of(s->sasAlgo), s->cacheMismatch, s->auxSecretMismatch);
+	struct stream *of = data;
+	of->secure = 1;
+	printf("SECURE stream=%d sas=\"%s\" verified=%d ka=%s hash=%s cipher=%s auth=%s sastype=%s cachemismatch=%d auxmismatch=%d\n",
+	       of->number, s->sas ? s->sas : "", verified, name_of(s->keyAgreementAlgo), name_of(s->hashAlgo),
+	       name_of(s->cipherAlgo), name_of(s->authTagAlgo), name_of(s->sasAlgo), s->cacheMismatch, s->auxSecretMismatch);
 	return 0;
 }
 
@@ -130,7 +139,7 @@ static int export_ready(void *data, int zuid, uint8_t role)
 	uint8_t key[32];
 	size_t n = sizeof key;
 	(void)zuid;
-	if (bzrtp_exportKey(data, (char *)label, sizeof label - 1, key, &n) != 0)
+	if (bzrtp_exportKey(((struct stream *)data)->ctx, (char *)label, sizeof label - 1, key, &n) != 0)
 		die("key export failed");
 	printf("EXPORTED role=%s", role == BZRTP_ROLE_INITIATOR ? "initiator" : "responder");
 	print_hex("key", key, n);
@@ -155,6 +164,21 @@ static struct sockaddr_in loopback(const char *text)
 	return a;
 }
 
+/* open_stream gives the next stream its socket, at self. */
+static void open_stream(struct sockaddr_in self, struct sockaddr_in peer)
+{
+	struct stream *s = &streams[stream_count++];
+	socklen_t size = sizeof self;
+	s->number = stream_count;
+	s->ssrc = SSRC + stream_count;
+	s->peer = peer;
+	s->sock = socket(AF_INET, SOCK_DGRAM, 0);
+	if (bind(s->sock, (struct sockaddr *)&self, size) != 0)
+		die("cannot bind");
+	getsockname(s->sock, (struct sockaddr *)&self, &size);
+	printf("BOUND stream=%d port=%d\n", s->number, ntohs(self.sin_port));
+}
+
 static void offer(bzrtpContext_t *ctx, uint8_t type, char *list)
 {
 	uint8_t values[7], n = 0;
@@ -171,6 +195,16 @@ static void offer(bzrtpContext_t *ctx, uint8_t type, char *list)
 	bzrtp_setSupportedCryptoTypes(ctx, type, values, n);
 }
 
+static void add(const char **list, const char *address)
+{
+	int n = 0;
+	while (list[n])
+		n++;
+	if (n == MAX_STREAMS)
+		die("too many streams");
+	list[n] = address;
+}
+
 static void parse_options(int argc, char **argv)
 {
 	static const struct option names[] = {
@@ -180,8 +214,8 @@ static void parse_options(int argc, char **argv)
 		{"verify", 0, 0, 'v'}, {"responder", 0, 0, 'r'}, {0, 0, 0, 0}};
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		switch (c) {
-		case 'b': opt.bind = optarg; break;
-		case 'p': opt.peer = optarg; break;
+		case 'b': add(opt.bind, optarg); break;
+		case 'p': add(opt.peer, optarg); break;
 		case 'd': opt.db = optarg; break;        /* SQLite file for the ZID and the retained secrets */
 		case 's': opt.self = optarg; break;      /* own and peer's URI: keys of the cache */
 		case 'o': opt.other = optarg; break;
@@ -220,29 +254,67 @@ static bzrtpContext_t *new_context(sqlite3 **cache)
 	offer(ctx, ZRTP_SAS_TYPE, opt.sas);
 	if (opt.aux && bzrtp_setAuxiliarySharedSecret(ctx, (const uint8_t *)opt.aux, strlen(opt.aux)) != 0)
 		die("auxiliary secret refused");
-	if (bzrtp_initBzrtpContext(ctx, SSRC) != 0)
+	if (bzrtp_initBzrtpContext(ctx, streams[0].ssrc) != 0)
 		die("cannot initialise libbzrtp");
-	bzrtp_setClientData(ctx, SSRC, ctx);
-	if (opt.peer_hash && bzrtp_setPeerHelloHash(ctx, SSRC, (uint8_t *)opt.peer_hash, strlen(opt.peer_hash)) != 0)
+	if (opt.peer_hash && bzrtp_setPeerHelloHash(ctx, streams[0].ssrc, (uint8_t *)opt.peer_hash, strlen(opt.peer_hash)) != 0)
 		die("peer Hello hash refused");
 	return ctx;
+}
+
+/* Running. */
+
+/* start begins a handshake; all but the first stream's need the first one's
+ * keys. */
+static void start(struct stream *s, bzrtpContext_t *ctx)
+{
+	s->ctx = ctx;
+	if (s->number > 1 && bzrtp_addChannel(ctx, s->ssrc) != 0)
+		die("cannot add a channel");
+	bzrtp_setClientData(ctx, s->ssrc, s);
+	if (bzrtp_startChannelEngine(ctx, s->ssrc) != 0)
+		die("cannot start the engine");
 }
 
 /* pump hands one datagram to libbzrtp. A responder doesn't see HelloACK: the
  * engine commits only after one, but accepts a Commit in its place (RFC 6189
  * §4.1), so it waits for ours. */
-static void pump(bzrtpContext_t *ctx)
+static void pump(const struct stream *s)
 {
 	uint8_t b[4096];
-	ssize_t n = recv(sock, b, sizeof b, 0);
+	ssize_t n = recv(s->sock, b, sizeof b, MSG_DONTWAIT);
 	if (n < SHORTEST || memcmp(b + 4, "ZRTP", 4))
 		return;
 	const char *type = (const char *)b + HEADER + 4;
 	if (opt.responder && !memcmp(type, "HelloACK", 8))
 		return;
-	int e = bzrtp_processMessage(ctx, SSRC, b, (uint16_t)n);
+	int e = bzrtp_processMessage(s->ctx, s->ssrc, b, (uint16_t)n);
 	if (e)
-		printf("RX %.8s error=0x%x\n", type, e);
+		printf("RX stream=%d %.8s error=0x%x\n", s->number, type, e);
+}
+
+/* run returns when standard input is closed or time is up. */
+static void run(bzrtpContext_t *ctx)
+{
+	struct pollfd in[MAX_STREAMS + 1] = {{.fd = STDIN_FILENO, .events = POLLIN}};
+	for (int i = 0; i < stream_count; i++)
+		in[i + 1] = (struct pollfd){.fd = streams[i].sock, .events = POLLIN};
+	int started = 1, verify = opt.verify;
+	for (int64_t end = now_ms() + opt.timeout; now_ms() < end;) {
+		char eof;
+		poll(in, started + 1, 5);
+		if (in[0].revents && read(STDIN_FILENO, &eof, 1) <= 0)
+			return;
+		for (struct stream *s = streams; s < streams + started; s++) {
+			pump(s);
+			bzrtp_iterate(ctx, s->ssrc, (uint64_t)now_ms());
+		}
+		if (streams[0].secure && verify) {
+			bzrtp_SASVerified(ctx);
+			verify = 0;
+		}
+		while (streams[0].secure && started < stream_count)
+			start(&streams[started++], ctx);
+	}
 }
 
 int main(int argc, char **argv)
@@ -251,39 +323,24 @@ int main(int argc, char **argv)
 	uint8_t hash[128] = {0};
 	parse_options(argc, argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	struct sockaddr_in self = loopback(opt.bind);
-	peer = loopback(opt.peer);
-	sock = socket(AF_INET, SOCK_DGRAM, 0);
-	if (bind(sock, (struct sockaddr *)&self, sizeof self) != 0)
-		die("cannot bind");
-	socklen_t size = sizeof self;
-	getsockname(sock, (struct sockaddr *)&self, &size);
-	printf("BOUND port=%d\n", ntohs(self.sin_port));
+	do
+		open_stream(loopback(opt.bind[stream_count]), loopback(opt.peer[stream_count]));
+	while (opt.peer[stream_count]);
 	bzrtpContext_t *ctx = new_context(&cache);
-	bzrtp_getSelfHelloHash(ctx, SSRC, hash, sizeof hash);
+	bzrtp_getSelfHelloHash(ctx, streams[0].ssrc, hash, sizeof hash);
 	printf("ZRTPHASH %s\n", hash);
-	if (bzrtp_startChannelEngine(ctx, SSRC) != 0)
-		die("cannot start the engine");
-
-	struct pollfd in[2] = {{.fd = sock, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
-	for (int64_t end = now_ms() + opt.timeout; now_ms() < end;) {
-		char eof;
-		poll(in, 2, 5);
-		if (in[1].revents && read(STDIN_FILENO, &eof, 1) <= 0)
-			break;
-		if (in[0].revents)
-			pump(ctx);
-		bzrtp_iterate(ctx, SSRC, (uint64_t)now_ms());
-		if (secure && opt.verify) {
-			bzrtp_SASVerified(ctx);
-			opt.verify = 0;
-		}
-	}
-	printf("DONE secure=%d\n", secure);
-	bzrtp_destroyBzrtpContext(ctx, SSRC);
+	start(&streams[0], ctx);
+	run(ctx);
+	int secure = 0;
+	for (int i = 0; i < stream_count; i++)
+		secure += streams[i].secure;
+	printf("DONE secure=%d\n", secure == stream_count);
+	for (int i = stream_count; i-- > 0;)
+		if (streams[i].ctx)
+			bzrtp_destroyBzrtpContext(ctx, streams[i].ssrc);
 	if (cache)
 		sqlite3_close(cache);
-	return secure ? 0 : 1;
+	return secure == stream_count ? 0 : 1;
 }
 
 /* --evil-pv: public values that an honest peer never sends and that ours must
