@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -42,16 +41,7 @@ func (h handshake) secure(cfg zrtp.Config) (*endpoint, zrtp.Secured, *bzrtp, bzr
 	if !ok {
 		h.t.Fatalf("events %+v", e.events)
 	}
-	// The last acknowledgement may be lost: answer until the peer is done too.
-	ctx, cancel := context.WithCancel(h.t.Context())
-	served := make(chan struct{})
-	go func() {
-		e.serve(h.t, ctx)
-		close(served)
-	}()
-	theirs := peer.awaitSecured(h.t)
-	cancel()
-	<-served
+	theirs := e.serveUntil(h.t, peer.awaitSecured)
 	h.compare(e, secured, theirs)
 	return e, secured, peer, theirs
 }
@@ -59,20 +49,28 @@ func (h handshake) secure(cfg zrtp.Config) (*endpoint, zrtp.Secured, *bzrtp, bzr
 // compare fails the test unless both sides ended with the same secrets.
 func (h handshake) compare(e *endpoint, ours zrtp.Secured, theirs bzrtpSecure) {
 	h.t.Helper()
-	same := func(what, a, b string) {
-		if a != b {
-			h.t.Errorf("%s: ours %s, bzrtp's %s", what, a, b)
-		}
-	}
-	same("suite", ours.Suite.String(), theirs.Suite)
-	same("SAS", ours.SAS, theirs.SAS)
-	same("other role", map[zrtp.Role]string{zrtp.Initiator: "responder", zrtp.Responder: "initiator"}[ours.Role], theirs.Role)
+	h.compareKeys(e, ours, theirs)
+	same(h.t, "other role", map[zrtp.Role]string{zrtp.Initiator: "responder", zrtp.Responder: "initiator"}[ours.Role], theirs.Role)
+	same(h.t, "exported key", e.derivedKey(ours), theirs.Exported)
+}
+
+// compareKeys is what there is to compare of any stream.
+func (h handshake) compareKeys(e *endpoint, ours zrtp.Secured, theirs bzrtpSecure) {
+	h.t.Helper()
+	same(h.t, "suite", ours.Suite.String(), theirs.Suite)
+	same(h.t, "SAS", ours.SAS, theirs.SAS)
 	send, receive := e.srtpKeys(h.t)
-	same("sent key", hexOf(send.Key), theirs.RecvKey)
-	same("sent salt", hexOf(send.Salt), theirs.RecvSalt)
-	same("received key", hexOf(receive.Key), theirs.SendKey)
-	same("received salt", hexOf(receive.Salt), theirs.SendSalt)
-	same("exported key", e.derivedKey(ours), theirs.Exported)
+	same(h.t, "sent key", hexOf(send.Key), theirs.RecvKey)
+	same(h.t, "sent salt", hexOf(send.Salt), theirs.RecvSalt)
+	same(h.t, "received key", hexOf(receive.Key), theirs.SendKey)
+	same(h.t, "received salt", hexOf(receive.Salt), theirs.SendSalt)
+}
+
+func same(t *testing.T, what, ours, theirs string) {
+	t.Helper()
+	if ours != theirs {
+		t.Errorf("%s: ours %s, bzrtp's %s", what, ours, theirs)
+	}
 }
 
 // srtpKeys are the keys of both directions, from one event or two.

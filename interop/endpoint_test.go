@@ -87,9 +87,21 @@ func (e *endpoint) run(t *testing.T, stop func(zrtp.Event) bool) {
 	}
 }
 
-// serve goes on answering the peer until ctx ends.
-func (e *endpoint) serve(t *testing.T, ctx context.Context) {
-	e.drive(t, ctx, func(zrtp.Event) bool { return false })
+// serveUntil goes on answering the peer, whom the last acknowledgement may not
+// have reached, until secured has found it secure.
+func (e *endpoint) serveUntil(t *testing.T, secured func(*testing.T) bzrtpSecure) bzrtpSecure {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		e.drive(t, ctx, func(zrtp.Event) bool { return false })
+	}()
+	defer func() {
+		cancel()
+		<-served
+	}()
+	return secured(t)
 }
 
 func (e *endpoint) drive(t *testing.T, ctx context.Context, stop func(zrtp.Event) bool) bool {
