@@ -59,7 +59,7 @@ func TestAdversary_F3_InsecureModeWaits(t *testing.T) {
 }
 
 // Another Hello than the announced one is no key agreement.
-func TestAdversary_A6_OtherHello(t *testing.T) {
+func TestAdversary_D6_OtherHello(t *testing.T) {
 	t.Parallel()
 	r := newRogue(t, true)
 	r.local.ZRTPHashes[0].Hash = bytes.Repeat([]byte{1}, 32)

@@ -216,7 +216,7 @@ func TestACKsAreExact(t *testing.T) {
 }
 
 // A Hello whose change is proven by its MAC ends the call and says so.
-func TestAdversary_A6_HelloChanged(t *testing.T) {
+func TestAdversary_D6_HelloChanged(t *testing.T) {
 	weaken := func(m []byte) []byte { return bytes.Replace(m, []byte("S384"), []byte("S256"), 1) }
 	p := initiatedByA(t)
 	p.b.onSend = rewrite(t, wire.TypeHello, weaken)
