@@ -137,8 +137,8 @@ func pickGo(a *affine, block *[1 << teeth]affine, index uint64) {
 	}
 }
 
-// add adds a to p: madd-2008-hwcd of the paper, with the names it has there.
-func (p *point) add(a *affine) {
+// addGo adds a to p: madd-2008-hwcd of the paper, with the names it has there.
+func (p *point) addGo(a *affine) {
 	var A, B, C, E, F, G, H element
 	mul(&A, &p.x, &a[0])
 	mul(&B, &p.y, &a[1])

@@ -14,6 +14,9 @@ func sqrADX(z, x *element)
 func pickAVX2(a *affine, block *[1 << teeth]affine, index uint64)
 
 //go:noescape
+func addADX(p *point, a *affine) // with AVX2
+
+//go:noescape
 func stepADX(l *ladder, exchange uint64) // with AVX2
 
 // mul sets z to x·y.
@@ -49,5 +52,14 @@ func (l *ladder) step(exchange uint64) {
 		stepADX(l, exchange)
 	} else {
 		l.stepGo(exchange)
+	}
+}
+
+// add adds a to p.
+func (p *point) add(a *affine) {
+	if processor.HasADX && processor.HasAVX2 {
+		addADX(p, a)
+	} else {
+		p.addGo(a)
 	}
 }

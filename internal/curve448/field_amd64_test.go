@@ -59,3 +59,18 @@ func TestStepAssembly(t *testing.T) {
 		}
 	}
 }
+
+func TestAddAssembly(t *testing.T) {
+	if !processor.HasADX || !processor.HasAVX2 {
+		t.Skip("this processor lacks ADX, BMI2 or AVX2: the assembly is not run here")
+	}
+	for range 10_000 {
+		r := func() element { return randomElement(tightLimb) }
+		got, a := point{r(), r(), r(), r()}, affine{r(), r(), r()}
+		want := got
+		want.addGo(&a)
+		if addADX(&got, &a); got != want {
+			t.Fatalf("assembly %x\nGo       %x", got, want)
+		}
+	}
+}

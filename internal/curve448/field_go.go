@@ -13,3 +13,6 @@ func pick(a *affine, block *[1 << teeth]affine, index uint64) { pickGo(a, block,
 
 // step is one round, before which the points are exchanged if exchange is 1.
 func (l *ladder) step(exchange uint64) { l.stepGo(exchange) }
+
+// add adds a to p.
+func (p *point) add(a *affine) { p.addGo(a) }

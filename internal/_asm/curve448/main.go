@@ -1,5 +1,5 @@
 // Command curve448 writes the assembly of internal/curve448: what mulGo does,
-// and the same with the symmetry of a square.
+// the same with the symmetry of a square, and what consists of these.
 package main
 
 import (
@@ -24,6 +24,7 @@ func main() {
 	multiplyInPlace(x, x)
 	pick()
 	step()
+	addPoint()
 	Generate()
 }
 

@@ -118,3 +118,53 @@ func mulSmall(z, x Mem, n uint64) {
 	ADDQ(over, limb(z, 0))
 	ADDQ(over, limb(z, half))
 }
+
+// addPoint writes point.addGo in one piece.
+func addPoint() {
+	TEXT("addADX", NOSPLIT, "func(p *[4][8]uint64, a *[3][8]uint64)")
+	Doc("addADX is point.addGo.")
+	p, q := argument("p"), argument("a")
+	X, Y, Z, T := element(p, 0), element(p, 1), element(p, 2), element(p, 3)
+	x, y, dxy := element(q, 0), element(q, 1), element(q, 2)
+	local := AllocLocal(6 * 8 * 2 * half)
+	A, B, C := element(local, 0), element(local, 1), element(local, 2)
+	E, F, G := element(local, 3), element(local, 4), element(local, 5)
+	mul := newScratch().multiply
+	add(F, X, Y)
+	add(G, x, y)
+	mul(E, F, G)
+	mul(A, X, x)
+	mul(B, Y, y)
+	mul(C, T, dxy)
+	sub(E, E, A)
+	sub(E, E, B)
+	carry(E)
+	sub(F, Z, C)
+	add(G, Z, C)
+	H := C
+	sub(H, B, A)
+	mul(Z, F, G)
+	mul(X, E, F)
+	mul(Y, G, H)
+	mul(T, E, H)
+	VZEROUPPER()
+	RET()
+}
+
+// carry writes carry of one element.
+func carry(z Mem) {
+	mask, over := GP64(), GP64()
+	MOVQ(U64(1<<radix-1), mask)
+	XORQ(over, over)
+	for i := range 2 * half {
+		own := GP64()
+		MOVQ(limb(z, i), own)
+		ADDQ(over, own)
+		MOVQ(own, over)
+		ANDQ(mask, own)
+		MOVQ(own, limb(z, i))
+		SHRQ(U8(radix), over)
+	}
+	ADDQ(over, limb(z, 0))
+	ADDQ(over, limb(z, half))
+}
