@@ -34,7 +34,7 @@ func TestAdversary_A1_CommitOverAnotherHello(t *testing.T) {
 
 	// The attacker initiates, and the hvi covers another Hello than ours.
 	p = initiatedByA(t)
-	p.a.onSend = lie(t, p.a, func(l *liar) { l.hello = bytes.Replace(l.hello, []byte("S384"), []byte("S256"), 1) })
+	lie(t, p.a, func(l *liar) { l.hello = bytes.Replace(l.hello, []byte("S384"), []byte("S256"), 1) })
 	p.run()
 	p.b.mustFail(t, wire.ErrorHVI)
 	if !p.a.failed.Remote || p.a.send != nil {
@@ -120,6 +120,120 @@ func TestAdversary_A2_ReflectedCommitIsNoTie(t *testing.T) {
 	w.SSRC = 0xb
 	if err := p.a.HandlePacket(p.now, wire.AppendPacket(nil, w)); err == nil || p.a.State() != CommitSent {
 		t.Errorf("our own Commit came back and was taken: %v", err)
+	}
+}
+
+// An hvi that equals ours was copied from us; it does not win.
+func TestAdversary_A2_EqualHVI(t *testing.T) {
+	p := newPair(t, configA(1), configB(1), netsim.Config{Delay: time.Millisecond})
+	p.a.onSend = func(pkt []byte) []byte {
+		if is(pkt, wire.TypeHello) {
+			return pkt
+		}
+		return nil // b does not yield
+	}
+	p.start()
+	for p.a.State() != CommitSent && p.step() {
+	}
+	copied, err := wire.ParseCommit(p.a.ours.commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied.H2, copied.ZID = p.b.chain.h[2], zidB
+	for range 3 {
+		if err := p.inject(p.a, p.b, appendMAC(copied.Append(nil), p.b.chain.h[1])); err != nil {
+			t.Fatal(err)
+		}
+		if p.a.State() != CommitSent || p.a.role != Initiator || len(p.a.out) != 0 || len(p.a.theirs.commit) != 0 {
+			t.Fatalf("we follow a copy of our own Commit: %s in %s", p.a.role, p.a.State())
+		}
+	}
+}
+
+// A Commit that comes when everything is decided changes nothing, whether it
+// has lost or won.
+func TestAdversary_A2_LateCommit(t *testing.T) {
+	for seed := range uint64(8) {
+		for _, lateWins := range []bool{false, true} {
+			p := newPair(t, configA(seed), configB(seed), netsim.Config{Delay: time.Millisecond})
+			p.mustSecure()
+			aWins := p.a.secured.Role == Initiator
+			p = newPair(t, configA(seed), configB(seed), netsim.Config{Delay: time.Millisecond})
+			late, other := p.a, p.b
+			if aWins != lateWins {
+				late, other = p.b, p.a
+			}
+			var held []byte
+			late.onSend = func(pkt []byte) []byte {
+				if is(pkt, wire.TypeCommit) && (held == nil || !lateWins || count(late.sent, wire.TypeCommit) < 4) {
+					held = bytes.Clone(pkt)
+					return nil
+				}
+				return pkt
+			}
+			p.mustSecure()
+			if (late.secured.Role == Initiator) != lateWins {
+				t.Fatalf("seed %d: the other Commit won", seed)
+			}
+			if other.mustIgnore(t, p.now, held); !lateWins && len(other.theirs.commit) != 0 {
+				t.Fatal("the losing Commit is remembered")
+			}
+		}
+	}
+}
+
+// Public values win against Preshared mode, whichever side has the higher
+// number (RFC 6189 §4.2).
+func TestAdversary_A2_DHAgainstPreshared(t *testing.T) {
+	for seed := range uint64(12) {
+		storeA, storeB := verifiedStores(t)
+		p := presharedPair(t, seed+2, netsim.Config{Delay: 10 * time.Millisecond}, func(a, b *Config) {
+			a.Store, b.Store = storeA, storeB
+			b.Policy.Offer.KeyAgreements = algos("X255", "Prsh")
+		})
+		p.mustSecure()
+		if count(p.a.sent, wire.TypeCommit) != 1 || count(p.b.sent, wire.TypeCommit) != 1 {
+			t.Fatal("no contention")
+		}
+		if p.b.secured.Role != Initiator || p.a.secured.Suite.KeyAgreement != wire.A("X255") {
+			t.Errorf("seed %d: b is the %s of %s", seed, p.b.secured.Role, p.a.secured.Suite)
+		}
+	}
+}
+
+// Of two nonces the lower yields, in Preshared and in Multistream mode.
+func TestAdversary_A2_Nonces(t *testing.T) {
+	for seed := range uint64(8) {
+		storeA, storeB := verifiedStores(t)
+		first := presharedPair(t, seed+2, netsim.Config{Delay: 10 * time.Millisecond}, func(a, b *Config) {
+			a.Store, b.Store = storeA, storeB
+			a.Policy.Offer.KeyAgreements = append(a.Policy.Offer.KeyAgreements, wire.Multistream)
+			b.Policy.Offer.KeyAgreements = append(b.Policy.Offer.KeyAgreements, wire.Multistream)
+		})
+		for _, p := range []*pair{first, nil} {
+			if p == nil {
+				p = first.furtherStream(seed+1, netsim.Config{Delay: 10 * time.Millisecond})
+			}
+			nonces := map[*end][16]byte{}
+			for _, e := range []*end{p.a, p.b} {
+				replace(e, wire.TypeCommit, func(m []byte) []byte {
+					c, err := wire.ParseCommit(m)
+					if err != nil {
+						t.Fatal(err)
+					}
+					nonces[e] = c.Nonce
+					return m
+				})
+			}
+			p.run()
+			if p.a.secured == nil || p.b.secured == nil || nonces[p.a] == [16]byte{} || nonces[p.b] == [16]byte{} {
+				t.Fatalf("a %+v, b %+v, nonces %v", p.a.failed, p.b.failed, nonces)
+			}
+			na, nb := nonces[p.a], nonces[p.b]
+			if (bytes.Compare(na[:], nb[:]) > 0) != (p.a.secured.Role == Initiator) {
+				t.Errorf("seed %d, %s: the lower nonce won", seed, p.a.secured.Suite.KeyAgreement)
+			}
+		}
 	}
 }
 

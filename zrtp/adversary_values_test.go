@@ -34,9 +34,9 @@ func refuses(t *testing.T, ka string, spoil func(pv []byte) []byte) {
 		victim, attacker := p.a, p.b
 		if initiatorLies {
 			victim, attacker = p.b, p.a
-			p.a.onSend = lie(t, p.a, func(l *liar) { l.part = spoilPart(l.part) })
+			lie(t, p.a, func(l *liar) { l.part = spoilPart(l.part) })
 		} else {
-			p.b.onSend = rewrite(t, wire.TypeDHPart1, spoilPart)
+			replace(p.b, wire.TypeDHPart1, spoilPart)
 		}
 		p.run()
 		victim.mustFail(t, wire.ErrorPublicValue)

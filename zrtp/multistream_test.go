@@ -41,7 +41,7 @@ func (p *pair) mustBeFurther() {
 
 // Any number of streams go on from one agreement, side by side over a bad
 // network, each with keys of its own.
-func TestMultistream(t *testing.T) {
+func TestAdversary_D8_StreamsInParallel(t *testing.T) {
 	secure := 0
 	for seed := range uint64(40) {
 		stores := [2]*memoryStore{newMemoryStore(), newMemoryStore()}
@@ -90,14 +90,33 @@ func TestMultistream(t *testing.T) {
 	}
 }
 
-// Before the first stream is secure there are no others; D8 of the attacks is
-// the same from the peer's side.
-func TestMultistreamNeedsAFirst(t *testing.T) {
+// Before the first stream is secure there are no others, whatever the peer
+// commits to.
+func TestAdversary_D8_NotBeforeTheFirst(t *testing.T) {
 	p := newPair(t, configA(1), configB(1), netsim.Config{})
 	a := configA(2)
 	a.First = p.a.Session
 	if _, err := New(a); err == nil {
 		t.Error("a further stream before the first is secure")
+	}
+	for _, preshared := range []bool{false, true} {
+		c := initiatedByA(t)
+		replace(c.a, wire.TypeCommit, func(m []byte) []byte {
+			commit, err := wire.ParseCommit(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			commit.KeyAgreement = wire.Multistream
+			if preshared {
+				commit.KeyAgreement = wire.Preshared
+			}
+			return c.a.recommit(commit)
+		})
+		c.run()
+		c.b.mustFail(t, wire.ErrorKeyAgreementUnsupported)
+		if c.b.recv != nil || count(c.b.sent, wire.TypeConfirm1) != 0 {
+			t.Error("a key of a stream that is not there")
+		}
 	}
 	p.mustSecure()
 	second := p.furtherStream(1, netsim.Config{})
@@ -114,7 +133,7 @@ func TestMultistreamNeedsAFirst(t *testing.T) {
 }
 
 // One side takes the stream for the first of a call: no keys.
-func TestMultistreamAgainstFirst(t *testing.T) {
+func TestAdversary_A2_DHAgainstMultistream(t *testing.T) {
 	for _, passive := range []string{"a", "b", ""} {
 		p := newPair(t, configA(1), configB(1), netsim.Config{})
 		p.mustSecure()

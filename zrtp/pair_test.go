@@ -77,8 +77,9 @@ type end struct {
 	asked, notRelayed               int
 	errors                          []wire.ErrorCode // sent
 	sent                            []wire.Type
-	onSend                          func(pkt []byte) []byte      // may change or drop (nil)
-	onTaken                         func(from State, pkt []byte) // after a packet was not dropped
+	onMessage                       func(mt wire.Type, msg []byte) []byte // may change a message before it is cut
+	onSend                          func(pkt []byte) []byte               // may change or drop (nil)
+	onTaken                         func(from State, pkt []byte)          // after a packet was not dropped
 	securedAt, readySend, readyRecv time.Time
 }
 
@@ -127,6 +128,11 @@ func newEnd(t testing.TB, cfg Config) *end {
 }
 
 func (e *end) drain(now time.Time, link *netsim.Link) {
+	for i := range e.out {
+		if mt, err := wire.MessageType(e.out[i].msg); err == nil && e.onMessage != nil {
+			e.out[i].msg = e.onMessage(mt, bytes.Clone(e.out[i].msg))
+		}
+	}
 	for {
 		pkt, ok := e.AppendPacket(nil)
 		if !ok {
@@ -210,6 +216,9 @@ func (p *pair) deliver(link *netsim.Link, to *end) {
 		err := to.HandlePacket(p.now, pkt)
 		if err != nil && to.State() != before {
 			p.t.Fatalf("dropped packet changed the state: %v", err)
+		}
+		if len(to.out) > 1 {
+			p.t.Fatalf("%d answers to one packet in %s", len(to.out), before)
 		}
 		if err == nil && to.onTaken != nil {
 			to.onTaken(before, pkt)
