@@ -14,6 +14,9 @@ import (
 // onDHPart1 is the initiator's: it has the responder's public value and
 // answers with its own, which it committed to (RFC 6189 §4.4.1.3).
 func (s *Session) onDHPart1(now time.Time, msg []byte) error {
+	if !withPublicValues(s.suite.KeyAgreement) {
+		return errUnexpected
+	}
 	part, err := wire.ParseDHPart(msg)
 	if err != nil {
 		return err
