@@ -294,7 +294,7 @@ func (s *Session) wipe() {
 	s.dropAgreement()
 	s.call.wipe()
 	s.chain.wipe()
-	s.clear = clearMACs{}
+	s.clear, s.assembler = clearMACs{}, wire.Assembler{}
 	s.retained.wipe()
 	s.hello.stop()
 	s.step.stop()
