@@ -13,46 +13,40 @@ import (
 )
 
 // The time may not tell how close a guess came: the classes differ in which byte
-// of a MAC or an ID is wrong. For MACs it may not tell either whether one is.
-// Which secrets are shared shows anyway: s0 is then a hash of more bytes
+// of a MAC or an ID is wrong, the first or the last. That a guess is right shows
+// anyway, in the answer or in the length of what s0 is a hash of
 // (RFC 6189 §4.4.1.4).
 
 func TestConstantTimeMAC(t *testing.T) {
 	key := [32]byte{1}
 	right := appendMAC(make([]byte, 100), key)
 	msg := make([]byte, len(right))
-	forge := func(first, second int) func(int) {
-		return func(class int) {
+	accepted := false
+	dudect.Constant(t, dudect.Case{
+		Name: "checkMAC", Samples: 20_000, Repeat: 4,
+		Prepare: func(class int) {
 			copy(msg, right)
-			if at := []int{first, second}[class]; at < macLen {
-				msg[len(msg)-macLen+at]++
-			}
-		}
-	}
-	c := dudect.Case{Name: "checkMAC, first or last byte", Samples: 20_000, Repeat: 4, Prepare: forge(0, macLen-1)}
-	c.Run = func() { _ = checkMAC(msg, key) }
-	dudect.Constant(t, c)
-	c.Name, c.Prepare = "checkMAC, wrong or right", forge(0, macLen)
-	dudect.Constant(t, c)
+			msg[len(msg)-macLen+(macLen-1)*class]++
+		},
+		Run: func() { accepted = accepted || checkMAC(msg, key) == nil },
+	})
 
 	s := &Session{role: Initiator, suite: Suite{Hash: wire.A("S256")}, keys: &sessionKeys{}}
 	s.keys.mac[side(Responder)] = secret.Copy(key[:])
 	body := make([]byte, 40)
 	tag := [macLen]byte(mac(sha256.New, key[:], body))
 	sent := tag
-	forged := func(first, second int) func(int) {
-		return func(class int) {
+	dudect.Constant(t, dudect.Case{
+		Name: "Confirm's MAC", Samples: 20_000, Repeat: 4,
+		Prepare: func(class int) {
 			sent = tag
-			if at := []int{first, second}[class]; at < macLen {
-				sent[at]++
-			}
-		}
+			sent[(macLen-1)*class]++
+		},
+		Run: func() { accepted = accepted || s.authentic(sent, body) },
+	})
+	if accepted || !s.authentic(tag, body) || checkMAC(right, key) != nil {
+		t.Error("a wrong MAC was accepted, or a right one was not")
 	}
-	c = dudect.Case{Name: "Confirm's MAC, first or last byte", Samples: 20_000, Repeat: 4, Prepare: forged(0, macLen-1)}
-	c.Run = func() { s.authentic(sent, body) }
-	dudect.Constant(t, c)
-	c.Name, c.Prepare = "Confirm's MAC, wrong or right", forged(0, macLen)
-	dudect.Constant(t, c)
 }
 
 func TestConstantTimeIDs(t *testing.T) {
@@ -67,7 +61,7 @@ func TestConstantTimeIDs(t *testing.T) {
 	var received secretIDs
 	var found shared
 	dudect.Constant(t, dudect.Case{
-		Name: "secret IDs, first or last byte", Samples: 20_000, Repeat: 50,
+		Name: "secret IDs", Samples: 20_000, Repeat: 50,
 		Prepare: func(class int) {
 			received = expected
 			for _, id := range []*[8]byte{&received.rs1, &received.rs2, &received.aux, &received.pbx} {
