@@ -3,6 +3,7 @@ package zrtp
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -41,16 +42,19 @@ func badPlain(t *testing.T, e *end, what wire.Type) func([]byte) []byte {
 	return reconfirm(t, e, what, func(plain []byte) { plain[34] |= 2 })
 }
 
-// Each code of RFC 6189 §5.9 has a cause, and the Session that meets it says so
-// to its owner and to the peer.
-func TestEveryErrorCode(t *testing.T) {
+// causes are handshakes, and what follows them, that end with a code at the end
+// they return.
+type causes map[wire.ErrorCode][]func() *end
+
+// handshakeCauses are those of one handshake that somebody spoils.
+func handshakeCauses(t *testing.T) causes {
 	played := func(change func(p *pair)) *pair {
 		p := initiatedByA(t)
 		change(p)
 		p.run()
 		return p
 	}
-	causes := map[wire.ErrorCode][]func() *end{
+	return causes{
 		wire.ErrorMalformed: {
 			func() *end { return played(func(p *pair) { p.a.onSend = cut(t, wire.TypeCommit, 64) }).b },
 			func() *end { return played(func(p *pair) { p.b.onSend = cut(t, wire.TypeDHPart1, 64) }).a },
@@ -58,14 +62,6 @@ func TestEveryErrorCode(t *testing.T) {
 			func() *end { return played(func(p *pair) { p.b.onSend = badPlain(t, p.b, wire.TypeConfirm1) }).a },
 			func() *end { return played(func(p *pair) { p.a.onSend = badPlain(t, p.a, wire.TypeConfirm2) }).b },
 		},
-		wire.ErrorSoftware: {func() *end {
-			a := configA(1)
-			store := newMemoryStore()
-			a.Store, store.fail = store, errStore
-			p := newPair(t, a, configB(1), netsim.Config{})
-			p.run()
-			return p.a
-		}},
 		wire.ErrorVersion: {func() *end {
 			return played(func(p *pair) {
 				h := p.b.newHello()
@@ -88,6 +84,45 @@ func TestEveryErrorCode(t *testing.T) {
 				}).a
 			},
 		},
+		wire.ErrorPublicValue: {func() *end {
+			return played(func(p *pair) {
+				p.b.onSend = rewrite(t, wire.TypeDHPart1, func(m []byte) []byte { clear(m[pvAt : len(m)-macLen]); return m })
+			}).a
+		}},
+		wire.ErrorHVI: {func() *end {
+			return played(func(p *pair) {
+				p.a.onSend = rewrite(t, wire.TypeDHPart2, func(m []byte) []byte { m[pvAt] ^= 1; return m })
+			}).b
+		}},
+		wire.ErrorConfirmMAC: {func() *end {
+			return played(func(p *pair) {
+				p.b.onSend = rewrite(t, wire.TypeConfirm1, func(m []byte) []byte { m[12] ^= 1; return m })
+			}).a
+		}},
+		wire.ErrorTimeout: {func() *end {
+			return played(func(p *pair) {
+				p.b.onSend = func(pkt []byte) []byte {
+					if is(pkt, wire.TypeHello) {
+						return pkt
+					}
+					return nil
+				}
+			}).a
+		}},
+	}
+}
+
+// otherCauses are those that take other parties, or other streams.
+func otherCauses(t *testing.T) causes {
+	return causes{
+		wire.ErrorSoftware: {func() *end {
+			a := configA(1)
+			store := newMemoryStore()
+			a.Store, store.fail = store, errStore
+			p := newPair(t, a, configB(1), netsim.Config{})
+			p.run()
+			return p.a
+		}},
 		wire.ErrorHashUnsupported:         {unsupportedCase(t, 0)},
 		wire.ErrorCipherUnsupported:       {unsupportedCase(t, 1)},
 		wire.ErrorAuthTagUnsupported:      {unsupportedCase(t, 2)},
@@ -99,27 +134,12 @@ func TestEveryErrorCode(t *testing.T) {
 			p.run()
 			return p.b
 		}},
-		wire.ErrorPublicValue: {func() *end {
-			return played(func(p *pair) {
-				p.b.onSend = rewrite(t, wire.TypeDHPart1, func(m []byte) []byte { clear(m[pvAt : len(m)-macLen]); return m })
-			}).a
-		}},
-		wire.ErrorHVI: {func() *end {
-			return played(func(p *pair) {
-				p.a.onSend = rewrite(t, wire.TypeDHPart2, func(m []byte) []byte { m[pvAt] ^= 1; return m })
-			}).b
-		}},
 		wire.ErrorUntrustedMiTM: {func() *end {
 			p := nearCall(t, stores{newMemoryStore(), newMemoryStore()})
 			p.b.continuity.enrolled = true
 			p.relay(p.b, farCall(t).b)
 			p.settle()
 			return p.a
-		}},
-		wire.ErrorConfirmMAC: {func() *end {
-			return played(func(p *pair) {
-				p.b.onSend = rewrite(t, wire.TypeConfirm1, func(m []byte) []byte { m[12] ^= 1; return m })
-			}).a
 		}},
 		wire.ErrorNonceReuse: {func() *end {
 			p := newPair(t, configA(1), configB(1), netsim.Config{})
@@ -159,16 +179,6 @@ func TestEveryErrorCode(t *testing.T) {
 			p.run()
 			return p.a
 		}},
-		wire.ErrorTimeout: {func() *end {
-			return played(func(p *pair) {
-				p.b.onSend = func(pkt []byte) []byte {
-					if is(pkt, wire.TypeHello) {
-						return pkt
-					}
-					return nil
-				}
-			}).a
-		}},
 		wire.ErrorGoClear: {func() *end {
 			p := clearPair(t, false, true)
 			p.b.peerFlags.AllowClear, p.b.cfg.Policy.AllowClear = true, true // so it believes
@@ -177,6 +187,13 @@ func TestEveryErrorCode(t *testing.T) {
 			return p.a
 		}},
 	}
+}
+
+// Each code of RFC 6189 §5.9 has a cause, and the Session that meets it says so
+// to its owner and to the peer.
+func TestEveryErrorCode(t *testing.T) {
+	causes := handshakeCauses(t)
+	maps.Copy(causes, otherCauses(t))
 	for _, code := range knownCodes(t) {
 		if len(causes[code]) == 0 {
 			t.Errorf("%#x has no cause", uint32(code))

@@ -149,6 +149,24 @@ func TestGoClearNotAllowed(t *testing.T) {
 	if p.a.secured.PeerFlags.AllowClear || p.b.GoClear(p.now) == nil || p.a.GoClear(p.now) == nil {
 		t.Error("clear while enrolling")
 	}
+	p.a.adopt(wire.ConfirmPlain{Enrollment: true, AllowClear: true}, nil)
+	if p.a.peerFlags.AllowClear {
+		t.Error("an A flag beside an E flag counts")
+	}
+}
+
+// Keys that were announced but not collected are taken back.
+func TestGoClearTakesKeysBack(t *testing.T) {
+	p := clearPair(t, true, true)
+	key := secret.Copy([]byte("key"))
+	p.a.events = append(p.a.events, KeysReady{Send: &SRTPKeys{Key: key}})
+	if err := p.inject(p.a, p.b, p.a.goClearOf(p.b.role)); err != nil {
+		t.Fatal(err)
+	}
+	p.drain()
+	if key.Len() != 0 || p.a.cleared == nil {
+		t.Error("a key outlives the encryption")
+	}
 }
 
 func TestAdversary_D5_GoClear(t *testing.T) {

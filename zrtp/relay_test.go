@@ -125,6 +125,26 @@ func TestAdversary_E6_EnrolmentNeedsConsent(t *testing.T) {
 	}
 }
 
+// A SAS compared in an earlier call is evidence enough, unless the user finds
+// another in this one.
+func TestAdversary_E6_EnrolmentInLaterCall(t *testing.T) {
+	for _, denied := range []bool{false, true} {
+		s := enrolled(t)
+		a, b := configA(3), configB(3)
+		a.Store, b.Store, b.MiTM, b.Enroll = s.phone, s.pbx, true, true
+		p := newPair(t, a, b, netsim.Config{})
+		p.mustSecure()
+		if denied {
+			if err := p.a.SetVerified(false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.a.Enroll(); (err != nil) != denied {
+			t.Errorf("denied %v: %v", denied, err)
+		}
+	}
+}
+
 // The E flag of somebody who is no PBX asks nothing.
 func TestAdversary_E6_EnrolmentWithoutM(t *testing.T) {
 	a, b := configA(1), configB(1)
@@ -194,6 +214,7 @@ func TestRelay(t *testing.T) {
 			t.Errorf("the user reads %q", text)
 		}
 	}
+	near.a.peerFlags.AllowClear = true // as if the PBX itself had allowed it
 	if n := count(near.b.sent, wire.TypeSASRelay); n != 1 {
 		t.Errorf("%d SASrelays, all but one for nothing", n)
 	}
@@ -202,6 +223,9 @@ func TestRelay(t *testing.T) {
 	other.b.keys.sashash[0] ^= 0xff
 	near.relay(near.b, other.b)
 	near.settle()
+	if near.a.peerFlags.AllowClear {
+		t.Error("the PBX's A flag outlives the word of the party beyond it")
+	}
 	if err := near.inject(near.a, near.b, old); err != nil || len(near.a.events) != 0 {
 		t.Errorf("a replayed SAS is shown again: %v", err)
 	}
@@ -244,6 +268,12 @@ func TestRelayRefused(t *testing.T) {
 	p.settle()
 	if p.a.RelaySAS(p.now, far.b.Session) == nil {
 		t.Error("a phone relays")
+	}
+	further := p.furtherStream(1, netsim.Config{})
+	further.run()
+	further.mustBeFurther()
+	if p.b.RelaySAS(p.now, further.b.Session) == nil || further.b.RelaySAS(p.now, p.b.Session) == nil {
+		t.Error("relayed for a stream that has no SAS")
 	}
 	p.b.Close()
 	if p.b.RelaySAS(p.now, far.b.Session) == nil {
