@@ -38,7 +38,9 @@
 // # Secrets in memory
 //
 // Private keys, the key agreement's result, s0 and all derived keys are wiped
-// when they are used up, at failure and at Close. Go promises nothing about
-// copies left by the runtime, by math in registers or inside the standard
-// library's hash and curve state.
+// when they are used up, at failure and at Close: then no memory that the
+// Session could ever reach holds any of them. Keys taken out of an event are
+// their taker's to wipe. Go promises nothing about copies left by the runtime
+// on stacks and in registers, or inside the standard library's hash and curve
+// state.
 package zrtp

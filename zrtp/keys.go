@@ -120,6 +120,7 @@ func (k *sessionKeys) wipe() {
 	if k == nil {
 		return
 	}
+	secret.Wipe(k.sashash[:])
 	for _, s := range []*secret.Bytes{k.zrtpSess, k.exported, k.rs, k.pbx} {
 		s.Wipe()
 	}
