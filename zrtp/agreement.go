@@ -64,16 +64,20 @@ type kemKey struct {
 }
 
 func (s *Session) newKEMKey(kem *kex.KEM) (agreement, error) {
-	random, err := s.random(kemNonceLen + kem.SecretLen)
+	nonce, err := s.random(kemNonceLen)
+	if err != nil {
+		return nil, err
+	}
+	random, err := s.random(kem.SecretLen)
 	if err != nil {
 		return nil, err
 	}
 	defer secret.Wipe(random)
-	key, err := kem.GenerateKey(random[kemNonceLen:])
+	key, err := kem.GenerateKey(random)
 	if err != nil {
 		return nil, err
 	}
-	return kemKey{key, bytes.Clone(random[:kemNonceLen])}, nil
+	return kemKey{key, nonce}, nil
 }
 
 func (a kemKey) inCommit() ([]byte, error)                { return a.key.Public() }

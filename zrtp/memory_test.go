@@ -49,6 +49,9 @@ func (m *memory) visit(s *Session) {
 			m.foreign[v.UnsafePointer()] = true
 		}
 	}
+	if s.call != nil {
+		m.foreign[unsafe.Pointer(s.call.first)] = true
+	}
 	m.seen = map[reach]bool{}
 	m.walk(reflect.ValueOf(&s).Elem())
 }
