@@ -16,6 +16,7 @@ func TestAdversary_D1_Reflection(t *testing.T) {
 	if err := p.a.HandlePacket(p.now, pkt); err != nil {
 		t.Fatal(err)
 	}
+	p.a.HandleTimeout(p.now.Add(stepRhythm.longest)) // until then the peer's own may come
 	p.a.drain(p.now, p.ab)
 	p.a.mustFail(t, wire.ErrorEqualZIDs)
 }

@@ -89,7 +89,7 @@ func TestAdversary_B1_DegeneratePublicValues(t *testing.T) {
 
 // withSecret makes a Session draw this secret for its key pair.
 func withSecret(cfg Config, secret []byte) Config {
-	first := make([]byte, 34) // what New draws
+	first := make([]byte, 36) // what New draws
 	_, _ = cfg.Rand.Read(first)
 	cfg.Rand = io.MultiReader(bytes.NewReader(first), bytes.NewReader(secret), cfg.Rand)
 	return cfg

@@ -93,22 +93,6 @@ func (s *Session) newDHPart() ([]byte, error) {
 	return appendMAC(part.Append(nil), s.chain.h[0]), nil
 }
 
-// openCommit checks a Commit against the Hello it must continue. false with no
-// error: the Hello was forged, and the Session has failed.
-func (s *Session) openCommit(now time.Time, msg []byte) (wire.Commit, bool, error) {
-	c, err := wire.ParseCommit(msg)
-	if err != nil {
-		return wire.Commit{}, false, err
-	}
-	if err := follows(c.H2, s.peer.hello.H3, 1); err != nil {
-		return wire.Commit{}, false, err
-	}
-	if c.ZID != s.peer.hello.ZID {
-		return wire.Commit{}, false, errCommitZID
-	}
-	return c, s.provenHello(now, c.H2), nil
-}
-
 // provenHello checks the MAC of the peer's Hello once its key is revealed. If
 // the chain holds and the MAC does not, somebody has changed the Hello.
 func (s *Session) provenHello(now time.Time, h2 [32]byte) bool {
@@ -119,33 +103,35 @@ func (s *Session) provenHello(now time.Time, h2 [32]byte) bool {
 	return true
 }
 
-// onCommit makes us the responder (RFC 6189 §4.4.1.2).
+// onCommit makes us the responder (RFC 6189 §4.4.1.2), unless we have committed
+// too and the peer yields (RFC 6189 §4.2).
 func (s *Session) onCommit(now time.Time, msg []byte) error {
-	c, ok, err := s.openCommit(now, msg)
-	if err != nil || !ok {
-		return err
-	}
-	s.respond(now, c, msg)
-	return nil
-}
-
-// onContention decides who yields when both have committed (RFC 6189 §4.2).
-func (s *Session) onContention(now time.Time, msg []byte) error {
-	c, ok, err := s.openCommit(now, msg)
-	if err != nil || !ok {
-		return err
-	}
-	ours, err := wire.ParseCommit(s.ours.commit)
+	c, err := wire.ParseCommit(msg)
 	if err != nil {
 		return err
 	}
-	if (ours.KeyAgreement == wire.Multistream) != (c.KeyAgreement == wire.Multistream) {
-		s.fail(now, wire.ErrorSoftware, errors.New("zrtp: one side takes this for the first stream, the other does not"))
+	if err := follows(c.H2, s.peer.hello.H3, 1); err != nil {
+		return err
+	}
+	if c.ZID != s.peer.hello.ZID {
+		return errCommitZID
+	}
+	if !s.provenHello(now, c.H2) {
 		return nil
 	}
-	if !s.yields(&ours, &c) {
-		s.hello.stop() // a Commit acknowledges our Hello
-		return nil
+	if s.state == CommitSent {
+		ours, err := wire.ParseCommit(s.ours.commit)
+		if err != nil {
+			return err
+		}
+		if (ours.KeyAgreement == wire.Multistream) != (c.KeyAgreement == wire.Multistream) {
+			s.fail(now, wire.ErrorSoftware, errors.New("zrtp: one side takes this for the first stream, the other does not"))
+			return nil
+		}
+		if !s.yields(&ours, &c) {
+			s.hello.stop() // a Commit acknowledges our Hello
+			return nil
+		}
 	}
 	s.respond(now, c, msg)
 	return nil
@@ -173,19 +159,19 @@ func (s *Session) respond(now time.Time, c wire.Commit, msg []byte) {
 		s.fail(now, code, errors.New("zrtp: the peer commits to what was not offered"))
 		return
 	}
-	public := withPublicValues(suite.KeyAgreement)
+	if !s.reusable(suite) || len(c.PV) > 0 {
+		s.dropAgreement()
+	}
+	s.suite, s.role = suite, Responder
+	s.importSRTPS()
 	var key *secret.Bytes
+	public := withPublicValues(suite.KeyAgreement)
 	if !public {
 		if key = s.matchingKey(now, &c); key == nil {
 			return
 		}
 	}
-	if !s.reusable(suite) || len(c.PV) > 0 {
-		s.dropAgreement()
-	}
 	s.theirs.commit, s.peer.commit = bytes.Clone(msg), c
-	s.suite, s.role = suite, Responder
-	s.importSRTPS()
 	s.hello.stop()
 	s.step.stop()
 	s.ours.commit = nil

@@ -71,14 +71,13 @@ func (c Config) validate() (Offer, error) {
 	return c.Policy.offer()
 }
 
-func (c Config) expiry() uint32 {
+// expiry is the cache expiry interval that our Confirm asks for.
+func (s *Session) expiry() uint32 {
 	switch {
-	case c.First != nil:
-		return forever // ignored (RFC 6189 §4.9)
-	case c.Store == nil:
+	case s.call == nil && s.cfg.Store == nil:
 		return 0 // RFC 6189 §4.9.1
-	case c.Expiry == 0:
-		return forever
+	case s.call != nil || s.cfg.Expiry == 0:
+		return forever // and ignored in a further stream (RFC 6189 §4.9)
 	}
-	return c.Expiry
+	return s.cfg.Expiry
 }

@@ -30,7 +30,7 @@ func (s *Session) newConfirm() ([]byte, error) {
 		Enrollment:  s.cfg.Enroll && s.call == nil,
 		Verified:    s.continuity.verified,
 		AllowClear:  s.allowsClear(),
-		CacheExpiry: s.cfg.expiry(),
+		CacheExpiry: s.expiry(),
 		SigType:     signature.Type, Signature: signature.Block,
 	}
 	c := wire.Confirm{Second: s.role == Initiator, IV: [16]byte(iv), Encrypted: plain.Append(nil)}
@@ -118,7 +118,7 @@ func (s *Session) adopt(plain wire.ConfirmPlain, msg []byte) {
 	// E means that A is disregarded (RFC 6189 §7.3.1).
 	s.peerFlags = Flags{plain.Enrollment, plain.Verified, plain.AllowClear && !plain.Enrollment, plain.Disclosure}
 	s.signature = Signature{plain.SigType, plain.Signature}
-	s.interval = min(s.cfg.expiry(), plain.CacheExpiry)
+	s.interval = min(s.expiry(), plain.CacheExpiry)
 }
 
 func (s *Session) sendConfirm1(now time.Time) error {
@@ -230,7 +230,7 @@ func (s *Session) secured() {
 		Suite: s.suite, Role: s.role, PeerZID: s.peer.hello.ZID,
 		SAS:           sas,
 		Continued:     s.continuity.continued && !s.continuity.mismatch,
-		Verified:      s.continuity.verified && !s.continuity.mismatch && s.peerFlags.Verified,
+		Verified:      s.provenBefore() && s.peerFlags.Verified,
 		CacheMismatch: s.continuity.mismatch,
 		AuxMismatch:   s.continuity.auxMismatch,
 		Enrolled:      s.continuity.enrolled,
@@ -251,7 +251,13 @@ func (s *Session) secured() {
 	s.chain.wipe()
 	s.retained.wipe()
 	s.call.wipe()
-	s.assembler, s.fragmented = wire.Assembler{}, fragmented{}
+	s.assembler, s.fragmented.msg = wire.Assembler{}, nil
+}
+
+// provenBefore says whether our user has compared the SAS in an earlier call that
+// this one continues, and not found that of this call to be different.
+func (s *Session) provenBefore() bool {
+	return s.continuity.verified && !s.continuity.mismatch && !s.denied
 }
 
 // renew stores the new retained secret (RFC 6189 §4.6.1). If another call

@@ -40,31 +40,20 @@ func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
 		s.helloMismatch = true
 		return errHelloHash
 	}
-	switch bytes.Compare(hello.Version[:3], version[:3]) {
-	case 1: // the peer will come down to our version
+	if bytes.Compare(hello.Version[:3], version[:3]) > 0 { // the peer will come down to our version
 		return fmt.Errorf("zrtp: peer speaks newer version %q", hello.Version)
-	case -1:
-		s.fail(now, wire.ErrorVersion, fmt.Errorf("zrtp: peer speaks version %q", hello.Version))
+	}
+	s.peer = peer{ssrc: p.SSRC, hello: hello, offer: offerOf(&hello)}
+	if code, err := s.hopeless(); err != nil {
+		s.suspect(now, Failed{Code: code, Err: err})
 		return nil
 	}
-	if hello.ZID == s.cfg.ZID {
-		s.fail(now, wire.ErrorEqualZIDs, errors.New("zrtp: the peer shows our own ZID"))
-		return nil
-	}
-	if p.SSRC == s.cfg.SSRC {
-		s.fail(now, wire.ErrorSSRCCollision, errors.New("zrtp: the peer uses our own SSRC"))
-		return nil
-	}
-	if s.call != nil && hello.ZID != s.call.peer {
-		s.fail(now, wire.ErrorHelloMismatch, errors.New("zrtp: another peer than in the call's first stream"))
-		return nil
-	}
+	s.believeAt = time.Time{}
 	if err := s.retained.load(s.cfg.Store, hello.ZID, now); err != nil {
 		s.fail(now, wire.ErrorSoftware, fmt.Errorf("zrtp: retained secrets unreadable: %w", err))
 		return nil
 	}
 	s.theirs.hello = bytes.Clone(p.Message)
-	s.peer = peer{ssrc: p.SSRC, hello: hello, offer: offerOf(&hello)}
 	if !s.hello.running() { // a late peer has not heard ours
 		s.hello.begin(now, s.ours.hello, helloRhythm)
 	}
@@ -73,13 +62,32 @@ func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
 		ZID: hello.ZID, ClientID: printable(hello.ClientID[:]), MiTM: hello.MiTM,
 	})
 	if s.cfg.Passive {
-		if hello.Passive {
-			s.fail(now, wire.ErrorUnavailable, errors.New("zrtp: both sides only respond, nobody begins"))
-			return nil
-		}
 		s.giveUp = now.Add(longestWait)
 	}
 	return s.onHello(now, p.Message)
+}
+
+// hopeless says why nothing can follow from the Hello in s.peer. Anybody can
+// have sent it, so the peer's own may still come.
+func (s *Session) hopeless() (wire.ErrorCode, error) {
+	hello := &s.peer.hello
+	switch {
+	case !bytes.Equal(hello.Version[:3], version[:3]):
+		return wire.ErrorVersion, fmt.Errorf("zrtp: peer speaks version %q", hello.Version)
+	case hello.ZID == s.cfg.ZID:
+		return wire.ErrorEqualZIDs, errors.New("zrtp: the peer shows our own ZID")
+	case s.peer.ssrc == s.cfg.SSRC:
+		return wire.ErrorSSRCCollision, errors.New("zrtp: the peer uses our own SSRC")
+	case s.call != nil && hello.ZID != s.call.peer:
+		return wire.ErrorHelloMismatch, errors.New("zrtp: another peer than in the call's first stream")
+	case !s.cfg.Passive:
+		if _, code := s.choice(); code != 0 {
+			return code, errors.New("zrtp: no algorithm in common")
+		}
+	case hello.Passive:
+		return wire.ErrorUnavailable, errors.New("zrtp: both sides only respond, nobody begins")
+	}
+	return 0, nil
 }
 
 // printable keeps what a peer calls itself from doing anything to a screen.

@@ -38,13 +38,12 @@ func (s *Session) asksToEnroll() bool {
 // (SetVerified), or in an earlier one that this call continues. The error says
 // that the record is unchanged.
 func (s *Session) Enroll() error {
-	verified := s.continuity.verified && !s.continuity.mismatch
 	switch {
 	case s.state != Secure || !s.asksToEnroll():
 		return errors.New("zrtp: nobody asks to be enrolled")
 	case s.cfg.Store == nil:
 		return errors.New("zrtp: an enrolment needs a store")
-	case s.denied || !s.compared && !verified:
+	case !s.compared && !s.provenBefore():
 		return errors.New("zrtp: the SAS must be compared before a PBX is trusted")
 	}
 	return s.cfg.Store.Update(s.peer.hello.ZID, func(r *Record) error {

@@ -110,9 +110,8 @@ func (s *Session) deriveFrom(key *secret.Bytes) {
 // that there are (RFC 6189 §4.4.1.4, RFC 6189 §4.4.3.2).
 func (s *Session) context() []byte {
 	initiator, responder := &s.ours, &s.theirs
-	zidI, zidR := s.cfg.ZID, s.peer.hello.ZID
 	if s.role == Responder {
-		initiator, responder, zidI, zidR = responder, initiator, zidR, zidI
+		initiator, responder = responder, initiator
 	}
 	h := newHash(s.suite.Hash)()
 	h.Write(responder.hello)
@@ -121,7 +120,7 @@ func (s *Session) context() []byte {
 		h.Write(responder.dhPart)
 		h.Write(initiator.dhPart)
 	}
-	return kdfContext(zidI, zidR, h.Sum(nil))
+	return h.Sum(s.zids())
 }
 
 // publicValueCode tells a forged public value from our own fault.

@@ -87,6 +87,8 @@ func checkRow(t *testing.T, row Transition, e *end) {
 	case e.State() == ErrorSent: // a check has failed
 		reply = wire.TypeError
 		to = ErrorSent
+	case row.From == Discovery && !e.believeAt.IsZero(): // nothing can follow, unless another Hello comes
+		to, reply = Discovery, wire.Type{}
 	case row.From == Discovery && row.Message == wire.TypeHello && e.cfg.Passive:
 		to, reply = Discovery, wire.TypeHelloACK
 	case row.From == CommitSent && row.Message == wire.TypeCommit && e.State() == CommitSent:
@@ -192,8 +194,11 @@ func TestErrorACKBeforeHello(t *testing.T) {
 	s := newEnd(t, configA(2))
 	s.Start(epoch)
 	own, _ := s.AppendPacket(nil)
-	if err := s.HandlePacket(epoch, own); err != nil || s.State() != ErrorSent {
+	if err := s.HandlePacket(epoch, own); err != nil || s.State() != Discovery {
 		t.Fatalf("%v in %s", err, s.State())
+	}
+	if s.HandleTimeout(epoch.Add(stepRhythm.longest)); s.State() != ErrorSent {
+		t.Fatalf("in %s", s.State())
 	}
 	ack := wire.AppendPacket(nil, wire.Packet{Seq: 7, SSRC: 0xb, Message: wire.AppendACK(nil, wire.TypeErrorACK)})
 	if err := s.HandlePacket(epoch, ack); err != nil || s.State() != Closed || !s.Deadline().IsZero() {

@@ -2,6 +2,7 @@ package zrtp
 
 import (
 	"errors"
+	"slices"
 
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
@@ -30,7 +31,7 @@ func (n nonces) take(nonce [16]byte) bool {
 }
 
 // join returns what a further stream of s's call begins with.
-func (s *Session) join(ownZID wire.ZID) (*call, error) {
+func (s *Session) join(ownZID wire.ZID, offer Offer) (*call, error) {
 	switch {
 	case s.state != Secure && s.state != Clear:
 		return nil, errors.New("zrtp: the first stream of the call is not secure")
@@ -38,13 +39,15 @@ func (s *Session) join(ownZID wire.ZID) (*call, error) {
 		return nil, errors.New("zrtp: Config.First is no first stream itself")
 	case s.cfg.ZID != ownZID:
 		return nil, errors.New("zrtp: all streams of a call have the same ZID")
+	case !slices.Contains(offer.KeyAgreements, s.suite.KeyAgreement):
+		return nil, errors.New("zrtp: the policy forbids the key agreement of the call's first stream")
 	}
 	if s.nonces == nil {
 		s.nonces = nonces{}
 	}
 	return &call{
 		first: s, zrtpSess: secret.Copy(s.keys.zrtpSess.Reveal()), suite: s.suite,
-		peer: s.peer.hello.ZID, verified: s.continuity.verified, nonces: s.nonces,
+		peer: s.peer.hello.ZID, verified: s.provenBefore(), nonces: s.nonces,
 	}, nil
 }
 

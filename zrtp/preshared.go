@@ -90,7 +90,6 @@ func (s *Session) matchingKey(now time.Time, c *wire.Commit) *secret.Bytes {
 		s.fail(now, wire.ErrorNoSharedSecret, errors.New("zrtp: the peer wants Preshared mode, and we share no secret"))
 		return nil
 	}
-	s.dropAgreement()
 	s.sendCommit(now)
 	return nil
 }

@@ -85,24 +85,25 @@ func New(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{cfg: cfg, offer: offer}
-	if cfg.First != nil {
-		if s.call, err = cfg.First.join(cfg.ZID); err != nil {
-			return nil, err
-		}
-		s.cfg.First, s.cfg.Store = nil, nil
-	}
-	if cfg.AuxSecret.Len() > 0 {
-		s.retained.aux = secret.Copy(cfg.AuxSecret.Reveal())
-	}
-	random, err := s.random(34)
+	random, err := s.random(36)
 	if err != nil {
 		return nil, err
 	}
 	defer secret.Wipe(random)
+	if cfg.First != nil {
+		if s.call, err = cfg.First.join(cfg.ZID, offer); err != nil {
+			return nil, err
+		}
+		s.cfg.First, s.cfg.Store = nil, nil
+	} else if cfg.AuxSecret.Len() > 0 {
+		s.retained.aux = secret.Copy(cfg.AuxSecret.Reveal())
+	}
 	s.chain = newChain([32]byte(random[:32]))
 	// Peers take sequence numbers for monotonous and compare without
 	// wrapping: begin in the lowest quarter, far from the middle.
 	s.seq = 1 + binary.BigEndian.Uint16(random[32:])&0x3fff
+	// Who guesses it could put parts of his own into our messages.
+	s.fragmented.id = binary.BigEndian.Uint16(random[34:])
 	hello := s.newHello()
 	s.ours.hello = appendMAC(hello.Append(nil), s.chain.h[2])
 	return s, nil

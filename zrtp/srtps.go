@@ -1,6 +1,10 @@
 package zrtp
 
-import "sotto/internal/secret"
+import (
+	"slices"
+
+	"sotto/internal/secret"
+)
 
 // SetSignalledKey mixes an SRTP master key and salt, which the signalling has
 // carried to both sides, into this Session's keys (RFC 6189 §8.2). It is called
@@ -9,7 +13,7 @@ import "sotto/internal/secret"
 // SDES has a key for each direction and the RFC speaks of one: take the one in
 // the offer, which both sides know when key agreement begins.
 func (s *Session) SetSignalledKey(key, salt []byte) {
-	if s.state == Idle && s.cfg.AuxSecret.Len() == 0 && s.cfg.First == nil {
+	if s.state == Idle && s.cfg.AuxSecret.Len() == 0 && s.call == nil {
 		s.retained.signalledKey.Wipe()
 		s.retained.signalledSalt.Wipe()
 		s.retained.signalledKey, s.retained.signalledSalt = secret.Copy(key), secret.Copy(salt)
@@ -22,11 +26,7 @@ func (s *Session) importSRTPS() {
 	if s.retained.signalledKey.Len() == 0 {
 		return
 	}
-	initiator, responder := s.cfg.ZID, s.peer.hello.ZID
-	if s.role == Responder {
-		initiator, responder = responder, initiator
-	}
-	context := append(append(initiator[:], responder[:]...), s.retained.signalledSalt.Reveal()...)
+	context := slices.Concat(s.zids(), s.retained.signalledSalt.Reveal())
 	s.retained.aux.Wipe()
 	s.retained.aux = newKDF(newHash(s.suite.Hash), s.retained.signalledKey, context).secret("SRTP Secret", 256)
 	secret.Wipe(context)

@@ -55,7 +55,8 @@ type Transition struct {
 // Transitions is the whole behaviour of a Session towards its peer; the
 // Session itself is driven by this table. A row with From and To alike is
 // about retransmissions. Some rows depend on more than the table shows: a
-// passive Session answers Hello in Discovery with HelloACK and stays, and a
+// passive Session answers Hello in Discovery with HelloACK and stays, a Hello from
+// which nothing can follow is not answered unless no other comes, and a
 // Commit in CommitSent that loses the contention of RFC 6189 §4.2 is ignored.
 // Preshared and Multistream mode leave out the DHParts: there Confirm1 answers
 // the Commit, and only there it is accepted in CommitSent. A Commit in Preshared
@@ -68,7 +69,7 @@ func Transitions() []Transition {
 		{Discovery, wire.TypeHelloACK, Discovery, wire.Type{}, (*Session).onHelloACK},
 		{Discovery, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onCommit},
 		{CommitSent, wire.TypeHelloACK, CommitSent, wire.Type{}, (*Session).onHelloACK},
-		{CommitSent, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onContention},
+		{CommitSent, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onCommit},
 		{CommitSent, wire.TypeDHPart1, DHPart2Sent, wire.TypeDHPart2, (*Session).onDHPart1},
 		{CommitSent, wire.TypeConfirm1, Confirm2Sent, wire.TypeConfirm2, (*Session).onConfirm1},
 		{DHPart1Sent, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onCommitAgain},
