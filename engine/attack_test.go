@@ -352,3 +352,46 @@ func TestAdversary_F6_RingingFlood(t *testing.T) {
 		t.Errorf("one too many ended with %+v", reason)
 	}
 }
+
+// A friend relays: verified with us under her own name, she takes a call that
+// is meant for somebody else. What was compared counts for her name alone.
+func TestAdversary_E3_FriendInTheMiddle(t *testing.T) {
+	a := newEngine(t, engine.Config{StateDir: t.TempDir(), Identity: "sip:alice@test"})
+	m := newEngine(t, engine.Config{StateDir: t.TempDir(), Identity: "sip:mallory@test"})
+	var zids []string
+	for i, c := range []struct {
+		dialled string
+		want    engine.SecurityLevel
+	}{{"mallory", engine.LevelEncrypted}, {"mallory", engine.LevelVerified}, {"bob", engine.LevelEncrypted}} {
+		caller, err := a.Dial(t.Context(), "sip:"+c.dialled+"@"+m.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		callee, err := m.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := callee.Answer(); err != nil {
+			t.Fatal(err)
+		}
+		ours, hers := until[engine.Secured](t, caller), until[engine.Secured](t, callee)
+		if ours.Level != c.want {
+			t.Errorf("call %d, to %s: %s, want %s", i, c.dialled, ours.Level, c.want)
+		}
+		zids = append(zids, ours.PeerZID)
+		if c.dialled == "mallory" {
+			if err := errors.Join(caller.SetVerified(true), callee.SetVerified(true)); err != nil {
+				t.Fatal(err)
+			}
+		} else if ours.Verified || hers.PeerZID == "" {
+			t.Error("what was compared with her counts for the other")
+		}
+		if err := callee.Close(); err != nil {
+			t.Fatal(err)
+		}
+		until[engine.Ended](t, caller)
+	}
+	if zids[0] != zids[1] || zids[1] != zids[2] {
+		t.Errorf("not the same phone: %v", zids)
+	}
+}

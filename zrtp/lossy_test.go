@@ -1,6 +1,7 @@
 package zrtp
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -17,6 +18,53 @@ func badNetwork(seed uint64) netsim.Config {
 		Flip: 0.2 * r.Float64(), Delay: time.Duration(r.IntN(200)) * time.Millisecond,
 		Jitter: time.Duration(r.IntN(50)) * time.Millisecond,
 	}
+}
+
+// outcome is how a run ends.
+type outcome int
+
+const (
+	nobody   outcome = iota
+	oneSided         // the responder has not heard of, or the initiator is missing, the last message
+	bothSecure
+)
+
+// judge holds a run that is over against what must be true of every one: two
+// that are secure have the same keys, nobody has keys of a handshake that was
+// tampered with, nobody who fails has keys to send with, and nobody is silent.
+func (p *pair) judge() outcome {
+	p.t.Helper()
+	for _, way := range []struct{ e, peer *end }{{p.a, p.b}, {p.b, p.a}} {
+		e := way.e
+		switch {
+		case e.secured == nil && e.failed == nil && e.noPeer == nil:
+			p.t.Fatalf("silent in %s", e.State())
+		case e.failed != nil && e.send != nil:
+			p.t.Fatalf("failed after giving keys to send: %+v", e.failed)
+		case e.secured != nil && e.failed != nil:
+			p.t.Fatalf("secure and failed: %+v", e.failed)
+		}
+		if (e.recv != nil || e.send != nil) && !sameHandshake(e, way.peer) {
+			p.t.Fatalf("the %s has keys of a handshake that was tampered with", e.role)
+		}
+	}
+	switch {
+	case p.a.secured != nil && p.b.secured != nil:
+		p.mustAgree()
+		return bothSecure
+	case p.a.secured != nil || p.b.secured != nil:
+		return oneSided
+	}
+	return nobody
+}
+
+// sameHandshake says whether what e took for its peer's messages are those.
+func sameHandshake(e, peer *end) bool {
+	same := bytes.Equal(e.theirs.hello, peer.ours.hello) && bytes.Equal(e.ours.hello, peer.theirs.hello)
+	if e.role == Responder {
+		same = same && bytes.Equal(e.theirs.commit, peer.ours.commit)
+	}
+	return same && bytes.Equal(e.theirs.dhPart, peer.ours.dhPart)
 }
 
 // Over any bad network both sides end with the same SAS and mirrored keys, or

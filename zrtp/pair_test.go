@@ -68,6 +68,7 @@ type end struct {
 	*Session
 	store                           *memoryStore
 	send, recv                      *SRTPKeys
+	keyFlags                        Flags // that came with the keys
 	secured                         *Secured
 	failed                          *Failed
 	noPeer                          *NoPeer
@@ -159,6 +160,7 @@ func (e *end) drain(now time.Time, link *netsim.Link) {
 		case NoPeer:
 			e.noPeer = &ev
 		case KeysReady:
+			e.keyFlags = ev.PeerFlags
 			if ev.Send != nil {
 				e.send, e.readySend = ev.Send, now
 			}

@@ -236,7 +236,7 @@ func TestRetainedSecrets(t *testing.T) {
 	}
 }
 
-func TestCacheMismatch(t *testing.T) {
+func TestAdversary_E1_AlarmRepeats(t *testing.T) {
 	storeA, storeB := newMemoryStore(), newMemoryStore()
 	call := func(seed uint64) *pair {
 		a, b := configA(seed), configB(seed)

@@ -121,11 +121,11 @@ func TestKillWhileCreating(t *testing.T) {
 	t.Logf("%d of %d files were made in time", made, rounds)
 }
 
-// TestPowerLoss cuts the power in the middle of updates. What reaches the
+// TestAdversary_E5_PowerLoss cuts the power in the middle of updates. What reaches the
 // disk before a sync is any part of what was written since the one before:
 // here, every set of pages, each whole or torn. The update is there once all
 // of its meta page is, and not at all before.
-func TestPowerLoss(t *testing.T) {
+func TestAdversary_E5_PowerLoss(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "zid")
 	const peers = 30
@@ -235,8 +235,8 @@ func readFile(t *testing.T, path string) []byte {
 	return b
 }
 
-// TestDiskFull runs out of space at every page of the file; see fill.
-func TestDiskFull(t *testing.T) {
+// TestAdversary_E5_DiskFull runs out of space at every page of the file; see fill.
+func TestAdversary_E5_DiskFull(t *testing.T) {
 	t.Run("limit", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "zid")
 		child := start(t, "limit", path)
@@ -263,9 +263,9 @@ func TestDiskFull(t *testing.T) {
 	})
 }
 
-// TestTurns has two processes take the file in turns to update one record,
+// TestAdversary_E5_TwoProcesses has two processes take the file in turns to update one record,
 // while others update another one and are killed: no update is lost.
-func TestTurns(t *testing.T) {
+func TestAdversary_E5_TwoProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "zid")
 	const times = 20
 	var turns []*process

@@ -80,10 +80,10 @@ func (f sample) verdict(t testing.TB, path string) (refused bool) {
 	return false
 }
 
-// TestTruncated cuts the file at every length near the ends of pages and at
+// TestAdversary_E5_Truncated cuts the file at every length near the ends of pages and at
 // others between; in the long form at every length. Only what bbolt has not
 // used yet may be missing.
-func TestTruncated(t *testing.T) {
+func TestAdversary_E5_Truncated(t *testing.T) {
 	f := makeSample(t)
 	path := filepath.Join(t.TempDir(), "zid")
 	refused, total := 0, 0
@@ -107,10 +107,10 @@ func TestTruncated(t *testing.T) {
 	t.Logf("%d of %d refused", refused, total)
 }
 
-// TestBitFlips inverts one bit of every byte of the file, one at a time; of
+// TestAdversary_E5_BitFlips inverts one bit of every byte of the file, one at a time; of
 // the zeros among zeros, most of which nothing uses, one in eight. In the long
 // form it inverts every bit.
-func TestBitFlips(t *testing.T) {
+func TestAdversary_E5_BitFlips(t *testing.T) {
 	f := makeSample(t)
 	path := filepath.Join(t.TempDir(), "zid")
 	if err := os.WriteFile(path, f.data, 0o600); err != nil {
