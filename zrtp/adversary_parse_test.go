@@ -135,9 +135,9 @@ func TestAdversary_C2_Names(t *testing.T) {
 		}, implied},
 	} {
 		p := initiatedByA(t)
-		p.a.offer.AuthTags = algos("HS32", "HS80")
+		p.a.cfg.Policy.Offer.AuthTags = algos("HS32", "HS80")
 		if what == "duplicates" {
-			p.a.offer.AuthTags = algos("HS80", "HS32")
+			p.a.cfg.Policy.Offer.AuthTags = algos("HS80", "HS32")
 		}
 		p.b.introduce(c.change)
 		p.mustSecure()

@@ -252,7 +252,7 @@ func TestAdversary_A3_EverythingFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, v := range [][]byte{hvi.HVI[:], p.a.peer.dhPart.PV, p.b.peer.dhPart.PV} {
+		for _, v := range [][]byte{hvi.HVI[:], dhPart(t, p.a.Session).PV, dhPart(t, p.b.Session).PV} {
 			if seen[string(v)] {
 				t.Fatal("a value was used twice")
 			}

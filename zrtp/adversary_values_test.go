@@ -123,8 +123,8 @@ func TestAdversary_B1_LeadingZerosStay(t *testing.T) {
 		p := newPair(t, withSecret(a, exponent(3)), withSecret(b, exponent(1)), netsim.Config{})
 		p.mustSecure()
 		eight := append(make([]byte, width-1), 8)
-		if !bytes.Equal(p.b.peer.dhPart.PV, eight) {
-			t.Errorf("%s: the public value is %x", ka, p.b.peer.dhPart.PV)
+		if !bytes.Equal(dhPart(t, p.b.Session).PV, eight) {
+			t.Errorf("%s: the public value is %x", ka, dhPart(t, p.b.Session).PV)
 		}
 		p.mustFollowFrom(eight)
 	}

@@ -171,12 +171,12 @@ func (s *Session) respond(now time.Time, c wire.Commit, msg []byte) {
 			return
 		}
 	}
-	s.theirs.commit, s.peer.commit = bytes.Clone(msg), c
+	s.theirs.commit, s.peer.h2, s.peer.hvi = bytes.Clone(msg), c.H2, c.HVI
 	s.hello.stop()
 	s.step.stop()
 	s.ours.commit = nil
 	if public {
-		s.sendDHPart1(now)
+		s.sendDHPart1(now, c.PV)
 		return
 	}
 	s.deriveFrom(key)
@@ -201,12 +201,12 @@ func (s *Session) dropAgreement() {
 	s.keys = nil
 }
 
-// sendDHPart1 shows the initiator our public value (RFC 6189 §4.4.1.2).
-func (s *Session) sendDHPart1(now time.Time) {
+// sendDHPart1 shows the initiator our public value (RFC 6189 §4.4.1.2). pv is
+// what its Commit holds in KEM mode.
+func (s *Session) sendDHPart1(now time.Time, pv []byte) {
 	var err error
 	if s.agreement == nil {
-		s.agreement, err = s.newAgreement(s.peer.commit.PV)
-		s.peer.commit.PV = nil // theirs.commit has it
+		s.agreement, err = s.newAgreement(pv)
 	}
 	if err == nil {
 		s.ours.dhPart, err = s.newDHPart()

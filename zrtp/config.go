@@ -56,19 +56,18 @@ type Config struct {
 	Sign func(sashash [32]byte) Signature
 }
 
-// validate returns what the policy leaves to offer.
-func (c Config) validate() (Offer, error) {
+func (c Config) validate() error {
 	switch {
 	case c.Rand == nil:
-		return Offer{}, errors.New("zrtp: Config.Rand is missing")
+		return errors.New("zrtp: Config.Rand is missing")
 	case c.ZID == wire.ZID{}:
-		return Offer{}, errors.New("zrtp: Config.ZID is all zero")
+		return errors.New("zrtp: Config.ZID is all zero")
 	case len(c.ClientID) > 16:
-		return Offer{}, fmt.Errorf("zrtp: Config.ClientID %q is longer than 16 characters", c.ClientID)
+		return fmt.Errorf("zrtp: Config.ClientID %q is longer than 16 characters", c.ClientID)
 	case c.Enroll && (!c.MiTM || c.Store == nil):
-		return Offer{}, errors.New("zrtp: Config.Enroll needs MiTM and a Store")
+		return errors.New("zrtp: Config.Enroll needs MiTM and a Store")
 	}
-	return c.Policy.offer()
+	return c.Policy.Validate()
 }
 
 // expiry is the cache expiry interval that our Confirm asks for.

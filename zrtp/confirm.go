@@ -96,9 +96,9 @@ func (s *Session) openConfirm(now time.Time, msg []byte) (wire.ConfirmPlain, boo
 // that the peer's last message but this one has shown, and be the key, or the
 // source of the key, of that message's MAC (RFC 6189 §9).
 func (s *Session) proven(now time.Time, plain wire.ConfirmPlain) (wire.ConfirmPlain, bool, error) {
-	last, image, steps, key := s.theirs.dhPart, s.peer.dhPart.H1, 1, plain.H0
+	last, image, steps, key := s.theirs.dhPart, s.peer.h1, 1, plain.H0
 	if !withPublicValues(s.suite.KeyAgreement) {
-		last, image, steps, key = s.theirs.commit, s.peer.commit.H2, 2, sum(plain.H0)
+		last, image, steps, key = s.theirs.commit, s.peer.h2, 2, sum(plain.H0)
 		if s.role == Initiator {
 			last, image, steps, key = s.theirs.hello, s.peer.hello.H3, 3, sum(key)
 		}

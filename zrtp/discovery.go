@@ -16,11 +16,11 @@ var (
 )
 
 func (s *Session) newHello() wire.Hello {
+	o, _ := s.cfg.Policy.offer() // which New has found good
 	h := wire.Hello{
 		Version: version, H3: s.chain.h[3], ZID: s.cfg.ZID, Passive: s.cfg.Passive,
 		SASSigning: s.cfg.SASSigning, MiTM: s.cfg.MiTM,
-		Hashes: s.offer.Hashes, Ciphers: s.offer.Ciphers, AuthTags: s.offer.AuthTags,
-		KeyAgreements: s.offer.KeyAgreements, SASTypes: s.offer.SASTypes,
+		Hashes: o.Hashes, Ciphers: o.Ciphers, AuthTags: o.AuthTags, KeyAgreements: o.KeyAgreements, SASTypes: o.SASTypes,
 	}
 	copy(h.ClientID[:], s.cfg.ClientID)
 	return h
@@ -43,8 +43,9 @@ func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
 	if bytes.Compare(hello.Version[:3], version[:3]) > 0 { // the peer will come down to our version
 		return fmt.Errorf("zrtp: peer speaks newer version %q", hello.Version)
 	}
-	s.peer = peer{ssrc: p.SSRC, hello: hello, offer: offerOf(&hello)}
-	if code, err := s.hopeless(); err != nil {
+	s.theirs.hello, s.peer.ssrc = bytes.Clone(p.Message), p.SSRC
+	if code, err := s.hopeless(&hello); err != nil {
+		s.theirs.hello = nil
 		s.suspect(now, Failed{Code: code, Err: err})
 		return nil
 	}
@@ -53,7 +54,8 @@ func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
 		s.fail(now, wire.ErrorSoftware, fmt.Errorf("zrtp: retained secrets unreadable: %w", err))
 		return nil
 	}
-	s.theirs.hello = bytes.Clone(p.Message)
+	s.peer.hello.H3, s.peer.hello.ZID = hello.H3, hello.ZID
+	s.peer.hello.SASSigning, s.peer.hello.MiTM = hello.SASSigning, hello.MiTM
 	if !s.hello.running() { // a late peer has not heard ours
 		s.hello.begin(now, s.ours.hello, helloRhythm)
 	}
@@ -67,10 +69,9 @@ func (s *Session) acceptHello(now time.Time, p wire.Packet) error {
 	return s.onHello(now, p.Message)
 }
 
-// hopeless says why nothing can follow from the Hello in s.peer. Anybody can
-// have sent it, so the peer's own may still come.
-func (s *Session) hopeless() (wire.ErrorCode, error) {
-	hello := &s.peer.hello
+// hopeless says why nothing can follow from a Hello, which is in s.theirs.
+// Anybody can have sent it, so the peer's own may still come.
+func (s *Session) hopeless(hello *wire.Hello) (wire.ErrorCode, error) {
 	switch {
 	case !bytes.Equal(hello.Version[:3], version[:3]):
 		return wire.ErrorVersion, fmt.Errorf("zrtp: peer speaks version %q", hello.Version)

@@ -45,13 +45,13 @@ func (s *Session) onDHPart2(now time.Time, msg []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := follows(part.H1, s.peer.commit.H2, 1); err != nil {
+	if err := follows(part.H1, s.peer.h2, 1); err != nil {
 		return err
 	}
 	h := newHash(s.suite.Hash)()
 	h.Write(msg)
 	h.Write(s.ours.hello)
-	if subtle.ConstantTimeCompare(h.Sum(nil)[:32], s.peer.commit.HVI[:]) != 1 {
+	if subtle.ConstantTimeCompare(h.Sum(nil)[:32], s.peer.hvi[:]) != 1 {
 		s.fail(now, wire.ErrorHVI, errors.New("zrtp: the public value is not the one committed to: an attack"))
 		return nil
 	}
@@ -75,7 +75,7 @@ func (s *Session) agree(now time.Time, part wire.DHPart, msg []byte) bool {
 	}
 	s.agreement.wipe()
 	s.agreement = nil
-	s.theirs.dhPart, s.peer.dhPart = bytes.Clone(msg), part
+	s.theirs.dhPart, s.peer.h1 = bytes.Clone(msg), part.H1
 	hashOf := newHash(s.suite.Hash)
 	expected := s.retained.idsOf(hashOf, s.role.other(), s.peer.hello.H3)
 	received := secretIDs{rs1: part.RS1ID, rs2: part.RS2ID, aux: part.AuxSecretID, pbx: part.PBXSecretID}

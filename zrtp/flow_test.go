@@ -285,11 +285,11 @@ func TestContentionBetweenAgreements(t *testing.T) {
 	for seed := range uint64(8) {
 		p := newPair(t, configA(seed), configB(seed), netsim.Config{Delay: time.Millisecond})
 		// a chooses by a rule of its own and commits to DH3k.
-		own := p.a.offer.KeyAgreements
-		p.a.offer.KeyAgreements = algos("DH3k")
+		own := p.a.cfg.Policy.Offer.KeyAgreements
+		p.a.cfg.Policy.Offer.KeyAgreements = algos("DH3k")
 		p.a.onSend = func(pkt []byte) []byte {
 			if is(pkt, wire.TypeCommit) {
-				p.a.offer.KeyAgreements = own
+				p.a.cfg.Policy.Offer.KeyAgreements = own
 			}
 			return pkt
 		}
@@ -325,7 +325,7 @@ func TestConfirmOfAnotherChain(t *testing.T) {
 	all := recordings(t)
 	r := all["x255"]
 	for what, spoil := range map[string]func(*Session){
-		"H1":         func(s *Session) { s.peer.dhPart.H1[0] ^= 1 },
+		"H1":         func(s *Session) { s.peer.h1[0] ^= 1 },
 		"DHPart MAC": func(s *Session) { s.theirs.dhPart = bytes.Clone(s.theirs.dhPart); s.theirs.dhPart[pvAt] ^= 1 },
 	} {
 		s := recordedSession(t, r, Initiator)

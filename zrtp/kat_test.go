@@ -165,12 +165,20 @@ func recordedSession(t *testing.T, r recording, role Role) *Session {
 	}
 	s.role, s.suite = role, suiteOf(&r.commit)
 	s.theirs = messages{hello: peer[wire.TypeHello], dhPart: peer[part]}
-	if s.peer.dhPart, err = wire.ParseDHPart(peer[part]); err != nil {
-		t.Fatal(err)
-	}
+	s.peer.h1 = dhPart(t, s).H1
 	context := kdfContext(r.commit.ZID, hello(t, r.responder[wire.TypeHello]).ZID, r.TotalHash)
 	s.keys = newKDF(newHash(r.commit.Hash), secret.Copy(r.S0), context).sessionKeys(s.suite)
 	return s
+}
+
+// dhPart is what the peer has sent.
+func dhPart(t *testing.T, s *Session) wire.DHPart {
+	t.Helper()
+	part, err := wire.ParseDHPart(s.theirs.dhPart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return part
 }
 
 // The hash chains, message MACs and commitments of the recordings hold.
@@ -214,7 +222,7 @@ func TestKnownSecretIDs(t *testing.T) {
 	known := retained{record: Record{RS1: secret.Copy(all["x255_cache1"].RetainedSecret)}}
 	for _, role := range []Role{Initiator, Responder} {
 		s := recordedSession(t, r, role)
-		part := s.peer.dhPart
+		part := dhPart(t, s)
 		received := secretIDs{rs1: part.RS1ID, rs2: part.RS2ID, aux: part.AuxSecretID, pbx: part.PBXSecretID}
 		expected := known.idsOf(newHash(r.commit.Hash), role.other(), [32]byte{})
 		got := known.match(role, expected, received)
@@ -227,7 +235,7 @@ func TestKnownSecretIDs(t *testing.T) {
 	known = retained{aux: secret.Copy(r.S2)}
 	for _, role := range []Role{Initiator, Responder} {
 		s := recordedSession(t, r, role)
-		received := secretIDs{aux: s.peer.dhPart.AuxSecretID}
+		received := secretIDs{aux: dhPart(t, s).AuxSecretID}
 		expected := known.idsOf(newHash(r.commit.Hash), role.other(), [32]byte(hello3(t, map[wire.Type][]byte{wire.TypeHello: s.theirs.hello})))
 		if got := known.match(role, expected, received); got.s2 == nil {
 			t.Errorf("%s: auxsecret not recognised", role)

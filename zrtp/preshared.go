@@ -16,8 +16,9 @@ import (
 // it first, the peer offers it, and a SAS that was compared stands behind the
 // retained secret (RFC 6189 §4.4.2.1).
 func (s *Session) prefersPreshared() bool {
-	return s.offer.KeyAgreements[0] == wire.Preshared && !s.presharedFailed &&
-		slices.Contains(s.peer.offer.KeyAgreements, wire.Preshared) && s.retained.presharable()
+	ours, theirs := s.offers()
+	return ours.KeyAgreements[0] == wire.Preshared && !s.presharedFailed &&
+		slices.Contains(theirs.KeyAgreements, wire.Preshared) && s.retained.presharable()
 }
 
 func (r *retained) presharable() bool { return r.record.RS1.Len() > 0 && r.record.Verified }

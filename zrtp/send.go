@@ -41,7 +41,9 @@ func (s *Session) AppendPacket(dst []byte) ([]byte, bool) {
 		p.Fragment = wire.Fragment{ID: next.id, Total: uint16(len(next.msg) / 4), Offset: uint16(next.sent / 4)}
 	}
 	if next.sent += len(p.Message); next.sent == len(next.msg) {
-		s.out = s.out[1:]
+		if s.out = s.out[1:]; len(s.out) == 0 {
+			s.out = nil
+		}
 	}
 	s.seq++
 	return wire.AppendPacket(dst, p), true

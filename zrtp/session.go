@@ -24,7 +24,6 @@ var (
 // concurrent use: one goroutine owns it.
 type Session struct {
 	cfg   Config
-	offer Offer // what cfg.Policy leaves
 	state State
 	role  Role
 	seq   uint16 // of the next packet
@@ -69,28 +68,32 @@ type messages struct {
 	hello, commit, dhPart, confirm []byte
 }
 
-// peer is what we know of the other side, as far as it has been proven.
+// peer is what we know of the other side, as far as it has been proven, and need
+// at hand: while the peer makes us wait, memory counts. The rest is in theirs.
 type peer struct {
-	ssrc   uint32
-	hello  wire.Hello
-	offer  Offer
-	commit wire.Commit
-	dhPart wire.DHPart
+	ssrc  uint32
+	hello struct {
+		H3               [32]byte
+		ZID              wire.ZID
+		SASSigning, MiTM bool
+	}
+	h2, h1 [32]byte // of Commit and DHPart
+	hvi    [32]byte
 }
 
 // New makes a Session that waits for Start.
 func New(cfg Config) (*Session, error) {
-	offer, err := cfg.validate()
-	if err != nil {
+	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Session{cfg: cfg, offer: offer}
+	s := &Session{cfg: cfg}
 	random, err := s.random(36)
 	if err != nil {
 		return nil, err
 	}
 	defer secret.Wipe(random)
 	if cfg.First != nil {
+		offer, _ := cfg.Policy.offer()
 		if s.call, err = cfg.First.join(cfg.ZID, offer); err != nil {
 			return nil, err
 		}
@@ -264,7 +267,9 @@ func (s *Session) NextEvent() Event {
 		return nil
 	}
 	e := s.events[0]
-	s.events = s.events[1:]
+	if s.events = s.events[1:]; len(s.events) == 0 {
+		s.events = nil
+	}
 	return e
 }
 

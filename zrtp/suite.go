@@ -156,6 +156,14 @@ func offerOf(h *wire.Hello) Offer {
 	return o
 }
 
+// offers is what both sides offer, read again each time it is needed: whoever is
+// made to wait should hold little. Both have been read before without an error.
+func (s *Session) offers() (ours, theirs Offer) {
+	ours, _ = s.cfg.Policy.offer()
+	hello, _ := wire.ParseHello(s.theirs.hello)
+	return ours, offerOf(&hello)
+}
+
 // unsupported is the error code for each list, in the order of lists
 // (RFC 6189 §5.9).
 var unsupported = [5]wire.ErrorCode{
@@ -177,7 +185,8 @@ func (s *Session) choice() (Suite, wire.ErrorCode) {
 		suite.KeyAgreement = wire.Multistream
 		return suite, s.permits(suite)
 	}
-	suite, code := choose(s.offer, s.peer.offer, kex.Faster)
+	ours, theirs := s.offers()
+	suite, code := choose(ours, theirs, kex.Faster)
 	if code == 0 && s.prefersPreshared() {
 		suite.KeyAgreement = wire.Preshared
 	}
@@ -230,7 +239,8 @@ func (s *Session) permits(suite Suite) wire.ErrorCode {
 			}
 		}
 	}
-	return permits(s.offer, s.peer.offer, suite)
+	ours, theirs := s.offers()
+	return permits(ours, theirs, suite)
 }
 
 // permits says whether a committed suite uses only what both Hellos offered,
