@@ -251,7 +251,7 @@ func (s *Session) secured() {
 	s.chain.wipe()
 	s.retained.wipe()
 	s.call.wipe()
-	s.assembler, s.fragmented.msg = wire.Assembler{}, nil
+	s.assembler, s.fragmented.first = nil, nil
 }
 
 // provenBefore says whether our user has compared the SAS in an earlier call that

@@ -18,13 +18,13 @@ type outgoing struct {
 // fragmented is the message that was cut last. One that is sent again has the
 // same number.
 type fragmented struct {
-	msg []byte
-	id  uint16
+	first *byte // where the message is
+	id    uint16
 }
 
 func (s *Session) send(msg []byte) {
-	if len(msg) > maxPacketLen-wire.PacketOverhead && (s.fragmented.msg == nil || &s.fragmented.msg[0] != &msg[0]) {
-		s.fragmented = fragmented{msg, s.fragmented.id + 1}
+	if len(msg) > maxPacketLen-wire.PacketOverhead && s.fragmented.first != &msg[0] {
+		s.fragmented = fragmented{&msg[0], s.fragmented.id + 1}
 	}
 	s.out = append(s.out, outgoing{msg: msg, id: s.fragmented.id})
 }

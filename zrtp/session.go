@@ -57,8 +57,8 @@ type Session struct {
 	helloHash     *[32]byte // announced in the signalling, or nil
 	helloMismatch bool
 
-	assembler  wire.Assembler
-	out        []outgoing // oldest first
+	assembler  *wire.Assembler // nil while there are no parts
+	out        []outgoing      // oldest first
 	fragmented fragmented
 	events     []Event // oldest first
 }
@@ -219,6 +219,9 @@ func (s *Session) message(p wire.Packet) ([]byte, error) {
 	case s.state >= ErrorSent:
 		return nil, errUnexpected
 	}
+	if s.assembler == nil {
+		s.assembler = &wire.Assembler{}
+	}
 	return s.assembler.Add(p), nil
 }
 
@@ -300,7 +303,7 @@ func (s *Session) wipe() {
 	s.dropAgreement()
 	s.call.wipe()
 	s.chain.wipe()
-	s.clear, s.assembler = clearMACs{}, wire.Assembler{}
+	s.clear, s.assembler = clearMACs{}, nil
 	s.retained.wipe()
 	s.hello.stop()
 	s.step.stop()

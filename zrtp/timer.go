@@ -5,7 +5,7 @@ import "time"
 // rhythm is how often and how long a message is repeated.
 type rhythm struct {
 	first, longest time.Duration // pause before the first repetition; it doubles up to longest
-	limit          int           // repetitions
+	limit          int32         // repetitions
 }
 
 // The retransmission schedules of RFC 6189 §6: T1 for Hello, 3.75 s in all,
@@ -27,16 +27,15 @@ const (
 
 // schedule repeats one message until it is answered. The zero value is idle.
 type schedule struct {
-	rhythm
-	msg   []byte
-	pause time.Duration
-	times int // transmissions so far, the first included
-	due   time.Time
+	msg            []byte
+	pause, longest time.Duration
+	times, limit   int32 // transmissions so far, the first included; repetitions
+	due            time.Time
 }
 
 // begin arms the schedule for a message that is being sent now.
 func (r *schedule) begin(now time.Time, msg []byte, beat rhythm) {
-	*r = schedule{rhythm: beat, msg: msg, pause: beat.first, times: 1, due: now.Add(beat.first)}
+	*r = schedule{msg: msg, pause: beat.first, longest: beat.longest, limit: beat.limit, times: 1, due: now.Add(beat.first)}
 }
 
 func (r *schedule) stop() { *r = schedule{} }

@@ -241,11 +241,11 @@ func allocations() uint64 {
 	return m.Mallocs
 }
 
-// heap is the memory that holds objects, in bytes, gaps between them included,
+// heap is the memory of all objects that are in use, in bytes, right
 // after a collection.
 func heap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
-	return m.HeapInuse
+	return m.HeapAlloc
 }

@@ -85,9 +85,15 @@ func LookupKEM(name wire.Algo, newHash func() hash.Hash) (*KEM, bool) {
 // lattice it holds the seed alone: 64 bytes where the expanded key would take
 // 16 KiB while the peer makes us wait.
 type KEMKey struct {
-	kem   *KEM
-	curve *Key
-	seed  []byte // empty without a lattice
+	name    wire.Algo
+	newHash func() hash.Hash
+	curve   *Key
+	seed    []byte // empty without a lattice
+}
+
+func (k *KEMKey) kem() *KEM {
+	m, _ := LookupKEM(k.name, k.newHash)
+	return m
 }
 
 // GenerateKey makes the key that follows from random, which must hold SecretLen
@@ -102,7 +108,7 @@ func (m *KEM) GenerateKey(random []byte) (*KEMKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &KEMKey{kem: m, curve: curve, seed: bytes.Clone(forLattice)}, nil
+	return &KEMKey{name: m.Name, newHash: m.newHash, curve: curve, seed: bytes.Clone(forLattice)}, nil
 }
 
 // Encapsulate makes a shared secret of SharedLen bytes, which is the caller's
@@ -152,11 +158,11 @@ func (k *KEMKey) Public() ([]byte, error) {
 	if k.curve.private == nil {
 		return nil, ErrWiped
 	}
-	public := k.curve.Public()
-	if k.kem.lattice == nil {
+	public, lattice := k.curve.Public(), k.kem().lattice
+	if lattice == nil {
 		return public, nil
 	}
-	onLattice, private := k.kem.lattice.DeriveKeyPair(k.seed)
+	onLattice, private := lattice.DeriveKeyPair(k.seed)
 	defer wipeMemory(reflect.ValueOf(private)) // parts of it are onLattice's too
 	encoded, err := onLattice.MarshalBinary()
 	return append(public, encoded...), err
@@ -167,7 +173,7 @@ func (k *KEMKey) Public() ([]byte, error) {
 // that was tampered with follows another secret, not an error, except where
 // the curve tells. Errors: ErrPublicValue, ErrWiped.
 func (k *KEMKey) Decapsulate(ciphertext []byte) ([]byte, error) {
-	m := k.kem
+	m := k.kem()
 	if len(ciphertext) != m.CiphertextLen {
 		return nil, ErrPublicValue
 	}

@@ -347,7 +347,7 @@ func FuzzDecapsulate(f *testing.F) {
 			return
 		}
 		shared, err := key.Decapsulate(ciphertext)
-		if err == nil && len(shared) != key.kem.SharedLen {
+		if err == nil && len(shared) != key.kem().SharedLen {
 			t.Fatalf("%d bytes", len(shared))
 		}
 		if err != nil && (!errors.Is(err, ErrPublicValue) || shared != nil) {

@@ -66,9 +66,9 @@ var table = []Agreement{
 
 // Lookup finds the agreement of that name, if it is one we do.
 func Lookup(name wire.Algo) (*Agreement, bool) {
-	for _, a := range table {
-		if a.Name == name {
-			return &a, true
+	for i := range table {
+		if table[i].Name == name {
+			return &table[i], true
 		}
 	}
 	return nil, false

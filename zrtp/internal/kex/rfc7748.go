@@ -1,7 +1,6 @@
 package kex
 
 import (
-	"bytes"
 	"crypto/subtle"
 
 	"github.com/cloudflare/circl/dh/x25519"
@@ -48,21 +47,22 @@ func (c *rfc7748) generate(random []byte) (private, error) {
 	if len(random) != c.size {
 		return nil, ErrSecret
 	}
-	x := &rfc7748Private{curve: c, scalar: bytes.Clone(random), pv: make([]byte, c.size)}
-	c.base(x.pv, x.scalar)
+	x := &rfc7748Private{curve: c}
+	copy(x.scalar[:], random)
+	c.base(x.pv[:c.size], x.scalar[:c.size])
 	return x, nil
 }
 
 type rfc7748Private struct {
 	curve      *rfc7748
-	scalar, pv []byte
+	scalar, pv [curve448.Size]byte // the first curve.size bytes
 }
 
-func (x *rfc7748Private) public() []byte { return x.pv }
+func (x *rfc7748Private) public() []byte { return x.pv[:x.curve.size] }
 
 func (x *rfc7748Private) shared(pv []byte) ([]byte, error) {
 	result := make([]byte, x.curve.size)
-	x.curve.multiply(result, x.scalar, pv)
+	x.curve.multiply(result, x.scalar[:x.curve.size], pv)
 	// The check of RFC 7748 §6.1 and RFC 7748 §6.2.
 	if subtle.ConstantTimeCompare(result, make([]byte, len(result))) == 1 {
 		return nil, ErrPublicValue
@@ -70,4 +70,4 @@ func (x *rfc7748Private) shared(pv []byte) ([]byte, error) {
 	return result, nil
 }
 
-func (x *rfc7748Private) wipe() { secret.Wipe(x.scalar) }
+func (x *rfc7748Private) wipe() { secret.Wipe(x.scalar[:]) }
