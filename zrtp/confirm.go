@@ -27,9 +27,7 @@ func (s *Session) newConfirm() ([]byte, error) {
 	}
 	plain := wire.ConfirmPlain{
 		H0:          s.chain.h[0],
-		Enrollment:  s.cfg.Enroll && s.call == nil,
-		Verified:    s.continuity.verified,
-		AllowClear:  s.allowsClear(),
+		Flags:       Flags{Enrollment: s.cfg.Enroll && s.call == nil, Verified: s.continuity.verified, AllowClear: s.allowsClear()},
 		CacheExpiry: s.expiry(),
 		SigType:     signature.Type, Signature: signature.Block,
 	}
@@ -115,8 +113,8 @@ func (s *Session) proven(now time.Time, plain wire.ConfirmPlain) (wire.ConfirmPl
 // adopt takes over what the authenticated Confirm says.
 func (s *Session) adopt(plain wire.ConfirmPlain, msg []byte) {
 	s.theirs.confirm = bytes.Clone(msg)
-	// E means that A is disregarded (RFC 6189 §7.3.1).
-	s.peerFlags = Flags{plain.Enrollment, plain.Verified, plain.AllowClear && !plain.Enrollment, plain.Disclosure}
+	s.peerFlags = plain.Flags
+	s.peerFlags.AllowClear = plain.AllowClear && !plain.Enrollment // RFC 6189 §7.3.1
 	s.signature = Signature{plain.SigType, plain.Signature}
 	s.interval = min(s.expiry(), plain.CacheExpiry)
 }
@@ -336,10 +334,7 @@ func cfb(key *secret.Bytes, feedback [aes.BlockSize]byte, b []byte, d direction)
 	var stream [aes.BlockSize]byte
 	for len(b) > 0 {
 		block.Encrypt(stream[:], feedback[:])
-		n := min(len(b), aes.BlockSize)
-		if d == decrypt {
-			copy(feedback[:], b[:n])
-		}
+		n := copy(feedback[:], b) // the ciphertext, or soon
 		subtle.XORBytes(b[:n], b[:n], stream[:n])
 		if d == encrypt {
 			copy(feedback[:], b[:n])

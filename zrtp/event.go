@@ -108,9 +108,7 @@ type Cleared struct {
 }
 
 // Flags are the flags of a Confirm message (RFC 6189 §5.7).
-type Flags struct {
-	Enrollment, Verified, AllowClear, Disclosure bool
-}
+type Flags = wire.Flags
 
 // StoreFailed says that the peer's record could not be updated. The call is
 // secure; its key continuity is not.

@@ -149,7 +149,7 @@ func TestGoClearNotAllowed(t *testing.T) {
 	if p.a.secured.PeerFlags.AllowClear || p.b.GoClear(p.now) == nil || p.a.GoClear(p.now) == nil {
 		t.Error("clear while enrolling")
 	}
-	p.a.adopt(wire.ConfirmPlain{Enrollment: true, AllowClear: true}, nil)
+	p.a.adopt(wire.ConfirmPlain{Flags: Flags{Enrollment: true, AllowClear: true}}, nil)
 	if p.a.peerFlags.AllowClear {
 		t.Error("an A flag beside an E flag counts")
 	}

@@ -121,13 +121,9 @@ func (k *sessionKeys) wipe() {
 		return
 	}
 	secret.Wipe(k.sashash[:])
-	for _, s := range []*secret.Bytes{k.zrtpSess, k.exported, k.rs, k.pbx} {
+	own := []*secret.Bytes{k.zrtpSess, k.exported, k.rs, k.pbx}
+	for _, s := range slices.Concat(own, k.srtp[:], k.salt[:], k.mac[:], k.confirm[:]) {
 		s.Wipe()
-	}
-	for i := range k.srtp {
-		for _, s := range []*secret.Bytes{k.srtp[i], k.salt[i], k.mac[i], k.confirm[i]} {
-			s.Wipe()
-		}
 	}
 }
 
@@ -144,11 +140,5 @@ func deriveS0(newHash func() hash.Hash, dhResult, context []byte, known shared) 
 	secret.Wipe(dhResult)
 	h.Write([]byte("ZRTP-HMAC-KDF"))
 	h.Write(context)
-	for _, s := range []*secret.Bytes{known.s1, known.s2, known.s3} {
-		var length [4]byte
-		binary.BigEndian.PutUint32(length[:], uint32(s.Len()))
-		h.Write(length[:])
-		h.Write(s.Reveal())
-	}
-	return secret.From(h.Sum(nil))
+	return known.sum(h)
 }

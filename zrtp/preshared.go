@@ -2,7 +2,6 @@ package zrtp
 
 import (
 	"crypto/subtle"
-	"encoding/binary"
 	"errors"
 	"hash"
 	"slices"
@@ -25,14 +24,7 @@ func (r *retained) presharable() bool { return r.record.RS1.Len() > 0 && r.recor
 
 // presharedKey is the key of RFC 6189 §4.4.2.2.
 func presharedKey(newHash func() hash.Hash, known shared) *secret.Bytes {
-	h := newHash()
-	for _, s := range []*secret.Bytes{known.s1, known.s2, known.s3} {
-		var length [4]byte
-		binary.BigEndian.PutUint32(length[:], uint32(s.Len()))
-		h.Write(length[:])
-		h.Write(s.Reveal())
-	}
-	return secret.From(h.Sum(nil))
+	return known.sum(newHash())
 }
 
 func keyID(newHash func() hash.Hash, presharedKey *secret.Bytes) [8]byte {

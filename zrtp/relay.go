@@ -34,10 +34,7 @@ func (s *Session) RelaySAS(now time.Time, far *Session) error {
 	case !s.continuity.enrolled && !far.continuity.enrolled:
 		return errors.New("zrtp: neither party has enrolled, so no SAS may be relayed")
 	}
-	plain := wire.SASRelayPlain{
-		Verified: far.peerFlags.Verified, AllowClear: far.peerFlags.AllowClear, Disclosure: far.peerFlags.Disclosure,
-		Scheme: s.suite.SAS,
-	}
+	plain := wire.SASRelayPlain{Flags: far.peerFlags, Scheme: s.suite.SAS}
 	if s.isShown(far) {
 		signature, err := s.sign(far.keys.sashash)
 		if err != nil {
@@ -119,7 +116,7 @@ func (s *Session) onSASRelay(now time.Time, msg []byte) error {
 	}
 	s.events = append(s.events, SASRelayed{
 		SAS: RenderSAS(plain.Scheme, hash), Scheme: plain.Scheme, Far: shown,
-		Flags:     Flags{Verified: plain.Verified, AllowClear: plain.AllowClear, Disclosure: plain.Disclosure},
+		Flags:     plain.Flags,
 		Signature: Signature{plain.SigType, plain.Signature},
 	})
 	s.send(ack)

@@ -3,6 +3,7 @@ package zrtp
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"hash"
 	"time"
@@ -106,6 +107,17 @@ func (r *retained) masked(ids secretIDs, random []byte) secretIDs {
 // secret of retained, or nil when not shared (RFC 6189 §4.3).
 type shared struct {
 	s1, s2, s3 *secret.Bytes
+}
+
+// sum ends a hash with each secret after its length (RFC 6189 §4.4.1.4).
+func (s shared) sum(h hash.Hash) *secret.Bytes {
+	for _, known := range []*secret.Bytes{s.s1, s.s2, s.s3} {
+		var length [4]byte
+		binary.BigEndian.PutUint32(length[:], uint32(known.Len()))
+		h.Write(length[:])
+		h.Write(known.Reveal())
+	}
+	return secret.From(h.Sum(nil))
 }
 
 // match compares the IDs that the peer sent with those that we expect for

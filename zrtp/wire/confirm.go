@@ -52,11 +52,7 @@ func (c *Confirm) Append(dst []byte) []byte {
 // ConfirmPlain is what a Confirm holds encrypted (RFC 6189 §5.7).
 type ConfirmPlain struct {
 	H0 [32]byte
-
-	Enrollment bool // E: the PBX asks to be trusted, RFC 6189 §7.3.1
-	Verified   bool // V: the sender's user verified the SAS, RFC 6189 §7.1
-	AllowClear bool // A: the sender accepts GoClear, RFC 6189 §4.7.2
-	Disclosure bool // D: the sender discloses its keys, RFC 6189 §11
+	Flags
 
 	// CacheExpiry is how many seconds the retained secret lives: 0 never
 	// cached, 0xffffffff for ever (RFC 6189 §4.9).
@@ -71,12 +67,33 @@ type ConfirmPlain struct {
 	unused uint32 // undefined bits of the flag word
 }
 
+// Flags are those of a Confirm and, but for the first, of a SASrelay.
+type Flags struct {
+	Enrollment bool // E: the PBX asks to be trusted, RFC 6189 §7.3.1
+	Verified   bool // V: the sender's user verified the SAS, RFC 6189 §7.1
+	AllowClear bool // A: the sender accepts GoClear, RFC 6189 §4.7.2
+	Disclosure bool // D: the sender discloses its keys, RFC 6189 §11
+}
+
+// Their bits in the flag word.
 const (
-	flagEnrollment = 1 << 3
-	flagVerified   = 1 << 2
-	flagAllowClear = 1 << 1
-	flagDisclosure = 1 << 0
+	enrollment = 1 << 3
+	relayFlags = 1<<3 - 1
+	allFlags   = relayFlags | enrollment
 )
+
+func flagsOf(word uint32) Flags {
+	return Flags{word&enrollment != 0, word&(1<<2) != 0, word&(1<<1) != 0, word&1 != 0}
+}
+
+func (f Flags) word() (word uint32) {
+	for bit, set := range []bool{f.Disclosure, f.AllowClear, f.Verified, f.Enrollment} {
+		if set {
+			word |= 1 << bit
+		}
+	}
+	return word
+}
 
 // ParseConfirmPlain reads the decrypted part of a Confirm.
 func ParseConfirmPlain(plain []byte) (ConfirmPlain, error) {
@@ -84,14 +101,10 @@ func ParseConfirmPlain(plain []byte) (ConfirmPlain, error) {
 		return ConfirmPlain{}, fmt.Errorf("%w: short Confirm", ErrMalformed)
 	}
 	word := binary.BigEndian.Uint32(plain[32:])
-	var c ConfirmPlain
-	copy(c.H0[:], plain)
-	c.Enrollment = word&flagEnrollment != 0
-	c.Verified = word&flagVerified != 0
-	c.AllowClear = word&flagAllowClear != 0
-	c.Disclosure = word&flagDisclosure != 0
-	c.CacheExpiry = binary.BigEndian.Uint32(plain[36:])
-	c.unused = word &^ (signatureWordsMask | flagEnrollment | flagVerified | flagAllowClear | flagDisclosure)
+	c := ConfirmPlain{
+		H0: [32]byte(plain), Flags: flagsOf(word), CacheExpiry: binary.BigEndian.Uint32(plain[36:]),
+		unused: word &^ (signatureWordsMask | allFlags),
+	}
 	var err error
 	if c.SigType, c.Signature, err = parseSignature(word, plain[minConfirmPlainLen:]); err != nil {
 		return ConfirmPlain{}, err
@@ -101,27 +114,8 @@ func ParseConfirmPlain(plain []byte) (ConfirmPlain, error) {
 
 // Append appends the plain bytes, ready to be encrypted, to dst.
 func (c *ConfirmPlain) Append(dst []byte) []byte {
-	word := c.unused | signatureWords(c.Signature)
-	if c.Enrollment {
-		word |= flagEnrollment
-	}
-	word |= relayFlags(c.Verified, c.AllowClear, c.Disclosure)
 	dst = append(dst, c.H0[:]...)
-	dst = binary.BigEndian.AppendUint32(dst, word)
+	dst = binary.BigEndian.AppendUint32(dst, c.unused|signatureWords(c.Signature)|c.Flags.word())
 	dst = binary.BigEndian.AppendUint32(dst, c.CacheExpiry)
 	return appendSignature(dst, c.SigType, c.Signature)
-}
-
-// relayFlags are the flag bits that Confirm and SASrelay share.
-func relayFlags(verified, allowClear, disclosure bool) (word uint32) {
-	if verified {
-		word |= flagVerified
-	}
-	if allowClear {
-		word |= flagAllowClear
-	}
-	if disclosure {
-		word |= flagDisclosure
-	}
-	return word
 }

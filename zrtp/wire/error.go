@@ -32,52 +32,36 @@ const (
 	ErrorGoClear                 ErrorCode = 0x100
 )
 
+// reasons is only read.
+var reasons = map[ErrorCode]string{
+	ErrorMalformed:               "a message was malformed",
+	ErrorSoftware:                "the software met a critical error",
+	ErrorVersion:                 "the ZRTP version is not supported",
+	ErrorHelloMismatch:           "the two Hellos have no algorithms in common",
+	ErrorHashUnsupported:         "the hash is not supported",
+	ErrorCipherUnsupported:       "the cipher is not supported",
+	ErrorKeyAgreementUnsupported: "the key agreement is not supported",
+	ErrorAuthTagUnsupported:      "the SRTP authentication tag is not supported",
+	ErrorSASUnsupported:          "the SAS rendering is not supported",
+	ErrorNoSharedSecret:          "there is no shared secret, so Diffie-Hellman is required",
+	ErrorPublicValue:             "a public value is invalid: someone may be in the middle",
+	ErrorHVI:                     "the public value is not the one committed to: someone may be in the middle",
+	ErrorUntrustedMiTM:           "a relayed SAS came from an untrusted middle box",
+	ErrorConfirmMAC:              "the confirmation failed its authentication",
+	ErrorNonceReuse:              "a nonce was used twice",
+	ErrorEqualZIDs:               "both sides have the same ZID",
+	ErrorSSRCCollision:           "both sides have the same SSRC",
+	ErrorUnavailable:             "the service is unavailable",
+	ErrorTimeout:                 "the peer stopped answering",
+	ErrorGoClear:                 "going clear is not allowed",
+}
+
 // String is the reason in plain words.
 func (c ErrorCode) String() string {
-	switch c {
-	case ErrorMalformed:
-		return "a message was malformed"
-	case ErrorSoftware:
-		return "the software met a critical error"
-	case ErrorVersion:
-		return "the ZRTP version is not supported"
-	case ErrorHelloMismatch:
-		return "the two Hellos have no algorithms in common"
-	case ErrorHashUnsupported:
-		return "the hash is not supported"
-	case ErrorCipherUnsupported:
-		return "the cipher is not supported"
-	case ErrorKeyAgreementUnsupported:
-		return "the key agreement is not supported"
-	case ErrorAuthTagUnsupported:
-		return "the SRTP authentication tag is not supported"
-	case ErrorSASUnsupported:
-		return "the SAS rendering is not supported"
-	case ErrorNoSharedSecret:
-		return "there is no shared secret, so Diffie-Hellman is required"
-	case ErrorPublicValue:
-		return "a public value is invalid: someone may be in the middle"
-	case ErrorHVI:
-		return "the public value is not the one committed to: someone may be in the middle"
-	case ErrorUntrustedMiTM:
-		return "a relayed SAS came from an untrusted middle box"
-	case ErrorConfirmMAC:
-		return "the confirmation failed its authentication"
-	case ErrorNonceReuse:
-		return "a nonce was used twice"
-	case ErrorEqualZIDs:
-		return "both sides have the same ZID"
-	case ErrorSSRCCollision:
-		return "both sides have the same SSRC"
-	case ErrorUnavailable:
-		return "the service is unavailable"
-	case ErrorTimeout:
-		return "the peer stopped answering"
-	case ErrorGoClear:
-		return "going clear is not allowed"
-	default:
-		return fmt.Sprintf("unknown error code %#x", uint32(c))
+	if reason, ok := reasons[c]; ok {
+		return reason
 	}
+	return fmt.Sprintf("unknown error code %#x", uint32(c))
 }
 
 // Error ends a key agreement (RFC 6189 §5.9).
@@ -86,10 +70,8 @@ type Error struct{ Code ErrorCode }
 // ParseError reads an Error; codes beyond the table are kept as they are.
 func ParseError(msg []byte) (Error, error) {
 	var code [4]byte
-	if err := parseMessage(msg, TypeError, [][]byte{code[:]}); err != nil {
-		return Error{}, err
-	}
-	return Error{Code: ErrorCode(binary.BigEndian.Uint32(code[:]))}, nil
+	err := parseMessage(msg, TypeError, [][]byte{code[:]})
+	return Error{Code: ErrorCode(binary.BigEndian.Uint32(code[:]))}, err
 }
 
 // Append appends the message to dst.

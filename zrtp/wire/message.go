@@ -60,7 +60,8 @@ func MessageType(msg []byte) (Type, error) {
 }
 
 // parseMessage copies a message of type t into fields, which stand in wire
-// order and together must be exactly as long as the message's body.
+// order and together must be exactly as long as the message's body. With an
+// error they are as before.
 func parseMessage(msg []byte, t Type, fields [][]byte) error {
 	got, err := MessageType(msg)
 	if err != nil {
@@ -69,12 +70,7 @@ func parseMessage(msg []byte, t Type, fields [][]byte) error {
 	if got != t {
 		return fmt.Errorf("%w: %q where %q belongs", ErrMalformed, got, t)
 	}
-	return parseFields(msg[messageHeadLen:], t, fields)
-}
-
-// parseFields fills fields from body, which must have their exact length.
-func parseFields(body []byte, t Type, fields [][]byte) error {
-	want := 0
+	body, want := msg[messageHeadLen:], 0
 	for _, f := range fields {
 		want += len(f)
 	}

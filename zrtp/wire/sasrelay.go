@@ -38,7 +38,7 @@ func (s *SASRelay) Append(dst []byte) []byte {
 
 // SASRelayPlain is what a SASrelay holds encrypted (RFC 6189 §5.13).
 type SASRelayPlain struct {
-	Verified, AllowClear, Disclosure bool // as in ConfirmPlain, but the other party's
+	Flags // the other party's, without Enrollment
 
 	Scheme  Algo     // how the other party renders its SAS
 	SASHash [32]byte // zero for a client that does not trust this MiTM
@@ -55,13 +55,10 @@ func ParseSASRelayPlain(plain []byte) (SASRelayPlain, error) {
 		return SASRelayPlain{}, fmt.Errorf("%w: short SASrelay", ErrMalformed)
 	}
 	word := binary.BigEndian.Uint32(plain)
-	var s SASRelayPlain
-	s.Verified = word&flagVerified != 0
-	s.AllowClear = word&flagAllowClear != 0
-	s.Disclosure = word&flagDisclosure != 0
-	s.unused = word &^ (signatureWordsMask | flagVerified | flagAllowClear | flagDisclosure)
-	copy(s.Scheme[:], plain[4:])
-	copy(s.SASHash[:], plain[8:])
+	s := SASRelayPlain{
+		Flags: flagsOf(word & relayFlags), Scheme: Algo(plain[4:]), SASHash: [32]byte(plain[8:]),
+		unused: word &^ (signatureWordsMask | relayFlags),
+	}
 	var err error
 	if s.SigType, s.Signature, err = parseSignature(word, plain[minRelayPlainLen:]); err != nil {
 		return SASRelayPlain{}, err
@@ -71,8 +68,7 @@ func ParseSASRelayPlain(plain []byte) (SASRelayPlain, error) {
 
 // Append appends the plain bytes, ready to be encrypted, to dst.
 func (s *SASRelayPlain) Append(dst []byte) []byte {
-	word := s.unused | signatureWords(s.Signature) | relayFlags(s.Verified, s.AllowClear, s.Disclosure)
-	dst = binary.BigEndian.AppendUint32(dst, word)
+	dst = binary.BigEndian.AppendUint32(dst, s.unused|signatureWords(s.Signature)|s.Flags.word()&relayFlags)
 	dst = append(dst, s.Scheme[:]...)
 	dst = append(dst, s.SASHash[:]...)
 	return appendSignature(dst, s.SigType, s.Signature)

@@ -41,10 +41,8 @@ type GoClear struct{ ClearMAC [MACLen]byte }
 // ParseGoClear reads a GoClear.
 func ParseGoClear(msg []byte) (GoClear, error) {
 	var g GoClear
-	if err := parseMessage(msg, TypeGoClear, [][]byte{g.ClearMAC[:]}); err != nil {
-		return GoClear{}, err
-	}
-	return g, nil
+	err := parseMessage(msg, TypeGoClear, [][]byte{g.ClearMAC[:]})
+	return g, err
 }
 
 // Append appends the message to dst.
@@ -63,10 +61,8 @@ func (p *Ping) fields() [][]byte { return [][]byte{p.Version[:], p.EndpointHash[
 // ParsePing reads a Ping.
 func ParsePing(msg []byte) (Ping, error) {
 	var p Ping
-	if err := parseMessage(msg, TypePing, p.fields()); err != nil {
-		return Ping{}, err
-	}
-	return p, nil
+	err := parseMessage(msg, TypePing, p.fields())
+	return p, err
 }
 
 // Append appends the message to dst.
@@ -88,11 +84,9 @@ func (p *PingACK) fields(ssrc *[4]byte) [][]byte {
 func ParsePingACK(msg []byte) (PingACK, error) {
 	var p PingACK
 	var ssrc [4]byte
-	if err := parseMessage(msg, TypePingACK, p.fields(&ssrc)); err != nil {
-		return PingACK{}, err
-	}
+	err := parseMessage(msg, TypePingACK, p.fields(&ssrc))
 	p.PeerSSRC = binary.BigEndian.Uint32(ssrc[:])
-	return p, nil
+	return p, err
 }
 
 // Append appends the message to dst.
