@@ -35,6 +35,14 @@
 // both Confirms allow it, which takes Policy.AllowClear, and never without the user
 // who did not ask for it being asked ([Cleared], RFC 6189 §4.7.2).
 //
+// # Bounds
+//
+// A drained Session whom a stranger keeps waiting holds 1.4 KB; 2.2 KB (X255)
+// to 4 KB (X3M3) once its Commit is out, up to 5.6 KB when it has answered one,
+// and while fragments are missing 1.25 times wire.MaxMessageLen more. 16
+// messages at most wait for an owner who does not drain. A packet has one reply
+// at most. How many Sessions there are is the owner's to bound.
+//
 // # Secrets in memory
 //
 // Private keys, the key agreement's result, s0 and all derived keys are wiped

@@ -7,6 +7,9 @@ import "sotto/zrtp/wire"
 // two.
 const maxPacketLen = 1200
 
+// maxQueued is how many messages may wait; one more is as one lost on its way.
+const maxQueued = 16
+
 // outgoing is a message to send, or what is left of one that no single
 // datagram holds.
 type outgoing struct {
@@ -26,7 +29,9 @@ func (s *Session) send(msg []byte) {
 	if len(msg) > maxPacketLen-wire.PacketOverhead && s.fragmented.first != &msg[0] {
 		s.fragmented = fragmented{&msg[0], s.fragmented.id + 1}
 	}
-	s.out = append(s.out, outgoing{msg: msg, id: s.fragmented.id})
+	if len(s.out) < maxQueued {
+		s.out = append(s.out, outgoing{msg: msg, id: s.fragmented.id})
+	}
 }
 
 // AppendPacket appends the next packet to send to dst; false: there is none.
