@@ -121,7 +121,7 @@ func (e *end) recommit(c wire.Commit) []byte {
 // right.
 func reconfirm(t testing.TB, e *end, what wire.Type, change func(plain []byte)) func([]byte) []byte {
 	return rewrite(t, what, func(m []byte) []byte {
-		c, err := wire.ParseConfirm(m)
+		c, err := wire.ParseSealed(m)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,13 +14,8 @@ import (
 
 var errConfirmMAC = errors.New("zrtp: Confirm MAC mismatch: the keys differ, which means an attack or a broken peer")
 
-// newConfirm is our Confirm1 or Confirm2 (RFC 6189 §5.7). Its key is used
-// for this one message, so a random IV is never met twice under it.
+// newConfirm is our Confirm1 or Confirm2 (RFC 6189 §5.7).
 func (s *Session) newConfirm() ([]byte, error) {
-	iv, err := s.random(16)
-	if err != nil {
-		return nil, err
-	}
 	signature, err := s.sign(s.keys.sashash)
 	if err != nil {
 		return nil, err
@@ -31,11 +26,11 @@ func (s *Session) newConfirm() ([]byte, error) {
 		CacheExpiry: s.expiry(),
 		SigType:     signature.Type, Signature: signature.Block,
 	}
-	c := wire.Confirm{Second: s.role == Initiator, IV: [16]byte(iv), Encrypted: plain.Append(nil)}
-	if c.MAC, err = s.seal(c.IV, c.Encrypted); err != nil {
-		return nil, err
+	which := wire.TypeConfirm1
+	if s.role == Initiator {
+		which = wire.TypeConfirm2
 	}
-	return c.Append(nil), nil
+	return s.sealed(which, plain.Append(nil))
 }
 
 // sign gives our signature, if we make one and the peer can verify it. Only
@@ -49,6 +44,20 @@ func (s *Session) sign(sashash [32]byte) (Signature, error) {
 		return Signature{}, fmt.Errorf("zrtp: signature of %d bytes, at most %d fit", len(signature.Block), wire.MaxSignatureLen)
 	}
 	return signature, nil
+}
+
+// sealed is a Confirm or SASrelay of ours. Its key is used for few messages, so
+// a random IV is never met twice under it.
+func (s *Session) sealed(which wire.Type, plain []byte) ([]byte, error) {
+	iv, err := s.random(16)
+	if err != nil {
+		return nil, err
+	}
+	m := wire.Sealed{Type: which, IV: [16]byte(iv), Encrypted: plain}
+	if m.MAC, err = s.seal(m.IV, m.Encrypted); err != nil {
+		return nil, err
+	}
+	return m.Append(nil), nil
 }
 
 // seal encrypts plain in place, as the body of a Confirm or SASrelay of ours,
@@ -71,7 +80,7 @@ func (s *Session) authentic(tag [macLen]byte, encrypted []byte) bool {
 // anybody can send, ends the Session unless the true Confirm comes after all
 // (RFC 6189 §4.6); it gives false with no error.
 func (s *Session) openConfirm(now time.Time, msg []byte) (wire.ConfirmPlain, bool, error) {
-	c, err := wire.ParseConfirm(msg)
+	c, err := wire.ParseSealed(msg)
 	if err != nil {
 		return wire.ConfirmPlain{}, false, err
 	}
@@ -119,17 +128,16 @@ func (s *Session) adopt(plain wire.ConfirmPlain, msg []byte) {
 	s.interval = min(s.expiry(), plain.CacheExpiry)
 }
 
-func (s *Session) sendConfirm1(now time.Time) error {
+func (s *Session) sendConfirm1(now time.Time) {
 	confirm, err := s.newConfirm()
 	if err != nil {
 		s.fail(now, wire.ErrorSoftware, err)
-		return nil
+		return
 	}
 	s.ours.confirm, s.confirmedAt = confirm, now
 	s.send(confirm)
 	s.await(now)
 	s.state = Confirm1Sent
-	return nil
 }
 
 // onConfirm1: the initiator may receive from now on; it sends media only once
@@ -183,10 +191,7 @@ func (s *Session) onConfirm2Again(_ time.Time, msg []byte) error {
 // early that nobody but the responder can open, and end the repetitions of
 // Confirm2. If that was lost the responder gives up, and in the next call its
 // rs1 is found to be our rs2.
-func (s *Session) onConf2ACK(_ time.Time, msg []byte) error {
-	if _, err := wire.ParseACK(msg); err != nil {
-		return err
-	}
+func (s *Session) onConf2ACK(_ time.Time, _ []byte) error {
 	s.answered()
 	return nil
 }
@@ -316,17 +321,11 @@ func (s *Session) SetVerified(matched bool) error {
 	})
 }
 
-// direction of cfb.
-type direction bool
-
-const (
-	encrypt direction = true
-	decrypt direction = false
-)
+const encrypt, decrypt = true, false // with cfb
 
 // cfb runs AES in full-block cipher feedback mode over b in place, the last
 // block cut to what is left (RFC 6189 §5.7).
-func cfb(key *secret.Bytes, feedback [aes.BlockSize]byte, b []byte, d direction) error {
+func cfb(key *secret.Bytes, feedback [aes.BlockSize]byte, b []byte, encrypting bool) error {
 	block, err := aes.NewCipher(key.Reveal())
 	if err != nil {
 		return err
@@ -336,7 +335,7 @@ func cfb(key *secret.Bytes, feedback [aes.BlockSize]byte, b []byte, d direction)
 		block.Encrypt(stream[:], feedback[:])
 		n := copy(feedback[:], b) // the ciphertext, or soon
 		subtle.XORBytes(b[:n], b[:n], stream[:n])
-		if d == encrypt {
+		if encrypting {
 			copy(feedback[:], b[:n])
 		}
 		b = b[n:]

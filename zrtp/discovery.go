@@ -124,10 +124,7 @@ func (s *Session) onHelloAgain(_ time.Time, msg []byte) error {
 	return nil
 }
 
-func (s *Session) onHelloACK(_ time.Time, msg []byte) error {
-	if _, err := wire.ParseACK(msg); err != nil {
-		return err
-	}
+func (s *Session) onHelloACK(_ time.Time, _ []byte) error {
 	s.hello.stop()
 	return nil
 }

@@ -285,7 +285,7 @@ func throughout(t *testing.T, msg []byte, check func(State, error, *end)) *pair 
 // handshake ends as if it had not been there.
 func TestAdversary_D4_Throughout(t *testing.T) {
 	e := wire.Error{Code: wire.ErrorConfirmMAC}
-	relay := wire.SASRelay{Encrypted: make([]byte, 40)}
+	relay := wire.Sealed{Type: wire.TypeSASRelay, Encrypted: make([]byte, 40)}
 	for _, msg := range [][]byte{
 		e.Append(nil), relay.Append(nil), (&wire.GoClear{}).Append(nil), (&wire.PingACK{}).Append(nil),
 		wire.AppendACK(nil, wire.TypeClearACK), wire.AppendACK(nil, wire.TypeRelayACK),

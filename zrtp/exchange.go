@@ -59,10 +59,10 @@ func (s *Session) onDHPart2(now time.Time, msg []byte) error {
 		s.fail(now, wire.ErrorHVI, errors.New("zrtp: the Commit was changed on its way: an attack"))
 		return nil
 	}
-	if !s.agree(now, part, msg) {
-		return nil
+	if s.agree(now, part, msg) {
+		s.sendConfirm1(now)
 	}
-	return s.sendConfirm1(now)
+	return nil
 }
 
 // agree computes everything that follows from both public values. A bad one

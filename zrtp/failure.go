@@ -86,10 +86,7 @@ func (s *Session) dropKeys() {
 	s.events = kept
 }
 
-func (s *Session) onErrorACK(_ time.Time, msg []byte) error {
-	if _, err := wire.ParseACK(msg); err != nil {
-		return err
-	}
+func (s *Session) onErrorACK(_ time.Time, _ []byte) error {
 	s.step.stop()
 	s.state = Closed
 	return nil

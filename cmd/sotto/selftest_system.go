@@ -91,7 +91,7 @@ func rewrite(message []byte) ([]byte, error) {
 		m, err := wire.ParseDHPart(message)
 		return m.Append(nil), err
 	case wire.TypeConfirm1, wire.TypeConfirm2:
-		m, err := wire.ParseConfirm(message)
+		m, err := wire.ParseSealed(message)
 		return m.Append(nil), err
 	}
 	ack, err := wire.ParseACK(message)

@@ -23,8 +23,8 @@ func describe(m *Message, t wire.Type, msg []byte) {
 		d, err = wire.ParseDHPart(msg)
 		m.field("public value", "%d bytes", len(d.PV))
 	case wire.TypeConfirm1, wire.TypeConfirm2:
-		var c wire.Confirm
-		c, err = wire.ParseConfirm(msg)
+		var c wire.Sealed
+		c, err = wire.ParseSealed(msg)
 		m.field("encrypted", "%d bytes", len(c.Encrypted))
 	case wire.TypeError:
 		var e wire.Error
@@ -35,7 +35,7 @@ func describe(m *Message, t wire.Type, msg []byte) {
 		_, err = wire.ParseGoClear(msg)
 		m.note("asks to go on in the clear")
 	case wire.TypeSASRelay:
-		_, err = wire.ParseSASRelay(msg)
+		_, err = wire.ParseSealed(msg)
 	case wire.TypePing:
 		var p wire.Ping
 		p, err = wire.ParsePing(msg)

@@ -5,10 +5,11 @@ import (
 	"fmt"
 )
 
-// Confirm is Confirm1, sent by the responder, or Confirm2, sent by the
-// initiator (RFC 6189 §5.7). Encrypted becomes a ConfirmPlain.
-type Confirm struct {
-	Second    bool
+// Sealed is what Confirm1, which the responder sends, Confirm2, which the
+// initiator sends, and SASrelay look like (RFC 6189 §5.7, RFC 6189 §5.13).
+// Encrypted becomes a ConfirmPlain or a SASRelayPlain.
+type Sealed struct {
+	Type      Type
 	MAC       [MACLen]byte // over Encrypted
 	IV        [16]byte
 	Encrypted []byte
@@ -16,38 +17,28 @@ type Confirm struct {
 
 const (
 	minConfirmPlainLen = 32 + 4 + 4
-	confirmFixedLen    = messageHeadLen + MACLen + 16
+	minRelayPlainLen   = 4 + 4 + 32 // the same, though the fields differ
+	sealedFixedLen     = messageHeadLen + MACLen + 16
 )
 
-func (c *Confirm) messageType() Type {
-	if c.Second {
-		return TypeConfirm2
-	}
-	return TypeConfirm1
-}
+func (s *Sealed) fields() [][]byte { return [][]byte{s.MAC[:], s.IV[:], s.Encrypted} }
 
-func (c *Confirm) fields() [][]byte { return [][]byte{c.MAC[:], c.IV[:], c.Encrypted} }
-
-// ParseConfirm reads a Confirm1 or a Confirm2.
-func ParseConfirm(msg []byte) (Confirm, error) {
+// ParseSealed reads a Confirm1, a Confirm2 or a SASrelay.
+func ParseSealed(msg []byte) (Sealed, error) {
 	t, err := MessageType(msg)
 	if err != nil {
-		return Confirm{}, err
+		return Sealed{}, err
 	}
-	if len(msg) < confirmFixedLen+minConfirmPlainLen || len(msg) > MaxMessageLen {
-		return Confirm{}, fmt.Errorf("%w: %s of %d bytes", ErrMalformed, t, len(msg))
+	known := t == TypeConfirm1 || t == TypeConfirm2 || t == TypeSASRelay
+	if !known || len(msg) < sealedFixedLen+minConfirmPlainLen || len(msg) > MaxMessageLen {
+		return Sealed{}, fmt.Errorf("%w: %q of %d bytes is not sealed", ErrMalformed, t, len(msg))
 	}
-	c := Confirm{Second: t == TypeConfirm2, Encrypted: make([]byte, len(msg)-confirmFixedLen)}
-	if err := parseMessage(msg, c.messageType(), c.fields()); err != nil {
-		return Confirm{}, err
-	}
-	return c, nil
+	s := Sealed{Type: t, Encrypted: make([]byte, len(msg)-sealedFixedLen)}
+	return s, parseMessage(msg, t, s.fields())
 }
 
 // Append appends the message to dst. It panics if Encrypted is not whole words.
-func (c *Confirm) Append(dst []byte) []byte {
-	return appendMessage(dst, c.messageType(), c.fields())
-}
+func (s *Sealed) Append(dst []byte) []byte { return appendMessage(dst, s.Type, s.fields()) }
 
 // ConfirmPlain is what a Confirm holds encrypted (RFC 6189 §5.7).
 type ConfirmPlain struct {

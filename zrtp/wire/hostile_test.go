@@ -197,15 +197,14 @@ func TestMessageHead(t *testing.T) {
 // TestWrongType gives each parser every other type's sample.
 func TestWrongType(t *testing.T) {
 	parsers := map[string]func([]byte) (any, error){
-		"Hello":            func(b []byte) (any, error) { return wire.ParseHello(b) },
-		"Commit":           func(b []byte) (any, error) { return wire.ParseCommit(b) },
-		"DHPart1 DHPart2":  func(b []byte) (any, error) { return wire.ParseDHPart(b) },
-		"Confirm1Confirm2": func(b []byte) (any, error) { return wire.ParseConfirm(b) },
-		"Error":            func(b []byte) (any, error) { return wire.ParseError(b) },
-		"GoClear":          func(b []byte) (any, error) { return wire.ParseGoClear(b) },
-		"SASrelay":         func(b []byte) (any, error) { return wire.ParseSASRelay(b) },
-		"Ping":             func(b []byte) (any, error) { return wire.ParsePing(b) },
-		"PingACK":          func(b []byte) (any, error) { return wire.ParsePingACK(b) },
+		"Hello":                    func(b []byte) (any, error) { return wire.ParseHello(b) },
+		"Commit":                   func(b []byte) (any, error) { return wire.ParseCommit(b) },
+		"DHPart1 DHPart2":          func(b []byte) (any, error) { return wire.ParseDHPart(b) },
+		"Confirm1Confirm2SASrelay": func(b []byte) (any, error) { return wire.ParseSealed(b) },
+		"Error":                    func(b []byte) (any, error) { return wire.ParseError(b) },
+		"GoClear":                  func(b []byte) (any, error) { return wire.ParseGoClear(b) },
+		"Ping":                     func(b []byte) (any, error) { return wire.ParsePing(b) },
+		"PingACK":                  func(b []byte) (any, error) { return wire.ParsePingACK(b) },
 		"HelloACKConf2ACKErrorACKClearACKRelayACK": func(b []byte) (any, error) { return wire.ParseACK(b) },
 	}
 	for names, parse := range parsers {

@@ -48,7 +48,8 @@ const (
 )
 
 // MessageType reads the head every message has (RFC 6189 §5.2) and checks that its
-// length word tells the length of msg exactly. The type may be unknown.
+// length word tells the length of msg exactly. The type may be unknown. An
+// acknowledgement is all head.
 func MessageType(msg []byte) (Type, error) {
 	if len(msg) < messageHeadLen || binary.BigEndian.Uint16(msg) != preamble {
 		return Type{}, fmt.Errorf("%w: no preamble", ErrMalformed)
@@ -56,7 +57,11 @@ func MessageType(msg []byte) (Type, error) {
 	if words := binary.BigEndian.Uint16(msg[2:]); len(msg) != 4*int(words) {
 		return Type{}, fmt.Errorf("%w: %d bytes, but %d words announced", ErrMalformed, len(msg), words)
 	}
-	return Type(msg[4:messageHeadLen]), nil
+	t := Type(msg[4:messageHeadLen])
+	if isACK(t) && len(msg) != messageHeadLen {
+		return Type{}, fmt.Errorf("%w: %s of %d bytes", ErrMalformed, t, len(msg))
+	}
+	return t, nil
 }
 
 // parseMessage copies a message of type t into fields, which stand in wire

@@ -112,9 +112,9 @@ var samples = []sample{
 	{"DHPart1", 29, "DHPart1", count(0x10, 32) + count(0x30, 32) + count(0x50, 32) + mac, dhPartWant(false)},
 	{"DHPart2", 29, "DHPart2", count(0x10, 32) + count(0x30, 32) + count(0x50, 32) + mac, dhPartWant(true)},
 	{"Confirm1", 19, "Confirm1", mac + count(0x10, 16) + count(0x20, 40),
-		wire.Confirm{MAC: [8]byte(countBytes(0xf0, 8)), IV: [16]byte(countBytes(0x10, 16)), Encrypted: countBytes(0x20, 40)}},
+		wire.Sealed{Type: wire.TypeConfirm1, MAC: [8]byte(countBytes(0xf0, 8)), IV: [16]byte(countBytes(0x10, 16)), Encrypted: countBytes(0x20, 40)}},
 	{"Confirm2", 21, "Confirm2", mac + count(0x10, 16) + count(0x20, 48),
-		wire.Confirm{Second: true, MAC: [8]byte(countBytes(0xf0, 8)), IV: [16]byte(countBytes(0x10, 16)), Encrypted: countBytes(0x20, 48)}},
+		wire.Sealed{Type: wire.TypeConfirm2, MAC: [8]byte(countBytes(0xf0, 8)), IV: [16]byte(countBytes(0x10, 16)), Encrypted: countBytes(0x20, 48)}},
 	{"Conf2ACK", 3, "Conf2ACK", "", wire.TypeConf2ACK},
 	{"HelloACK", 3, "HelloACK", "", wire.TypeHelloACK},
 	{"Error", 4, "Error", "00000061", wire.Error{Code: wire.ErrorPublicValue}},
@@ -123,7 +123,7 @@ var samples = []sample{
 	{"GoClear", 5, "GoClear", mac, wire.GoClear{ClearMAC: [8]byte(countBytes(0xf0, 8))}},
 	{"ClearACK", 3, "ClearACK", "", wire.TypeClearACK},
 	{"SASrelay", 19, "SASrelay", mac + count(0x10, 16) + count(0x20, 40),
-		wire.SASRelay{MAC: [8]byte(countBytes(0xf0, 8)), IV: [16]byte(countBytes(0x10, 16)), Encrypted: countBytes(0x20, 40)}},
+		wire.Sealed{Type: wire.TypeSASRelay, MAC: [8]byte(countBytes(0xf0, 8)), IV: [16]byte(countBytes(0x10, 16)), Encrypted: countBytes(0x20, 40)}},
 	{"RelayACK", 3, "RelayACK", "", wire.TypeRelayACK},
 	{"Ping", 6, "Ping", ascii("1.10") + count(0x10, 8),
 		wire.Ping{Version: [4]byte{'1', '.', '1', '0'}, EndpointHash: [8]byte(countBytes(0x10, 8))}},
@@ -149,17 +149,14 @@ func read(msg []byte) (parsed any, again []byte, err error) {
 	case wire.TypeDHPart1, wire.TypeDHPart2:
 		m, err := wire.ParseDHPart(msg)
 		return appended(m, &m, err)
-	case wire.TypeConfirm1, wire.TypeConfirm2:
-		m, err := wire.ParseConfirm(msg)
+	case wire.TypeConfirm1, wire.TypeConfirm2, wire.TypeSASRelay:
+		m, err := wire.ParseSealed(msg)
 		return appended(m, &m, err)
 	case wire.TypeError:
 		m, err := wire.ParseError(msg)
 		return appended(m, &m, err)
 	case wire.TypeGoClear:
 		m, err := wire.ParseGoClear(msg)
-		return appended(m, &m, err)
-	case wire.TypeSASRelay:
-		m, err := wire.ParseSASRelay(msg)
 		return appended(m, &m, err)
 	case wire.TypePing:
 		m, err := wire.ParsePing(msg)

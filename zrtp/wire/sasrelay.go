@@ -5,38 +5,8 @@ import (
 	"fmt"
 )
 
-// SASRelay is how a trusted MiTM shows one side the SAS of the other
-// (RFC 6189 §5.13). Encrypted becomes a SASRelayPlain.
-type SASRelay struct {
-	MAC       [MACLen]byte // over Encrypted
-	IV        [16]byte
-	Encrypted []byte
-}
-
-// minRelayPlainLen is the length of a SASRelayPlain without signature: the
-// same as a Confirm's, though its fields differ.
-const minRelayPlainLen = 4 + 4 + 32
-
-func (s *SASRelay) fields() [][]byte { return [][]byte{s.MAC[:], s.IV[:], s.Encrypted} }
-
-// ParseSASRelay reads a SASrelay.
-func ParseSASRelay(msg []byte) (SASRelay, error) {
-	if len(msg) < confirmFixedLen+minRelayPlainLen || len(msg) > MaxMessageLen {
-		return SASRelay{}, fmt.Errorf("%w: SASrelay of %d bytes", ErrMalformed, len(msg))
-	}
-	s := SASRelay{Encrypted: make([]byte, len(msg)-confirmFixedLen)}
-	if err := parseMessage(msg, TypeSASRelay, s.fields()); err != nil {
-		return SASRelay{}, err
-	}
-	return s, nil
-}
-
-// Append appends the message to dst. It panics if Encrypted is not whole words.
-func (s *SASRelay) Append(dst []byte) []byte {
-	return appendMessage(dst, TypeSASRelay, s.fields())
-}
-
-// SASRelayPlain is what a SASrelay holds encrypted (RFC 6189 §5.13).
+// SASRelayPlain is what a SASrelay holds encrypted: how a trusted MiTM shows one
+// side the SAS of the other (RFC 6189 §5.13).
 type SASRelayPlain struct {
 	Flags // the other party's, without Enrollment
 

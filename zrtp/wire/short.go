@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ParseACK reads a message that is all head: HelloACK, Conf2ACK, ErrorACK,
+// ParseACK reads a message of which MessageType says everything: HelloACK, Conf2ACK, ErrorACK,
 // ClearACK or RelayACK (RFC 6189 §5.3, RFC 6189 §5.8, RFC 6189 §5.10,
 // RFC 6189 §5.12, RFC 6189 §5.14). It returns which.
 func ParseACK(msg []byte) (Type, error) {
@@ -13,8 +13,8 @@ func ParseACK(msg []byte) (Type, error) {
 	if err != nil {
 		return Type{}, err
 	}
-	if !isACK(t) || len(msg) != messageHeadLen {
-		return Type{}, fmt.Errorf("%w: %q of %d bytes is no acknowledgement", ErrMalformed, t, len(msg))
+	if !isACK(t) {
+		return Type{}, fmt.Errorf("%w: %q is no acknowledgement", ErrMalformed, t)
 	}
 	return t, nil
 }
