@@ -33,6 +33,7 @@ const (
 	opReflect // back to its sender
 	opTimeout // time passes instead
 	opGarbage // a well-framed message of the schedule's bytes
+	opUser    // one user wants to go clear, or has compared the SAS, and enrols
 	ops
 )
 
@@ -40,26 +41,55 @@ const (
 // Whatever it does, nobody panics, nobody answers one packet with more than
 // one, and two that are secure have the same keys.
 func FuzzSession(f *testing.F) {
-	for _, seed := range fuzzSeeds() {
-		f.Add(uint64(1), seed)
+	for _, schedule := range fuzzSeeds() {
+		for seed := range uint64(len(fuzzModes)) {
+			f.Add(seed, schedule)
+		}
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, schedule []byte) {
 		if len(schedule) > 512 {
 			return
 		}
-		a, b := configA(seed), configB(seed)
-		a.Passive, b.Passive = seed%3 == 1, seed%3 == 2
-		p := newPair(t, a, b, netsim.Config{})
+		p := fuzzPair(t, seed)
 		p.a.Start(p.now)
 		p.b.Start(p.now)
 		w := &wireless{pair: p}
 		for i := range schedule {
 			w.step(op(schedule[i])%ops, schedule[i:])
 		}
-		if p.a.secured != nil && p.b.secured != nil {
+		if p.a.State() != Secure || p.b.State() != Secure || p.a.secured == nil || p.b.secured == nil {
+			return // or one has gone clear
+		}
+		if p.a.call != nil {
+			p.mustBeFurther()
+		} else {
 			p.mustAgree()
 		}
 	})
+}
+
+var fuzzModes = []string{"X255", "X1M1", "Prsh", "Mult", "K255", "EC25", "X3M3"}
+
+// fuzzPair is two Sessions in a mode that the seed chooses, which may go clear
+// and where B may be a PBX that asks to be trusted.
+func fuzzPair(t *testing.T, seed uint64) *pair {
+	a, b := configA(seed), configB(seed)
+	a.Passive, b.Passive = seed%3 == 1, seed%3 == 2
+	switch mode := fuzzModes[seed%uint64(len(fuzzModes))]; mode {
+	case "Mult":
+		first := newPair(t, configA(seed), configB(seed), netsim.Config{})
+		first.mustSecure()
+		return first.furtherStream(seed%100, netsim.Config{})
+	case "Prsh":
+		a.Store, b.Store = verifiedStores(t)
+		a.Policy.Offer.KeyAgreements, b.Policy.Offer.KeyAgreements = algos(mode, "X255"), algos(mode, "X255")
+	default:
+		a.Policy.Offer.KeyAgreements, b.Policy.Offer.KeyAgreements = algos(mode), algos(mode, "X255")
+		a.Store, b.Store = newMemoryStore(), newMemoryStore()
+		a.Policy.AllowClear, b.Policy.AllowClear = seed%2 == 0, seed%5 > 0
+		b.MiTM, b.Enroll = seed%4 > 1, seed%4 > 2
+	}
+	return newPair(t, a, b, netsim.Config{})
 }
 
 // wireless is the two queues of packets that a schedule plays with.
@@ -79,6 +109,14 @@ func (w *wireless) step(do op, rest []byte) {
 		w.now = w.now.Add(100 * time.Millisecond)
 		w.a.HandleTimeout(w.now)
 		w.b.HandleTimeout(w.now)
+		return
+	}
+	if do == opUser {
+		_ = to.SetVerified(true) // where it is not possible, it is refused
+		_ = to.Enroll()
+		if rest[len(rest)-1]%4 == 0 {
+			_ = to.GoClear(w.now)
+		}
 		return
 	}
 	pkt := (*queue)[0]
