@@ -17,7 +17,7 @@ ASM := curve448:curve448/field_amd64.s modexp:modexp/montgomery_amd64.s
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help setup setup-interop build run test test-long race fuzz lint asm asm-check consttime bench interop clean
+.PHONY: help setup setup-interop build run test test-long race fuzz mutate lint asm asm-check consttime bench interop clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -47,6 +47,9 @@ race: setup ## every test under the race detector
 
 fuzz: setup ## every fuzz target for FUZZTIME, 20s unless set
 	scripts/fuzz $(FUZZTIME)
+
+mutate: setup ## switch off each security check in turn: a test must notice
+	go run ./internal/mutate
 
 lint: setup $(LINT) ## gofmt, golangci-lint, go mod tidy, house rules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }

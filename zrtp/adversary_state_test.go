@@ -486,3 +486,34 @@ func TestAdversary_D7_CommitsToWhatWasNotOffered(t *testing.T) {
 		p.b.mustFail(t, want)
 	}
 }
+
+// A repetition that is not the message it repeats is dropped: only that one was
+// hashed and proven.
+func TestAdversary_D1_ChangedRepetitions(t *testing.T) {
+	for _, mt := range []wire.Type{wire.TypeHello, wire.TypeCommit, wire.TypeDHPart2, wire.TypeConfirm2} {
+		p := initiatedByA(t)
+		answer := map[wire.Type]wire.Type{
+			wire.TypeHello: wire.TypeHelloACK, wire.TypeCommit: wire.TypeDHPart1, wire.TypeDHPart2: wire.TypeConfirm1, wire.TypeConfirm2: wire.TypeConf2ACK,
+		}[mt]
+		var msg []byte
+		tried := 0
+		p.eachDelivery(func(to *end, pkt []byte) []byte {
+			switch {
+			case to == p.b && is(pkt, mt):
+				msg = messageIn(t, pkt)
+			case to == p.a && is(pkt, answer) && msg != nil:
+				for i := 12; i < len(msg); i++ {
+					bad := bytes.Clone(msg)
+					bad[i] ^= 1
+					p.b.mustIgnore(t, p.now, packetFrom(0xa, bad))
+				}
+				tried++
+			}
+			return pkt
+		})
+		p.mustSecure()
+		if tried == 0 {
+			t.Errorf("%s was not repeated", mt)
+		}
+	}
+}

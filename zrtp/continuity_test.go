@@ -243,3 +243,30 @@ func TestAdversary_E5_CrashBeforeConf2ACK(t *testing.T) {
 		}
 	}
 }
+
+// Who has no secrets shows four numbers all the same, and others in every call:
+// nobody learns whether two have met (RFC 6189 §4.3).
+func TestAbsentSecretsAreMasked(t *testing.T) {
+	seen := map[[8]byte]bool{}
+	for seed := range uint64(8) {
+		p := newPair(t, configA(seed), configB(seed), netsim.Config{})
+		p.mustSecure()
+		for _, part := range []wire.DHPart{parsed(t, p.a.ours.dhPart), parsed(t, p.b.ours.dhPart)} {
+			for _, id := range [][8]byte{part.RS1ID, part.RS2ID, part.AuxSecretID, part.PBXSecretID} {
+				if seen[id] || id == [8]byte{} {
+					t.Fatalf("ID %x tells that there is no secret", id)
+				}
+				seen[id] = true
+			}
+		}
+	}
+}
+
+func parsed(t testing.TB, msg []byte) wire.DHPart {
+	t.Helper()
+	part, err := wire.ParseDHPart(msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return part
+}

@@ -149,6 +149,35 @@ func TestAdversary_A2_DHAgainstMultistream(t *testing.T) {
 	}
 }
 
+// A further stream has the algorithms of the first, whatever both sides offer.
+func TestAdversary_D8_OtherAlgorithms(t *testing.T) {
+	for list, want := range map[string]wire.ErrorCode{
+		"hash": wire.ErrorHashUnsupported, "cipher": wire.ErrorCipherUnsupported, "tag": wire.ErrorAuthTagUnsupported,
+	} {
+		p := newPair(t, configA(1), configB(1), netsim.Config{})
+		p.mustSecure()
+		s := p.furtherStream(1, netsim.Config{})
+		s.b.cfg.Passive = true
+		replace(s.a, wire.TypeCommit, func(m []byte) []byte {
+			c, err := wire.ParseCommit(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch list {
+			case "hash":
+				c.Hash = wire.A("S256")
+			case "cipher":
+				c.Cipher = wire.A("AES1")
+			default:
+				c.AuthTag = wire.A("HS32")
+			}
+			return s.a.recommit(c)
+		})
+		s.run()
+		s.b.mustFail(t, want)
+	}
+}
+
 // Another peer than that of the first stream is refused.
 func TestMultistreamWithAnotherPeer(t *testing.T) {
 	p := newPair(t, configA(1), configB(1), netsim.Config{})

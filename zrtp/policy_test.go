@@ -2,6 +2,7 @@ package zrtp
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"sotto/internal/netsim"
@@ -52,4 +53,18 @@ func TestRequireHelloHash(t *testing.T) {
 	p = newPair(t, a, b, netsim.Config{})
 	p.b.SetPeerHelloHash(p.now, p.a.HelloHash())
 	p.mustSecure()
+}
+
+// What a peer calls itself can do nothing to a screen or a log.
+func TestClientIDIsPrintable(t *testing.T) {
+	p := newPair(t, configA(1), configB(1), netsim.Config{})
+	p.b.introduce(func(h *wire.Hello) { copy(h.ClientID[:], "\x1b[31mB\r\n\xff\x00\x7fob  ") })
+	p.start()
+	pkt, _ := p.ba.Receive(p.now)
+	if err := p.a.HandlePacket(p.now, pkt); err != nil {
+		t.Fatal(err)
+	}
+	if found, ok := p.a.NextEvent().(PeerFound); !ok || strings.ContainsFunc(found.ClientID, func(r rune) bool { return r < ' ' || r > '~' }) || !strings.HasPrefix(found.ClientID, "[31mBob") {
+		t.Errorf("%+v", found)
+	}
 }
