@@ -174,7 +174,7 @@ func (m mutant) overlay(scratch, text string) (string, error) {
 func goTest(flags []string, pkg, tests string) (red bool, out []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args := slices.Concat([]string{"test", "-vet=off", "-count=1", "-failfast", "-timeout=60s", "-run=" + tests}, flags, []string{pkg})
+	args := slices.Concat([]string{"test", "-vet=off", "-ldflags=-w", "-count=1", "-failfast", "-timeout=60s", "-run=" + tests}, flags, []string{pkg})
 	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	if bytes.Contains(out, []byte("no tests to run")) {
 		return false, append(out, "no such test"...)
