@@ -37,7 +37,7 @@
 //
 // # Bounds
 //
-// A drained Session whom a stranger keeps waiting holds 1.4 KB; 2.2 KB (X255)
+// A drained Session whom a stranger keeps waiting holds 1.6 KB; 2.2 KB (X255)
 // to 4 KB (X3M3) once its Commit is out, up to 5.6 KB when it has answered one,
 // and while fragments are missing 1.25 times wire.MaxMessageLen more. 16
 // messages at most wait for an owner who does not drain. A packet has one reply
