@@ -159,7 +159,11 @@ func TestAdversary_F2_InjectedRTP(t *testing.T) {
 	}
 	r.deaf.Store(false)
 	until[engine.Secured](t, call)
-	inject()
+	for start := time.Now(); call.Stats().Discarded.Auth+call.Stats().Discarded.Malformed == 0; inject() {
+		if time.Since(start) > limit {
+			t.Fatalf("nothing was discarded: %+v", call.Stats())
+		}
+	}
 	<-heard.got
 	if err := call.Close(); err != nil {
 		t.Fatal(err)
@@ -169,8 +173,8 @@ func TestAdversary_F2_InjectedRTP(t *testing.T) {
 			t.Fatal("an injected packet was played")
 		}
 	}
-	if e := until[engine.Ended](t, call); e.Stats.Discarded.Auth+e.Stats.Discarded.Malformed == 0 || e.Stats.PacketsReceived != 0 {
-		t.Errorf("nothing was discarded: %+v", e.Stats)
+	if e := until[engine.Ended](t, call); e.Stats.PacketsReceived != 0 {
+		t.Errorf("an injected packet was received: %+v", e.Stats)
 	}
 }
 

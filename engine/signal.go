@@ -209,7 +209,7 @@ func (l *leg) follow(a sdp.Agreed) {
 			l.setLevel(l.call.Level())
 		}
 	}
-	l.agreed = a
+	l.agreed, l.agreed.Crypto = a, nil // used once, and not kept
 	l.voice.redirect(a)
 	if held := !a.Send; held != l.held {
 		l.held = held

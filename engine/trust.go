@@ -96,7 +96,6 @@ func (l *leg) goSecure(p zrtp.PeerFound) {
 
 // tell tells the user that the call is secure, and how far it can be trusted.
 func (l *leg) tell(s zrtp.Secured) {
-	l.trust.peer = s
 	for notice, is := range map[Notice]bool{
 		NoticeDisclosure: s.PeerFlags.Disclosure, NoticeAllowClear: s.PeerFlags.AllowClear, NoticeAuxMismatch: s.AuxMismatch,
 		NoticePBX: s.Enrolled,
@@ -105,11 +104,15 @@ func (l *leg) tell(s zrtp.Secured) {
 			l.trust.note(notice)
 		}
 	}
-	level := l.trust.level()
 	record, err := l.store.Load(s.PeerZID)
 	if err != nil {
 		l.call.events.put(Warning{"The name of this phone could not be looked up: " + inWords(err)})
 	}
+	l.trust.peer = s
+	// The handshake has read the record before: another call may have changed
+	// it, and whom nobody can name is not verified.
+	l.trust.peer.Verified = s.Verified && record.Verified
+	level := l.trust.level()
 	l.trust.setName(record.Name, level.Verified())
 	record.Wipe()
 	l.call.events.put(Secured{
@@ -199,7 +202,7 @@ func (l *leg) setName(name string) error {
 	}
 	err := l.store.Update(l.trust.peer.PeerZID, func(r *zrtp.Record) error {
 		r.Name = name
-		r.Verified = r.Verified && l.trust.compared
+		r.Verified = r.Verified && l.trust.compared && !l.trust.relayed // which compared another SAS
 		return nil
 	})
 	if err != nil {

@@ -51,6 +51,9 @@ func TestLevelsAreOrdered(t *testing.T) {
 func secured(t *testing.T, s zrtp.Secured) *leg {
 	t.Helper()
 	l := playing(t, Config{})
+	if s.Verified {
+		verifiedRecord(t, l, "")
+	}
 	s.PeerZID = wire.ZID{7}
 	l.onKeys(zrtp.PeerFound{})
 	l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2), PeerFlags: s.PeerFlags})
@@ -185,14 +188,29 @@ func (unreadable) Load(wire.ZID) (zrtp.Record, error) {
 	return zrtp.Record{}, errors.New("zidcache: damaged")
 }
 
-// A name that can't be read is told, not taken for none.
-func TestNameUnreadable(t *testing.T) {
-	l := playing(t, Config{})
-	l.store = unreadable{l.store}
-	l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
-	l.onKeys(zrtp.Secured{})
-	if w, ok := unread(t, l.call)[0].(Warning); !ok || !strings.Contains(w.Text, "damaged") {
-		t.Errorf("%+v", w)
+// A name that can't be read is told, not taken for none: without it nobody knows
+// with whom the SAS was compared. Nor does a verification last that another call
+// has taken back since this one began.
+func TestAdversary_E3_VerifiedTakesTheRecord(t *testing.T) {
+	for name, broken := range map[string]bool{"unreadable": true, "taken back": false} {
+		l := playing(t, Config{})
+		if broken {
+			l.store = unreadable{l.store}
+		}
+		l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
+		l.onKeys(zrtp.Secured{Continued: true, Verified: true})
+		events := unread(t, l.call)
+		if w, ok := events[0].(Warning); ok != broken || ok && !strings.Contains(w.Text, "damaged") {
+			t.Errorf("%s: %+v", name, events[0])
+		}
+		for _, e := range events {
+			if s, ok := e.(Secured); ok && (s.Verified || s.Level != LevelContinued) {
+				t.Errorf("%s: %+v", name, s)
+			}
+		}
+		if l.call.Level() != LevelContinued {
+			t.Errorf("%s: %s", name, l.call.Level())
+		}
 	}
 }
 
@@ -262,6 +280,22 @@ func TestAdversary_E1_RelayHidesNoMismatch(t *testing.T) {
 		if err := l.setVerified(true); err != nil || l.call.Level() != want {
 			t.Errorf("compared %v: %v, %s", compared, err, l.call.Level())
 		}
+	}
+}
+
+// A name given to the party beyond a PBX is no comparison with the PBX, whose
+// record it is: the next call must not be verified under it.
+func TestAdversary_E3_NamingBehindRelayUnverifies(t *testing.T) {
+	l := playing(t, Config{})
+	verifiedRecord(t, l, "Exchange")
+	l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
+	l.onKeys(zrtp.Secured{PeerZID: wire.ZID{7}, Continued: true, Verified: true, Enrolled: true})
+	l.onKeys(zrtp.SASRelayed{SAS: "far:away", Scheme: wire.A("B256"), Far: true})
+	if err := errors.Join(l.setVerified(true), l.setName("Carol")); err != nil {
+		t.Fatal(err)
+	}
+	if r := stored(t, l); r.Name != "Carol" || r.Verified {
+		t.Errorf("stored: %+v", r)
 	}
 }
 
