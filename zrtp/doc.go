@@ -37,11 +37,26 @@
 //
 // # Bounds
 //
-// A drained Session whom a stranger keeps waiting holds 1.6 KB; 2.2 KB (X255)
-// to 4 KB (X3M3) once its Commit is out, up to 5.6 KB when it has answered one,
-// and while fragments are missing 1.25 times wire.MaxMessageLen more. 16
-// messages at most wait for an owner who does not drain. A packet has one reply
-// at most. How many Sessions there are is the owner's to bound.
+// What a peer, or a stranger who says Hello, can make a Session hold, on the
+// heap and with [DefaultOffer], while it waits (TestBoundsOfMemory):
+//
+//	bytes at most   with X255   with X3M3
+//	Discovery            1600        1600
+//	CommitSent           2200        4000
+//	DHPart1Sent          2200        5500
+//
+// Parts of a message that is not whole add up to 3000 bytes, for one message of
+// [wire.MaxMessageLen] at a time (TestBoundsOfFragments). A packet brings at most
+// one reply (TestAdversary_D2_OneReplyAPacket), of one or two packets
+// (TestBoundsOfFragments). Unasked, a Session sends a Hello up to 63 times
+// (TestPatienceWithAKnownPeer) and any other message up to 11 times, never within
+// 50 ms of the time before (TestAdversary_D2_Timers). If the owner does not drain,
+// 16 messages wait and further ones are dropped, as if lost on the way; at most 8
+// events wait (TestBoundsOfQueues) and, from a PBX, one for each of the 16
+// SASrelays that a Session takes (TestRelaysAreBounded).
+//
+// How many Sessions there are is for their owner to bound: package engine lets
+// 16 calls ring at a time, each with one Session.
 //
 // # Secrets in memory
 //

@@ -353,8 +353,8 @@ func TestRelaysAreBounded(t *testing.T) {
 			t.Fatalf("relay %d: %v", i, err)
 		}
 	}
-	if len(near.a.relays) != maxRelays {
-		t.Errorf("%d kept", len(near.a.relays))
+	if len(near.a.relays) != maxRelays || len(near.a.events) != maxRelays {
+		t.Errorf("%d kept, %d events wait", len(near.a.relays), len(near.a.events))
 	}
 }
 
