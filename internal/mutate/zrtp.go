@@ -18,10 +18,10 @@ func zrtpMutants() []mutant {
 		{"zrtp/commit.go", "return dh && s.suite.KeyAgreement == suite.KeyAgreement && s.suite.Cipher == suite.Cipher", "return dh", "TestContentionBetweenAgreements"},
 		off("zrtp/commit.go", "err := same(s.theirs.commit, msg); err != nil", "A4_ExchangedBetweenRepetitions"),
 
-		off("zrtp/exchange.go", "subtle.ConstantTimeCompare(h.Sum(nil)[:32], s.peer.commit.HVI[:]) != 1", "A1_CommitmentBroken"),
+		off("zrtp/exchange.go", "subtle.ConstantTimeCompare(h.Sum(nil)[:32], s.peer.hvi[:]) != 1", "A1_CommitmentBroken"),
 		off("zrtp/exchange.go", "err := checkMAC(s.theirs.commit, part.H1); err != nil", "A1_CommitChanged|A4_ExchangedFromTheBeginning"),
 		off("zrtp/exchange.go", "err := follows(part.H1, s.peer.hello.H3, 2); err != nil", "D3_BrokenChain"),
-		off("zrtp/exchange.go", "err := follows(part.H1, s.peer.commit.H2, 1); err != nil", "D3_BrokenChain"),
+		off("zrtp/exchange.go", "err := follows(part.H1, s.peer.h2, 1); err != nil", "D3_BrokenChain"),
 		off("zrtp/exchange.go", "errors.Is(err, kex.ErrPublicValue)", "B2_LowOrderPoints"),
 		off("zrtp/exchange.go", "err := same(s.theirs.dhPart, msg); err != nil", "D1_ChangedRepetitions"),
 		{"zrtp/exchange.go", "\th.Write(initiator.commit)\n", "\t_ = initiator.commit\n", "TestKnown"},
@@ -34,7 +34,7 @@ func zrtpMutants() []mutant {
 		{"zrtp/confirm.go", "if err != nil { // and yet the peer's: its MAC is right", "if false {", "C3_SignatureBeyondConfirm"},
 		off("zrtp/confirm.go", "s.state == CommitSent && withPublicValues(s.suite.KeyAgreement)", "D1_OutOfOrder|D4_Throughout"),
 		{"zrtp/confirm.go", "plain.AllowClear && !plain.Enrollment", "plain.AllowClear", "GoClear|Enrol"},
-		{"zrtp/confirm.go", "min(s.cfg.expiry(), plain.CacheExpiry)", "s.cfg.expiry()", "TestExpiry"},
+		{"zrtp/confirm.go", "min(s.expiry(), plain.CacheExpiry)", "s.expiry()", "TestExpiry"},
 		off("zrtp/confirm.go", "!s.continuity.mismatch", "TestRetainedSecrets"),
 		{"zrtp/confirm.go", "if !s.continuity.mismatch {", "if true {", "E1_AlarmRepeats"},
 		{"zrtp/confirm.go", "s.provenBefore() && s.peerFlags.Verified", "s.provenBefore()", "E4_BothFlagsAndTheSecret"},
@@ -49,13 +49,14 @@ func zrtpMutants() []mutant {
 
 		off("zrtp/discovery.go", "s.cfg.Policy.RequireHelloHash && s.helloHash == nil", "TestRequireHelloHash"),
 		off("zrtp/discovery.go", "!s.helloFits(p.Message)", "D6_AnnouncedHelloDiffers"),
-		{"zrtp/discovery.go", "case -1:", "case -2:", "TestVersions"},
-		{"zrtp/discovery.go", "case 1: // the peer", "case 3: // the peer", "TestVersions"},
-		off("zrtp/discovery.go", "hello.ZID == s.cfg.ZID", "D1_Reflection"),
-		off("zrtp/discovery.go", "p.SSRC == s.cfg.SSRC", "TestSSRCCollision"),
-		off("zrtp/discovery.go", "s.call != nil && hello.ZID != s.call.peer", "TestMultistreamWithAnotherPeer"),
+		{"zrtp/discovery.go", "bytes.Compare(hello.Version[:3], version[:3]) > 0", "false", "TestVersions"},
+		{"zrtp/discovery.go", "case !bytes.Equal(hello.Version[:3], version[:3]):", "case false:", "TestVersions"},
+		{"zrtp/discovery.go", "case hello.ZID == s.cfg.ZID:", "case false:", "D1_Reflection"},
+		{"zrtp/discovery.go", "case s.peer.ssrc == s.cfg.SSRC:", "case false:", "TestSSRCCollision"},
+		{"zrtp/discovery.go", "case s.call != nil && hello.ZID != s.call.peer:", "case false:", "TestMultistreamWithAnotherPeer"},
+		{"zrtp/discovery.go", "case hello.Passive:", "case false:", "TestBothPassive"},
+		{"zrtp/discovery.go", "s.suspect(now, Failed{Code: code, Err: err})", "s.fail(now, code, err)", "D4_|D1_|Stranger"},
 		off("zrtp/discovery.go", "err := s.retained.load(s.cfg.Store, hello.ZID, now); err != nil", "TestStoreFailures"),
-		off("zrtp/discovery.go", "hello.Passive", "TestBothPassive"),
 		{"zrtp/discovery.go", "if r < ' ' || r > '~' {", "if false {", "TestClientIDIsPrintable"},
 
 		off("zrtp/session.go", "s.theirs.hello != nil && p.SSRC != s.peer.ssrc", "D4_AnotherSSRC"),
@@ -88,8 +89,8 @@ func zrtpMutants() []mutant {
 		{"zrtp/relay.go", "case !s.cfg.MiTM:", "case false:", "TestRelayRefused"},
 		{"zrtp/relay.go", "case !s.continuity.enrolled && !far.continuity.enrolled:", "case false:", "TestRelayRefused"},
 
-		{"zrtp/enroll.go", "s.denied || !s.compared && !verified", "s.denied", "E6_EnrolmentNeedsConsent"},
-		{"zrtp/enroll.go", "s.denied || !s.compared && !verified", "!s.compared && !verified", "E6_"},
+		{"zrtp/enroll.go", "case !s.compared && !s.provenBefore():", "case false:", "E6_EnrolmentNeedsConsent"},
+		{"zrtp/confirm.go", "s.continuity.verified && !s.continuity.mismatch && !s.denied", "s.continuity.verified && !s.continuity.mismatch", "Enrol|E6_"},
 		{"zrtp/enroll.go", "s.peerFlags.Enrollment && s.peer.hello.MiTM", "s.peerFlags.Enrollment", "E6_EnrolmentWithoutM"},
 
 		{"zrtp/multistream.go", "case s.state != Secure && s.state != Clear:", "case false:", "D8_NotBeforeTheFirst"},
@@ -119,6 +120,6 @@ func zrtpMutants() []mutant {
 		{"zrtp/agreement.go", "if len(nonce) != kemNonceLen {", "if false {", "B4_WrongLength"},
 		{"zrtp/agreement.go", "if !ok || len(peerKey) > 0 {", "if !ok {", "B4_WrongLength"},
 		off("zrtp/timer.go", "r.times > r.limit", "TestNoPeer"),
-		{"zrtp/ping.go", "if s.state < Discovery || s.state > Secure {", "if false {", "TestPing"},
+		{"zrtp/ping.go", "if s.state < Discovery || s.state >= ErrorSent {", "if false {", "TestPing"},
 	}
 }
