@@ -19,7 +19,8 @@ func newCall() *cobra.Command {
 keys are agreed and the audio route is found acceptable; a phone without ZRTP
 hears nothing, and the call ends with code 3.
 
-Keys during the call, each with Enter: ` + keys + `.`,
+Keys during the call, each with Enter:
+` + keys + `.`,
 		Example: `  sotto call sip:bob@127.0.0.1:5062 --in question.wav --out answer.wav
   sotto call sip:bob@192.0.2.7 --bind 192.0.2.3:5060 --state ~/.sotto
   sotto call sip:bob@127.0.0.1:5062 --in tone:440 --duration 10s --json`,

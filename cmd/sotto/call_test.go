@@ -133,7 +133,9 @@ func TestKeyboard(t *testing.T) {
 	caller.line(t, "Type y and Enter")
 	for _, c := range []struct{ typed, heard string }{
 		{"?", "unknown key"},
+		{"name", "such as name Bob"},
 		{"y", "Security: verified now"},
+		{"", "such as name Bob"},
 		{"name Bob", "Name: Bob"},
 		{"h", "On hold, by you"},
 		{"r", "Off hold, by you"},
@@ -149,6 +151,17 @@ func TestKeyboard(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	wantSuccess(t, caller)
+	wantSuccess(t, listener)
+}
+
+// What is typed before a call says nothing about it.
+func TestKeyboardWithoutCall(t *testing.T) {
+	t.Parallel()
+	listener := start(t, "listen", "--bind", "127.0.0.1:0")
+	listener.line(t, "Listening")
+	listener.enter(t, "y")
+	listener.line(t, "There is no call")
+	listener.signal(t, syscall.SIGINT)
 	wantSuccess(t, listener)
 }
 

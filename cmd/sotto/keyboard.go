@@ -22,9 +22,10 @@ func readCommands(in io.Reader) <-chan string {
 }
 
 // keys is what the user can type during a call.
-const keys = "y the SAS is the same, n it differs, name NAME whom you talk to, trust that the PBX may listen, h hold, r resume, q hang up"
+const keys = "y the SAS is the same, n it differs, name NAME whom you talk\nto, trust that the PBX may listen, h hold, r resume, q hang up"
 
-// obey does what the user types, until done is closed.
+// obey does what the user types, until done is closed. What is typed while there
+// is no call, which is nil then, must not speak for the next one.
 func (p *phone) obey(ctx context.Context, call *engine.Call, done <-chan struct{}) {
 	for {
 		var command string
@@ -33,9 +34,18 @@ func (p *phone) obey(ctx context.Context, call *engine.Call, done <-chan struct{
 		case <-done:
 			return
 		}
+		word, rest, _ := strings.Cut(command, " ")
+		if call == nil && word != "" {
+			p.view.show(hint{"There is no call. Ctrl-C ends."})
+			continue
+		}
 		var err error
-		switch word, rest, _ := strings.Cut(command, " "); word {
+		switch word {
 		case "name":
+			if rest == "" {
+				p.view.show(hint{"Type name and whom you talk to, such as name Bob."})
+				continue
+			}
 			err = call.SetName(rest)
 		case "trust":
 			err = call.Enroll()

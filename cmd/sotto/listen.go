@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,8 @@ func newListen() *cobra.Command {
 		Long: `listen answers calls one after another, until it is interrupted; with --once it
 ends with the first call, and with that call's exit code.
 
-Keys during a call, each with Enter: ` + keys + `.`,
+Keys during a call, each with Enter:
+` + keys + `.`,
 		Example: `  sotto listen --bind 127.0.0.1:5062 --in greeting.wav --out heard.wav
   sotto listen --once --in silence --json
   sotto listen --state ~/.sotto --sas B32`,
@@ -43,7 +45,7 @@ func listen(cmd *cobra.Command, opts *options, once bool) (err error) {
 	}()
 	p.view.show(listening{Address: p.Addr().String()})
 	for {
-		c, err := p.Accept(cmd.Context())
+		c, err := p.await(cmd.Context())
 		if cmd.Context().Err() != nil {
 			return nil
 		}
@@ -58,6 +60,16 @@ func listen(cmd *cobra.Command, opts *options, once bool) (err error) {
 			cmd.PrintErrln("sotto:", oneLine(err.Error()))
 		}
 	}
+}
+
+// await waits for the next call.
+func (p *phone) await(ctx context.Context) (*engine.Call, error) {
+	done := make(chan struct{})
+	var user sync.WaitGroup
+	user.Go(func() { p.obey(ctx, nil, done) })
+	defer user.Wait()
+	defer close(done)
+	return p.Accept(ctx)
 }
 
 // answer takes one call and follows it.

@@ -25,6 +25,8 @@ var (
 	// The values that --key-agreement and --sas take.
 	keyAgreements = []string{"X3M3", "X1M1", "K448", "K255", "X448", "X255", "EC38", "EC25", "DH3k", "DH2k"}
 	sasTypes      = []string{"B256", "B32", "B32E"}
+	// Those that --post-quantum leaves.
+	postQuantum = []string{"X3M3", "X1M1"}
 
 	// sipAddress is the form of --identity; the engine looks closer.
 	sipAddress = regexp.MustCompile(`^sip:[^@\s]+@[^@\s]+$`)
@@ -56,7 +58,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.BoolVar(&o.verify, "verify", false, "take the SAS as compared and equal; for tests, it defeats the purpose")
 	f.BoolVar(&o.json, "json", false, "print every event as one JSON object a line")
 	f.StringSliceVar(&o.keyAgreements, "key-agreement", nil, "key agreements, best first, of "+strings.Join(keyAgreements, ",")+" (default X3M3,X1M1,X255,EC25,DH3k)")
-	f.BoolVar(&o.postQuantum, "post-quantum", false, "only key agreements that a quantum computer does not break: X3M3, X1M1")
+	f.BoolVar(&o.postQuantum, "post-quantum", false, "only key agreements that a quantum computer does not break: "+strings.Join(postQuantum, ","))
 	f.StringSliceVar(&o.sasTypes, "sas", nil, "forms of the SAS, best first, of "+strings.Join(sasTypes, ",")+" (default B256,B32)")
 	f.StringVar(&o.simulateRoute, "simulate-route", "", "pretend that the audio goes over a `class` of device, such as bluetooth-a2dp")
 	f.StringVar(&o.trace, "trace", "", "write when each frame passed each stage to `file`")
@@ -84,6 +86,12 @@ func (o *options) check() error {
 	}
 	if err := known("--key-agreement", o.keyAgreements, keyAgreements); err != nil {
 		return err
+	}
+	if o.postQuantum && o.keyAgreements != nil && !slices.ContainsFunc(o.keyAgreements, func(name string) bool {
+		return slices.Contains(postQuantum, name)
+	}) {
+		return fmt.Errorf("--post-quantum with --key-agreement %s: a quantum computer breaks that; want some of %s",
+			strings.Join(o.keyAgreements, ","), strings.Join(postQuantum, ","))
 	}
 	if err := known("--sas", o.sasTypes, sasTypes); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"sotto/engine"
 )
@@ -93,7 +92,8 @@ func (v *textView) security(e engine.Security) {
 		alarm = "ALARM: "
 	}
 	v.line("Security: %s. %s%s", e.Level, alarm, e.Text)
-	if e.Level.Encrypted() && !e.Level.Verified() && !v.asked {
+	compared := e.Level.Verified() || slices.Contains(e.Notices, engine.NoticeRelayCompared)
+	if e.Level.Encrypted() && !compared && !v.asked {
 		v.line("Type y and Enter if it is the same on both sides, n if it differs.")
 	}
 	if e.Name != "" {
@@ -103,26 +103,40 @@ func (v *textView) security(e engine.Security) {
 		if !slices.Contains(v.known, n) {
 			v.known = append(v.known, n)
 			v.line("Note: %s", n.Text())
+			if n == engine.NoticeNameless {
+				v.line("Type name and whom you talk to, such as name Bob.")
+			}
 		}
 	}
 }
 
 // banner draws a SAS: each word or group of letters on a row of its own,
-// spaced, in a frame.
+// spaced, in a frame. The pictures of B32E are two columns wide.
 func banner(sas string) []string {
 	words := strings.Split(oneLine(sas), ":")
 	width := 0
 	for i, w := range words {
 		words[i] = strings.Join(strings.Split(w, ""), " ")
-		width = max(width, utf8.RuneCountInString(words[i]))
+		width = max(width, columns(words[i]))
 	}
 	edge := "+" + strings.Repeat("-", width+8) + "+"
 	blank := "|" + strings.Repeat(" ", width+8) + "|"
 	rows := []string{edge, blank}
 	for _, w := range words {
-		rows = append(rows, fmt.Sprintf("|    %-*s    |", width, w), blank)
+		rows = append(rows, "|    "+w+strings.Repeat(" ", width-columns(w))+"    |", blank)
 	}
 	return append(rows, edge)
+}
+
+// columns is how wide s is on a terminal.
+func columns(s string) (n int) {
+	for _, r := range s {
+		n++
+		if r > 0x2000 {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *textView) ended(e engine.Ended) {

@@ -34,6 +34,7 @@ func TestUsage(t *testing.T) {
 		{"listen --duration soon", "invalid duration"},
 		{"listen --duration -1s", "want 0 or more"},
 		{"listen --key-agreement X255,ROT13", "want some of X3M3,X1M1,K448"},
+		{"listen --post-quantum --key-agreement X255,K448", "want some of X3M3,X1M1"},
 		{"listen --sas B64", "want some of B256,B32,B32E"},
 		{"listen --simulate-route tin-can", "want one of"},
 		{"listen --trace " + dir, "is a directory"},

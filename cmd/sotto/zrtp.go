@@ -30,10 +30,10 @@ stream and side (A is who was heard first), what it says, and what was checked:
   wins if both sides send one; who may send what; that the choice was offered.
 
 A message without FAULT has passed all that could be checked. Repeated ones are
-marked. What no capture can show is not checked: H0 and
-the keys of the Confirms are never sent in the clear. So this finds what was
-damaged or changed on the way, but not somebody who agreed keys with both sides:
-that only comparing the SAS finds.
+marked. What no capture can show is not checked: H0 and the keys of the Confirms
+are never sent in the clear. So this finds what was damaged or changed on the
+way, but not somebody who agreed keys with both sides: that only comparing the
+SAS finds.
 
 Exit codes: 0 all is well, 1 a message has a fault or a side gave up, 2 the file
 can't be read or has no ZRTP in it, or the command line is wrong.`,
