@@ -32,7 +32,7 @@ const (
 	opRepeat  // delivered and kept
 	opReflect // back to its sender
 	opTimeout // time passes instead
-	opGarbage // a well-framed message of the schedule's bytes
+	opGarbage // a well-framed message of the schedule's bytes, of any type
 	opUser    // one user wants to go clear, or has compared the SAS, and enrols
 	ops
 )
@@ -131,7 +131,11 @@ func (w *wireless) step(do op, rest []byte) {
 	case opReflect:
 		to = from
 	case opGarbage:
-		msg := append([]byte{0x50, 0x5a, 0, 0}, pkt[16:24]...)
+		mt := pkt[16:24]
+		if last := int(rest[len(rest)-1]); last < len(fuzzTypes) {
+			mt = fuzzTypes[last][:]
+		}
+		msg := append([]byte{0x50, 0x5a, 0, 0}, mt...)
 		msg = append(msg, rest...)
 		msg = msg[:len(msg)&^3]
 		binary.BigEndian.PutUint16(msg[2:], uint16(len(msg)/4))
@@ -142,6 +146,13 @@ func (w *wireless) step(do op, rest []byte) {
 	if len(to.out) > before+1 {
 		w.t.Fatalf("%d packets for one", len(to.out)-before)
 	}
+}
+
+// fuzzTypes are the types of garbage, beside that of the packet it replaces.
+var fuzzTypes = []wire.Type{
+	wire.TypeHello, wire.TypeHelloACK, wire.TypeCommit, wire.TypeDHPart1, wire.TypeDHPart2, wire.TypeConfirm1,
+	wire.TypeConfirm2, wire.TypeConf2ACK, wire.TypeError, wire.TypeErrorACK, wire.TypeGoClear, wire.TypeClearACK,
+	wire.TypeSASRelay, wire.TypeRelayACK, wire.TypePing, wire.TypePingACK,
 }
 
 // flip inverts one bit that the schedule names and mends the checksum.
