@@ -28,6 +28,7 @@ func (w wiping) pair(t *testing.T) *pair {
 	}
 	a.Passive, b.Passive = w.passive == 'a', w.passive == 'b'
 	for i, c := range []*Config{&a, &b} {
+		c.Policy.AllowClear = true
 		store := newMemoryStore()
 		other := []wire.ZID{zidB, zidA}[i]
 		store.records[other] = Record{RS1: seededSecret(1), RS2: seededSecret(2), PBXSecret: seededSecret(3), Verified: true}
@@ -174,6 +175,10 @@ var endings = map[string]func(e *end, now time.Time){
 	"Close": (*end).closeNow,
 	"failure": func(e *end, now time.Time) {
 		e.fail(now, wire.ErrorSoftware, errStore)
+	},
+	"Close while going clear": func(e *end, now time.Time) {
+		_ = e.GoClear(now) // refused until secure
+		e.Close()
 	},
 	// Where the peer's word is not believed, the owner ends it.
 	"the peer's Error": func(e *end, now time.Time) {
