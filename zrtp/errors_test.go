@@ -264,6 +264,9 @@ func throughout(t *testing.T, msg []byte, check func(State, error, *end)) *pair 
 	p.b.Start(p.now)
 	p.drain()
 	for again := true; again; again = p.step() {
+		if p.now.After(epoch.Add(time.Minute)) {
+			t.Fatalf("hang: a in %s, b in %s", p.a.State(), p.b.State())
+		}
 		for _, e := range []*end{p.a, p.b} {
 			from := map[*end]*end{p.a: p.b, p.b: p.a}[e]
 			state := e.State()

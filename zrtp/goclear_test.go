@@ -80,7 +80,7 @@ func TestGoClear(t *testing.T) {
 	s.mustBeFurther()
 	last := p.a.keys.zrtpSess
 	p.a.Close()
-	if last.Len() != 0 {
+	if last.Len() != 0 || p.a.clear != (clearMACs{}) {
 		t.Error("the session key outlives the call")
 	}
 }

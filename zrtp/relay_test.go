@@ -257,6 +257,29 @@ func TestRelayToOneOnly(t *testing.T) {
 			t.Errorf("far end a PBX %v: near shown %v", pbx, shown)
 		}
 	}
+	far.b.peer.hello.MiTM, near.b.peer.hello.MiTM = false, true
+	if near.b.isShown(far.b.Session) || !far.b.isShown(near.b.Session) {
+		t.Error("a PBX is shown the SAS of a phone")
+	}
+}
+
+// Only a call's first stream enrols: what a further one has of E is no question.
+func TestAdversary_E6_EnrolmentInFurtherStream(t *testing.T) {
+	p := enrolment(t, 1)
+	s := p.furtherStream(1, netsim.Config{})
+	for _, e := range []*end{s.a, s.b} {
+		e.cfg.MiTM, e.cfg.Enroll = true, true
+		h := e.newHello()
+		e.ours.hello = appendMAC(h.Append(nil), e.chain.h[2])
+	}
+	s.run()
+	s.mustBeFurther()
+	if s.a.secured.PeerFlags.Enrollment || s.b.secured.PeerFlags.Enrollment {
+		t.Error("a further stream carries the E flag")
+	}
+	if s.a.peerFlags.Enrollment = true; !s.a.peer.hello.MiTM || s.a.asksToEnroll() || s.a.Enroll() == nil {
+		t.Error("a further stream enrols")
+	}
 }
 
 func TestRelayRefused(t *testing.T) {
@@ -382,6 +405,13 @@ func TestSignatures(t *testing.T) {
 		}
 		if p.b.secured.Signature.Block != nil {
 			t.Error("who has no key has signed")
+		}
+		s := p.furtherStream(1, netsim.Config{})
+		s.b.cfg.Sign = b.Sign
+		s.b.peer.hello.SASSigning = true
+		signed = [32]byte{}
+		if _, err := s.b.sign([32]byte{1}); err != nil || signed != [32]byte{} {
+			t.Error("a further stream has no SAS to sign")
 		}
 	}
 	b := configB(1)
