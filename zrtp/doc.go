@@ -22,9 +22,13 @@
 // The commitment to the public value in the Commit message leaves an attacker
 // one guess at the SAS (RFC 6189 §4.4.1.1). Every message carries a hash
 // image that the next one proves (RFC 6189 §9), so an attacker who is not in
-// the path can't inject anything. Secrets retained from earlier calls go into
-// the keys (RFC 6189 §4.3): an attacker who missed one call is shut out of
-// all later ones, and [Secured] says so when the expected secret is missing.
+// the path can't inject anything once the peer's Hello has come. Which Hello is
+// the peer's, the signalling alone can say (SetPeerHelloHash): without it the
+// first one is taken, and who sends one earlier than the peer prevents the call.
+// Secrets retained from earlier calls go into the keys (RFC 6189 §4.3): an
+// attacker who missed one call is shut out of all later ones, and [Secured] says
+// so when the expected secret is missing. In Preshared mode, which nobody has
+// unless he asks for it, a stolen secret opens the next calls too.
 //
 // # Others in between, and no encryption
 //

@@ -2,6 +2,7 @@ package zrtp
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"sotto/internal/kat"
@@ -259,4 +260,9 @@ func TestSelfTest(t *testing.T) {
 	if err := SelfTest(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// kdfContext is KDF_Context (RFC 6189 §4.4.1.4).
+func kdfContext(zidI, zidR wire.ZID, totalHash []byte) []byte {
+	return slices.Concat(zidI[:], zidR[:], totalHash)
 }

@@ -127,11 +127,6 @@ func (k *sessionKeys) wipe() {
 	}
 }
 
-// kdfContext is KDF_Context (RFC 6189 §4.4.1.4).
-func kdfContext(zidI, zidR wire.ZID, totalHash []byte) []byte {
-	return slices.Concat(zidI[:], zidR[:], totalHash)
-}
-
 // deriveS0 computes s0 and wipes dhResult (RFC 6189 §4.4.1.4).
 func deriveS0(newHash func() hash.Hash, dhResult, context []byte, known shared) *secret.Bytes {
 	h := newHash()

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
@@ -17,7 +18,7 @@ func SelfTest() error {
 	var zidI, zidR wire.ZID
 	copy(zidI[:], unhex("aaac48d088641dbebcb34c43"))
 	copy(zidR[:], unhex("e7c8a4c0ede612c3ced4297f"))
-	context := kdfContext(zidI, zidR, unhex("fb4bdd8aa1531501f902190cf7499eaf3911ff3d2207300b2f3536e7a56832ad"))
+	context := slices.Concat(zidI[:], zidR[:], unhex("fb4bdd8aa1531501f902190cf7499eaf3911ff3d2207300b2f3536e7a56832ad"))
 	hashOf := newHash(wire.A("S256"))
 	s0 := deriveS0(hashOf, unhex("c2fe6597f38f23b10e610f6f9e22ccdcbd0eec2611aab6e544b7633e95a01175"), context, shared{})
 	defer s0.Wipe()

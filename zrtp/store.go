@@ -10,7 +10,7 @@ import (
 // Store keeps what one own identity knows of one peer identity, by the ZID
 // that the peer showed (RFC 6189 §4.9). A Session calls it from the
 // goroutine that drives the Session: Load once, Update once and for each
-// SetVerified.
+// SetVerified and Enroll.
 type Store interface {
 	// Load returns the record of peer. A peer never met gives the zero
 	// Record and no error; an error means the store can't be trusted now.
