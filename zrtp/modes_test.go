@@ -128,7 +128,10 @@ func TestAdversary_D4_HellosOfStrangers(t *testing.T) {
 	} {
 		first := newPair(t, configA(1), configB(1), netsim.Config{})
 		first.mustSecure()
-		p := first.furtherStream(1, netsim.Config{Delay: 100 * time.Millisecond})
+		// The peer's Hello comes before the suspicion is believed, and its
+		// Commit after.
+		p := first.furtherStream(1, netsim.Config{Delay: 700 * time.Millisecond})
+		p.a.cfg.Passive = true
 		ssrc := uint32(0xc)
 		hello := p.b.newHello()
 		if change(&hello, &ssrc); ssrc == 0xa {

@@ -23,6 +23,7 @@ func zrtpMutants() []mutant {
 		off("zrtp/exchange.go", "err := follows(part.H1, s.peer.hello.H3, 2); err != nil", "D3_BrokenChain"),
 		off("zrtp/exchange.go", "err := follows(part.H1, s.peer.h2, 1); err != nil", "D3_BrokenChain"),
 		off("zrtp/exchange.go", "errors.Is(err, kex.ErrPublicValue)", "B2_LowOrderPoints"),
+		off("zrtp/exchange.go", "!withPublicValues(s.suite.KeyAgreement)", "D1_DHPart1WithoutPublicValues"),
 		off("zrtp/exchange.go", "err := same(s.theirs.dhPart, msg); err != nil", "D1_ChangedRepetitions"),
 		{"zrtp/exchange.go", "\th.Write(initiator.commit)\n", "\t_ = initiator.commit\n", "TestKnown"},
 		{"zrtp/exchange.go", "\th.Write(responder.hello)\n", "", "TestKnown"},
@@ -56,6 +57,7 @@ func zrtpMutants() []mutant {
 		{"zrtp/discovery.go", "case s.call != nil && hello.ZID != s.call.peer:", "case false:", "TestMultistreamWithAnotherPeer"},
 		{"zrtp/discovery.go", "case hello.Passive:", "case false:", "TestBothPassive"},
 		{"zrtp/discovery.go", "s.suspect(now, Failed{Code: code, Err: err})", "s.fail(now, code, err)", "D4_|D1_|Stranger"},
+		without("zrtp/discovery.go", "s.believeAt = time.Time{}", "D4_HellosOfStrangers"),
 		off("zrtp/discovery.go", "err := s.retained.load(s.cfg.Store, hello.ZID, now); err != nil", "TestStoreFailures"),
 		{"zrtp/discovery.go", "if r < ' ' || r > '~' {", "if false {", "TestClientIDIsPrintable"},
 
@@ -94,6 +96,7 @@ func zrtpMutants() []mutant {
 		{"zrtp/enroll.go", "s.peerFlags.Enrollment && s.peer.hello.MiTM", "s.peerFlags.Enrollment", "E6_EnrolmentWithoutM"},
 
 		{"zrtp/multistream.go", "case s.state != Secure && s.state != Clear:", "case false:", "D8_NotBeforeTheFirst"},
+		{"zrtp/multistream.go", "case !slices.Contains(offer.KeyAgreements, s.suite.KeyAgreement):", "case !slices.Contains(offer.KeyAgreements, wire.Multistream):", "TestMultistreamKeepsToThePolicy"},
 		{"zrtp/multistream.go", "case s.cfg.ZID != ownZID:", "case false:", "D8_NotBeforeTheFirst"},
 
 		{"zrtp/preshared.go", "r.record.RS1.Len() > 0 && r.record.Verified", "r.record.RS1.Len() > 0", "TestPreshared"},
