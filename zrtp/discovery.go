@@ -116,9 +116,17 @@ func (s *Session) onHello(now time.Time, msg []byte) error {
 	return nil
 }
 
+// onHelloAgain repeats the Commit while the peer has not been seen to know it:
+// over a bad network that makes a call secure sooner than a HelloACK would. A
+// Commit with a lattice key is left to its timer: nobody shall draw much more
+// out of us than he sends.
 func (s *Session) onHelloAgain(_ time.Time, msg []byte) error {
 	if err := same(s.theirs.hello, msg); err != nil {
 		return err
+	}
+	if s.state == CommitSent && len(s.ours.commit) < 2*len(msg) {
+		s.send(s.ours.commit)
+		return nil
 	}
 	s.send(wire.AppendACK(nil, wire.TypeHelloACK))
 	return nil

@@ -59,9 +59,12 @@ func TestTransitionsAreWhatHappens(t *testing.T) {
 			continue
 		}
 		s := &end{Session: sessionIn(t, key.state)}
+		if key == (tableKey{Discovery, wire.TypeHelloACK}) {
+			s.Session = passiveThatHeard(t)
+		}
 		msg := map[wire.Type][]byte{
 			wire.TypeError: e.Append(nil), wire.TypeHello: s.theirs.hello,
-			wire.TypeErrorACK: wire.AppendACK(nil, wire.TypeErrorACK),
+			wire.TypeErrorACK: wire.AppendACK(nil, wire.TypeErrorACK), wire.TypeHelloACK: wire.AppendACK(nil, wire.TypeHelloACK),
 		}[key.message]
 		if s.theirs.hello == nil && key.message == wire.TypeError {
 			continue // Discovery: TestAdversary_D4 has it
@@ -76,6 +79,23 @@ func TestTransitionsAreWhatHappens(t *testing.T) {
 			t.Errorf("%s in %s was never seen", key.message, key.state)
 		}
 	}
+}
+
+// passiveThatHeard is a session that only responds, and has a Hello. A peer of
+// ours answers its Hello with a Commit, others with a HelloACK first.
+func passiveThatHeard(t *testing.T) *Session {
+	t.Helper()
+	a := configA(1)
+	a.Passive = true
+	p := newPair(t, a, configB(1), netsim.Config{})
+	p.a.Start(epoch)
+	p.b.Start(epoch)
+	hello, _ := p.b.AppendPacket(nil)
+	if err := p.a.HandlePacket(epoch, hello); err != nil {
+		t.Fatal(err)
+	}
+	p.a.out = nil
+	return p.a.Session
 }
 
 func checkRow(t *testing.T, row Transition, e *end) {

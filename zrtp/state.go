@@ -68,6 +68,7 @@ func Transitions() []Transition {
 		{Discovery, wire.TypeHello, CommitSent, wire.TypeCommit, (*Session).onHello},
 		{Discovery, wire.TypeHelloACK, Discovery, wire.Type{}, (*Session).onHelloACK},
 		{Discovery, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onCommit},
+		{CommitSent, wire.TypeHello, CommitSent, wire.TypeCommit, (*Session).onHelloAgain},
 		{CommitSent, wire.TypeHelloACK, CommitSent, wire.Type{}, (*Session).onHelloACK},
 		{CommitSent, wire.TypeCommit, DHPart1Sent, wire.TypeDHPart1, (*Session).onCommit},
 		{CommitSent, wire.TypeDHPart1, DHPart2Sent, wire.TypeDHPart2, (*Session).onDHPart1},
@@ -89,7 +90,7 @@ func Transitions() []Transition {
 		{Clear, wire.TypeGoClear, Clear, wire.TypeClearACK, (*Session).onGoClear},
 		{ErrorSent, wire.TypeErrorACK, Closed, wire.Type{}, (*Session).onErrorACK},
 	}
-	for s := CommitSent; s <= Clear; s++ {
+	for s := DHPart1Sent; s <= Clear; s++ {
 		rows = append(rows, Transition{s, wire.TypeHello, s, wire.TypeHelloACK, (*Session).onHelloAgain})
 	}
 	for s := Discovery; s < Confirm2Sent; s++ {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -48,16 +49,41 @@ func (r *rival) remove() {
 
 // handshakes measures n of them, the average for both sides.
 func (r *rival) handshakes(s suite, n int) (setup, handshake time.Duration, err error) {
-	cmd := exec.Command(r.program, s.agreement, s.hash, s.cipher, strconv.Itoa(n))
-	out, err := cmd.Output()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		return 0, 0, fmt.Errorf("libbzrtp: %w: %s", err, exit.Stderr)
-	}
+	out, err := r.run(s.agreement, s.hash, s.cipher, strconv.Itoa(n))
 	if err != nil {
 		return 0, 0, err
 	}
-	if _, err := fmt.Sscan(string(out), &setup, &handshake); err != nil {
+	if _, err := fmt.Sscan(out, &setup, &handshake); err != nil {
 		return 0, 0, fmt.Errorf("libbzrtp said %q: %w", out, err)
 	}
 	return setup, handshake, nil
+}
+
+// calls makes n of them over l, with the seeds from 0.
+func (r *rival) calls(s suite, l link, n int) ([]times, error) {
+	out, err := r.run(s.agreement, s.hash, s.cipher, strconv.Itoa(n),
+		strconv.Itoa(l.perMille), strconv.FormatInt(l.oneWay.Milliseconds(), 10))
+	if err != nil {
+		return nil, err
+	}
+	var all []times
+	for line := range strings.Lines(out) {
+		var initiator, responder time.Duration
+		if _, err := fmt.Sscan(line, &initiator, &responder); err != nil {
+			return nil, fmt.Errorf("libbzrtp said %q: %w", line, err)
+		}
+		all = append(all, times{initiator * time.Millisecond, responder * time.Millisecond})
+	}
+	if len(all) != n {
+		return nil, fmt.Errorf("libbzrtp made %d calls of %d", len(all), n)
+	}
+	return all, nil
+}
+
+func (r *rival) run(args ...string) (string, error) {
+	out, err := exec.Command(r.program, args...).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return "", fmt.Errorf("libbzrtp: %w: %s", err, exit.Stderr)
+	}
+	return string(out), err
 }

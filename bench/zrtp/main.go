@@ -2,11 +2,17 @@
 // together, between two Sessions in memory: no network, no waiting, time is
 // virtual. Beside each batch of ours runs one of libbzrtp's.
 //
+// With -secure it measures instead how long a call takes to be secure over a
+// distant link, as it is and with every fifth packet lost, in virtual time too.
+// libbzrtp meets the same losses. It fails when ours is late.
+//
 //	go run ./bench/zrtp -rounds 7 -json
+//	go run ./bench/zrtp -secure -calls 2000 -json
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -72,20 +78,35 @@ type samples struct {
 
 func main() {
 	rounds := flag.Int("rounds", 7, "rounds to take the median of")
+	secure := flag.Bool("secure", false, "measure the time to secure over a distant link")
+	calls := flag.Int("calls", 2000, "calls over each link, with -secure")
 	asJSON := flag.Bool("json", false, "one JSON object a line")
 	flag.Parse()
-	if err := run(max(*rounds, 1), *asJSON); err != nil {
+	theirs, err := buildRival()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "zrtp: OURS ONLY, there is no libbzrtp to compare with:", err)
+	}
+	if *secure {
+		err = runSecure(max(*calls, 1), theirs, *asJSON)
+	} else {
+		err = run(max(*rounds, 1), theirs, *asJSON)
+	}
+	theirs.remove()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "zrtp:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, asJSON bool) error {
-	theirs, err := buildRival()
+func runSecure(calls int, theirs *rival, asJSON bool) error {
+	rows, err := measureSecure(calls, theirs)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "zrtp: OURS ONLY, there is no libbzrtp to compare with:", err)
+		return err
 	}
-	defer theirs.remove()
+	return errors.Join(show(rows, asJSON, secureTable), late(rows))
+}
+
+func run(rounds int, theirs *rival, asJSON bool) error {
 	// First, while the heap is small.
 	halfOpen, err := measureHalfOpen(10_000)
 	if err != nil {
@@ -95,16 +116,19 @@ func run(rounds int, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	rows = append(rows, halfOpen)
-	if asJSON {
-		for _, r := range rows {
-			if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
-				return err
-			}
-		}
-		return nil
+	return show(append(rows, halfOpen), asJSON, table)
+}
+
+func show[Row any](rows []Row, asJSON bool, table func([]Row) error) error {
+	if !asJSON {
+		return table(rows)
 	}
-	return table(rows)
+	for _, r := range rows {
+		if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // measure plays the suites in turn, ours and theirs by turns, round by round.
