@@ -36,6 +36,7 @@ type linkEnd struct {
 	sent     int
 	flights  []flight // in the order of arrival
 	secureAt time.Duration
+	voiceDue time.Time // of the next SRTP packet; zero before there are keys to send
 }
 
 type flight struct {
@@ -61,6 +62,9 @@ func (l link) call(s suite, seed int) (times, error) {
 			e.receive(now, ends[1-i])
 			e.HandleTimeout(now)
 			e.send(l, seed, now)
+			if ends[1-i].secured == nil { // whom it would tell that we are
+				next = sooner(next, e.talk(l, seed, now))
+			}
 			next = sooner(sooner(next, e.Deadline()), e.firstDue())
 		}
 		if ends[0].secured != nil && ends[1].secured != nil || next.IsZero() {
@@ -85,7 +89,11 @@ func (l link) call(s suite, seed int) (times, error) {
 // receive takes what has arrived from the other side.
 func (e *linkEnd) receive(now time.Time, from *linkEnd) {
 	for len(from.flights) > 0 && !from.flights[0].due.After(now) {
-		_ = e.HandlePacket(now, from.flights[0].packet) // one that comes twice is dropped
+		if packet := from.flights[0].packet; packet == nil {
+			e.HandleMedia()
+		} else {
+			_ = e.HandlePacket(now, packet) // one that comes twice is dropped
+		}
 		from.flights = from.flights[1:]
 	}
 }
@@ -106,6 +114,26 @@ func (e *linkEnd) send(l link, seed int, now time.Time) {
 	if !secure && e.secured != nil {
 		e.secureAt = now.Sub(epoch)
 	}
+}
+
+// talk sends a voice packet every 20 ms from when it has the keys: the first that
+// arrives is as good to an initiator as Conf2ACK (RFC 6189 §4.6). It returns when
+// the next is due.
+func (e *linkEnd) talk(l link, seed int, now time.Time) time.Time {
+	if e.secured == nil {
+		return time.Time{}
+	}
+	if e.voiceDue.IsZero() {
+		e.voiceDue = now.Add(20 * time.Millisecond)
+	}
+	if !now.Before(e.voiceDue) {
+		if !l.lost(seed, e.number, e.sent) {
+			e.flights = append(e.flights, flight{due: now.Add(l.oneWay)})
+		}
+		e.sent++
+		e.voiceDue = e.voiceDue.Add(20 * time.Millisecond)
+	}
+	return e.voiceDue
 }
 
 // firstDue is when the next packet arrives; zero: none is on its way.
