@@ -100,6 +100,14 @@ func TestAdversary_D8_NotBeforeTheFirst(t *testing.T) {
 	if _, err := New(a); err == nil {
 		t.Error("a further stream before the first is secure")
 	}
+	for state := Idle; state <= Closed; state++ {
+		if a.First = sessionIn(t, state); state == Secure || state == Clear {
+			continue
+		}
+		if _, err := New(a); err == nil {
+			t.Errorf("a further stream of a first in %s", state)
+		}
+	}
 	for _, preshared := range []bool{false, true} {
 		c := initiatedByA(t)
 		replace(c.a, wire.TypeCommit, func(m []byte) []byte {

@@ -24,7 +24,7 @@ func messageMutants() []mutant {
 		off("zrtp/wire/dhpart.go", "len(msg) <= dhPartFixedLen", "TestShortestVariable"),
 		{"zrtp/wire/confirm.go", "len(msg) < sealedFixedLen+minConfirmPlainLen || ", "", "TestShortestVariable"},
 		{"zrtp/wire/confirm.go", " || len(msg) > MaxMessageLen", "", "TestLongest"},
-		{"zrtp/wire/confirm.go", "!known || ", "", "TestWrongType"},
+		{"zrtp/wire/confirm.go", "!known || ", "!known && false || ", "TestWrongType"},
 		off("zrtp/wire/message.go", "isACK(t) && len(msg) != messageHeadLen", "TestMessagePrefixes|TestMessageHead"),
 		{"zrtp/wire/short.go", "if !isACK(t) {\n\t\treturn Type{}", "if false {\n\t\treturn Type{}", "TestMessageHead|TestWrongType"},
 		off("zrtp/wire/confirm.go", "len(plain) < minConfirmPlainLen", "TestSignatureLength|TestConfirmPlain"),

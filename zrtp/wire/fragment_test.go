@@ -90,7 +90,7 @@ func TestAssemblerRecovers(t *testing.T) {
 	parts := fragmentsOf(msg, 7, 100)
 	for name, forged := range map[string]wire.Packet{
 		"content": {Message: make([]byte, 400), Fragment: parts[1].Fragment},
-		"total":   {Message: make([]byte, 4), Fragment: wire.Fragment{ID: 7, Total: 500, Offset: 3}},
+		"total":   {Message: make([]byte, 4), Fragment: wire.Fragment{ID: 7, Total: 500, Offset: 499}},
 		"id":      {Message: make([]byte, 4), Fragment: wire.Fragment{ID: 8, Total: parts[0].Fragment.Total}},
 		"length":  {Message: make([]byte, 4), Fragment: wire.Fragment{ID: 7, Total: 0xffff, Offset: 0xfffe}},
 	} {
@@ -105,6 +105,20 @@ func TestAssemblerRecovers(t *testing.T) {
 		}
 		if !recovered {
 			t.Errorf("%s: lost for good", name)
+		}
+	}
+}
+
+// Halves of two messages make none, of whatever length.
+func TestAssemblerKeepsMessagesApart(t *testing.T) {
+	for _, second := range []int{800, 796} {
+		var a wire.Assembler
+		first, other := fragmentsOf(message(800), 1, 100), fragmentsOf(message(second), 2, 100)
+		if a.Add(first[0]) != nil || a.Add(other[1]) != nil {
+			t.Error("one message of two")
+		}
+		if got := a.Add(other[0]); !bytes.Equal(got, message(second)) {
+			t.Errorf("%d bytes", len(got))
 		}
 	}
 }
@@ -160,7 +174,15 @@ func TestFragmentBounds(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if _, err := wire.ParsePacket(wire.AppendPacket(nil, good)); err != nil {
+	b := wire.AppendPacket(nil, good)
+	if _, err := wire.ParsePacket(b); err != nil {
 		t.Error(err)
+	}
+	for _, words := range []byte{0, 1, 49, 51, 255} { // where there are 50
+		b[12+7] = words
+		fixCRC(b)
+		if got, err := wire.ParsePacket(b); !errors.Is(err, wire.ErrLength) || !isZero(got) {
+			t.Errorf("%d words announced: %+v, %v", words, got, err)
+		}
 	}
 }
