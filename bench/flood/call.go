@@ -12,6 +12,9 @@ import (
 	"sotto/media/route"
 )
 
+// arrival is how long a frame may take.
+const arrival = 200 * time.Millisecond
+
 // call is a secure one over loopback, a tone each way, between two engines.
 type call struct {
 	engines []*engine.Engine
@@ -114,6 +117,15 @@ func (c *call) count() (n frames) {
 	}
 	n.Played = c.played.Load()
 	return n
+}
+
+// missing is how many frames fewer have arrived, a little later, than are sent
+// until now: it shows a stream that has stopped, whose frames nobody counts as
+// lost. Both sides can't be counted at one moment.
+func (c *call) missing() int64 {
+	sent := c.count().Sent
+	time.Sleep(arrival)
+	return max(int64(sent)-int64(c.count().Received), 0)
 }
 
 func (c *call) close() {
