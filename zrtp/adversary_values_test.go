@@ -214,10 +214,10 @@ func TestAdversary_B3_ResultIsX(t *testing.T) {
 			return secret, key
 		}
 		secretB, keyB := draw()
-		for x := []byte{1}; ; {
+		for {
 			secretA, keyA := draw()
-			var err error
-			if x, err = keyA.ECDH(keyB.PublicKey()); err != nil {
+			x, err := keyA.ECDH(keyB.PublicKey())
+			if err != nil {
 				t.Fatal(err)
 			}
 			if x[0] != 0 {

@@ -1,7 +1,12 @@
 package main
 
+import "slices"
+
 // zrtpMutants are the checks of the key agreement.
-func zrtpMutants() []mutant {
+func zrtpMutants() []mutant { return slices.Concat(handshakeMutants(), trustMutants()) }
+
+// handshakeMutants are those that messages pass on their way.
+func handshakeMutants() []mutant {
 	return []mutant{
 		off("zrtp/chain.go", "subtle.ConstantTimeCompare(want, msg[len(msg)-macLen:]) != 1", "A1_CommitChanged|D6_HelloChanged"),
 		off("zrtp/chain.go", "subtle.ConstantTimeCompare(preimage[:], image[:]) != 1", "D3_BrokenChain"),
@@ -61,7 +66,12 @@ func zrtpMutants() []mutant {
 		without("zrtp/discovery.go", "s.believeAt = time.Time{}", "D4_HellosOfStrangers"),
 		off("zrtp/discovery.go", "err := s.retained.load(s.cfg.Store, hello.ZID, now); err != nil", "TestStoreFailures"),
 		{"zrtp/discovery.go", "if r < ' ' || r > '~' {", "if false {", "TestClientIDIsPrintable"},
+	}
+}
 
+// trustMutants are those of keys, secrets and what is agreed upon besides.
+func trustMutants() []mutant {
+	return []mutant{
 		off("zrtp/session.go", "s.theirs.hello != nil && p.SSRC != s.peer.ssrc", "D4_AnotherSSRC"),
 		{"zrtp/session.go", "row, ok := table[tableKey{s.state, t}]\n\tif !ok {", "row, ok := table[tableKey{s.state, t}]\n\tif !ok && false {", "TestTransitions"},
 		{"zrtp/session.go", "case s.theirs.hello == nil || p.SSRC != s.peer.ssrc:", "case false:", "C5_BeyondTotal"},
