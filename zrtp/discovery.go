@@ -16,7 +16,7 @@ var (
 )
 
 func (s *Session) newHello() wire.Hello {
-	o, _ := s.cfg.Policy.offer() // which New has found good
+	o := &s.cfg.Policy.Offer
 	h := wire.Hello{
 		Version: version, H3: s.chain.h[3], ZID: s.cfg.ZID, Passive: s.cfg.Passive,
 		SASSigning: s.cfg.SASSigning, MiTM: s.cfg.MiTM,

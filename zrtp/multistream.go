@@ -30,16 +30,17 @@ func (n nonces) take(nonce [16]byte) bool {
 	return !used
 }
 
-// join returns what a further stream of s's call begins with.
-func (s *Session) join(ownZID wire.ZID, offer Offer) (*call, error) {
+// join returns what a further stream of s's call, which cfg describes, begins
+// with.
+func (s *Session) join(cfg *Config) (*call, error) {
 	switch {
 	case s.state != Secure && s.state != Clear:
 		return nil, errors.New("zrtp: the first stream of the call is not secure")
 	case s.call != nil:
 		return nil, errors.New("zrtp: Config.First is no first stream itself")
-	case s.cfg.ZID != ownZID:
+	case s.cfg.ZID != cfg.ZID:
 		return nil, errors.New("zrtp: all streams of a call have the same ZID")
-	case !slices.Contains(offer.KeyAgreements, s.suite.KeyAgreement):
+	case !slices.Contains(cfg.Policy.Offer.KeyAgreements, s.suite.KeyAgreement):
 		return nil, errors.New("zrtp: the policy forbids the key agreement of the call's first stream")
 	}
 	if s.nonces == nil {

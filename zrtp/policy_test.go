@@ -68,3 +68,23 @@ func TestClientIDIsPrintable(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+// What the caller does to its lists after New changes nothing, and neither
+// Session changes the default that all share.
+func TestPolicyIsTheSessionsOwn(t *testing.T) {
+	a, b := configA(1), configB(1)
+	list := algos("X255", "EC25")
+	a.Policy.Offer.KeyAgreements = list
+	p := newPair(t, a, b, netsim.Config{})
+	copy(list, algos("DH3k", "????"))
+	p.mustSecure()
+	if got := p.a.secured.Suite.KeyAgreement; got != wire.A("X255") {
+		t.Errorf("agreed on %s", got)
+	}
+	for i, shared := range standard.lists() {
+		fresh := DefaultOffer()
+		if !slices.Equal(*shared, *fresh.lists()[i]) {
+			t.Errorf("the default has become %v", *shared)
+		}
+	}
+}

@@ -14,9 +14,8 @@ import (
 // prefersPreshared says whether we begin in Preshared mode: if the policy puts
 // it first, the peer offers it, and a SAS that was compared stands behind the
 // retained secret (RFC 6189 §4.4.2.1).
-func (s *Session) prefersPreshared() bool {
-	ours, theirs := s.offers()
-	return ours.KeyAgreements[0] == wire.Preshared && !s.presharedFailed &&
+func (s *Session) prefersPreshared(theirs Offer) bool {
+	return s.cfg.Policy.Offer.KeyAgreements[0] == wire.Preshared && !s.presharedFailed &&
 		slices.Contains(theirs.KeyAgreements, wire.Preshared) && s.retained.presharable()
 }
 

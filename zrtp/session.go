@@ -87,14 +87,14 @@ func New(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{cfg: cfg}
+	s.cfg.Policy.Offer, _ = cfg.Policy.offer() // which validate has found good
 	random, err := s.random(36)
 	if err != nil {
 		return nil, err
 	}
 	defer secret.Wipe(random)
 	if cfg.First != nil {
-		offer, _ := cfg.Policy.offer()
-		if s.call, err = cfg.First.join(cfg.ZID, offer); err != nil {
+		if s.call, err = cfg.First.join(&s.cfg); err != nil {
 			return nil, err
 		}
 		s.cfg.First, s.cfg.Store = nil, nil

@@ -56,6 +56,9 @@ func DefaultOffer() Offer {
 	}
 }
 
+// standard is DefaultOffer as all Sessions share it, and only read.
+var standard = DefaultOffer()
+
 // Validate checks that an offer names only what is built in, and not too much.
 func (o Offer) Validate() error {
 	all := builtIn()
@@ -123,12 +126,13 @@ func saltBits(authTag wire.Algo) int {
 	return 112
 }
 
-// withDefaults fills empty lists.
+// withDefaults fills empty lists, and copies the others: they are the caller's.
 func (o Offer) withDefaults() Offer {
-	all := DefaultOffer()
 	for i, list := range o.lists() {
 		if len(*list) == 0 {
-			*list = *all.lists()[i]
+			*list = *standard.lists()[i]
+		} else {
+			*list = slices.Clone(*list)
 		}
 	}
 	return o
@@ -156,12 +160,11 @@ func offerOf(h *wire.Hello) Offer {
 	return o
 }
 
-// offers is what both sides offer, read again each time it is needed: whoever is
-// made to wait should hold little. Both have been read before without an error.
-func (s *Session) offers() (ours, theirs Offer) {
-	ours, _ = s.cfg.Policy.offer()
+// theirOffer is read again each time it is needed, which the first time was
+// without an error: a Session that is made to wait should hold little.
+func (s *Session) theirOffer() Offer {
 	hello, _ := wire.ParseHello(s.theirs.hello)
-	return ours, offerOf(&hello)
+	return offerOf(&hello)
 }
 
 // unsupported is the error code for each list, in the order of lists
@@ -185,9 +188,9 @@ func (s *Session) choice() (Suite, wire.ErrorCode) {
 		suite.KeyAgreement = wire.Multistream
 		return suite, s.permits(suite)
 	}
-	ours, theirs := s.offers()
-	suite, code := choose(ours, theirs, kex.Faster)
-	if code == 0 && s.prefersPreshared() {
+	theirs := s.theirOffer()
+	suite, code := choose(s.cfg.Policy.Offer, theirs, kex.Faster)
+	if code == 0 && s.prefersPreshared(theirs) {
 		suite.KeyAgreement = wire.Preshared
 	}
 	return suite, code
@@ -239,8 +242,7 @@ func (s *Session) permits(suite Suite) wire.ErrorCode {
 			}
 		}
 	}
-	ours, theirs := s.offers()
-	return permits(ours, theirs, suite)
+	return permits(s.cfg.Policy.Offer, s.theirOffer(), suite)
 }
 
 // permits says whether a committed suite uses only what both Hellos offered,
@@ -258,7 +260,11 @@ func permits(ours, theirs Offer, s Suite) wire.ErrorCode {
 	return 0
 }
 
+// filter gives the list itself if all of it is kept.
 func filter(list []wire.Algo, keep func(wire.Algo) bool) []wire.Algo {
+	if !slices.ContainsFunc(list, func(a wire.Algo) bool { return !keep(a) }) {
+		return list
+	}
 	return slices.DeleteFunc(slices.Clone(list), func(a wire.Algo) bool { return !keep(a) })
 }
 

@@ -106,8 +106,8 @@ func trustMutants() []mutant {
 		{"zrtp/enroll.go", "s.peerFlags.Enrollment && s.peer.hello.MiTM", "s.peerFlags.Enrollment", "E6_EnrolmentWithoutM"},
 
 		{"zrtp/multistream.go", "case s.state != Secure && s.state != Clear:", "case false:", "D8_NotBeforeTheFirst"},
-		{"zrtp/multistream.go", "case !slices.Contains(offer.KeyAgreements, s.suite.KeyAgreement):", "case !slices.Contains(offer.KeyAgreements, wire.Multistream):", "TestMultistreamKeepsToThePolicy"},
-		{"zrtp/multistream.go", "case s.cfg.ZID != ownZID:", "case false:", "D8_NotBeforeTheFirst"},
+		{"zrtp/multistream.go", "case !slices.Contains(cfg.Policy.Offer.KeyAgreements, s.suite.KeyAgreement):", "case !slices.Contains(offer.KeyAgreements, wire.Multistream):", "TestMultistreamKeepsToThePolicy"},
+		{"zrtp/multistream.go", "case s.cfg.ZID != cfg.ZID:", "case false:", "D8_NotBeforeTheFirst"},
 
 		{"zrtp/preshared.go", "r.record.RS1.Len() > 0 && r.record.Verified", "r.record.RS1.Len() > 0", "TestPreshared"},
 		{"zrtp/preshared.go", "subtle.ConstantTimeCompare(got[:], id[:]) == 1", "subtle.ConstantTimeCompare(got[:], id[:]) >= 0", "TestPreshared"},
