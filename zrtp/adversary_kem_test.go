@@ -335,3 +335,26 @@ func TestAdversary_C5_Bounds(t *testing.T) {
 		}
 	}
 }
+
+// Who repeats his Hello draws a Commit out of us that is about as long, and never
+// the long one of a lattice.
+func TestAdversary_D2_RepeatedHello(t *testing.T) {
+	for ka, want := range map[string]wire.Type{"X255": wire.TypeCommit, "X1M1": wire.TypeHelloACK, "X3M3": wire.TypeHelloACK} {
+		a, b := configA(1), configB(1)
+		a.Policy.Offer.KeyAgreements, b.Policy.Offer.KeyAgreements = algos(ka), algos(ka)
+		p := newPair(t, a, b, netsim.Config{})
+		p.a.Start(epoch)
+		p.b.Start(epoch)
+		hello, _ := p.b.AppendPacket(nil)
+		if err := p.a.HandlePacket(epoch, hello); err != nil {
+			t.Fatal(err)
+		}
+		p.a.out = nil
+		if err := p.a.HandlePacket(epoch, hello); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := wire.MessageType(p.a.out[0].msg); err != nil || got != want || len(p.a.out) != 1 {
+			t.Errorf("%s: %s, %v", ka, got, err)
+		}
+	}
+}

@@ -56,8 +56,9 @@ type Transition struct {
 // Session itself is driven by this table. A row with From and To alike is
 // about retransmissions. Some rows depend on more than the table shows: a
 // passive Session answers Hello in Discovery with HelloACK and stays, a Hello from
-// which nothing can follow is not answered unless no other comes, and a
-// Commit in CommitSent that loses the contention of RFC 6189 §4.2 is ignored.
+// which nothing can follow is not answered unless no other comes, a repeated Hello
+// in CommitSent draws a HelloACK where the Commit is much longer, and a Commit in
+// CommitSent that loses the contention of RFC 6189 §4.2 is ignored.
 // Preshared and Multistream mode leave out the DHParts: there Confirm1 answers
 // the Commit, and only there it is accepted in CommitSent. A Commit in Preshared
 // mode whose key is not found is answered with a Commit of ours. Ping is no part

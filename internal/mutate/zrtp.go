@@ -65,6 +65,7 @@ func handshakeMutants() []mutant {
 		{"zrtp/discovery.go", "s.suspect(now, Failed{Code: code, Err: err})", "s.fail(now, code, err)", "D4_|D1_|Stranger"},
 		without("zrtp/discovery.go", "s.believeAt = time.Time{}", "D4_HellosOfStrangers"),
 		off("zrtp/discovery.go", "err := s.retained.load(s.cfg.Store, hello.ZID, now); err != nil", "TestStoreFailures"),
+		{"zrtp/discovery.go", "len(s.ours.commit) < 2*len(msg)", "true", "D2_RepeatedHello"},
 		{"zrtp/discovery.go", "if r < ' ' || r > '~' {", "if false {", "TestClientIDIsPrintable"},
 	}
 }

@@ -20,9 +20,9 @@ const head = `# The states of a ZRTP session
 
 Written by ` + "`go generate ./zrtp`" + ` from the table that drives the session. It says what one authentic, well-formed message
 does in one state. What is not listed is dropped in silence; a check that fails leads to ErrorSent and an Error message.
-Some rows depend on more: a session that only responds answers Hello in Discovery with HelloACK and stays; a Commit in
-CommitSent that loses the contention of RFC 6189 §4.2 is ignored; in Multistream and Preshared mode, which have no DHParts,
-a Commit leads to Confirm1Sent and is answered with Confirm1, and only there is Confirm1 accepted in CommitSent and a
+Some rows depend on more: a session that only responds answers Hello in Discovery with HelloACK and stays; a repeated
+Hello in CommitSent draws a HelloACK where the Commit is much longer; a Commit in CommitSent that loses the contention of
+RFC 6189 §4.2 is ignored; in Multistream and Preshared mode, which have no DHParts, a Commit leads to Confirm1Sent and is answered with Confirm1, and only there is Confirm1 accepted in CommitSent and a
 Commit in Confirm1Sent; a Commit in Preshared mode whose key is not found is answered with a Commit of ours; an
 Error, which carries no proof, leads to Closed unless the handshake goes on within 1.2 seconds.
 
