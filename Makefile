@@ -12,7 +12,7 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false -tags=$(TAGS)
 FUZZTIME ?= 20s
 
 # What each generator in internal/_asm writes.
-ASM := curve448:curve448/field_amd64.s modexp:modexp/montgomery_amd64.s
+ASM := curve448:curve448/field_amd64.s modexp:modexp/montgomery_amd64.s processor:processor/leaf7_amd64.s
 
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
@@ -37,7 +37,7 @@ run: build ## two phones call each other on this machine and measure it
 test: setup ## go vet and every test in its short form
 	go vet ./...
 	scripts/gotest ./...
-	scripts/gotest -tags=$(TAGS),purego ./internal/curve448 ./internal/modexp ./zrtp/internal/kex
+	scripts/gotest -tags=$(TAGS),purego ./internal/curve448 ./internal/modexp ./zrtp/internal/kex ./media/protect/...
 
 test-long: setup ## every test in its long form: many more seeds, some hours
 	SOTTO_LONG=1 scripts/gotest -timeout 6h ./...

@@ -11,6 +11,28 @@ var HasADX = cpu.X86.HasADX && cpu.X86.HasBMI2
 // HasAVX2 says that four words of 64 bits can be worked on at a time.
 var HasAVX2 = cpu.X86.HasAVX2
 
+// HasAES says that AES (FIPS 197) and the carry-less multiplication of GHASH
+// have instructions, on registers of 16 bytes.
+var HasAES = cpu.X86.HasAES && cpu.X86.HasPCLMULQDQ && cpu.X86.HasSSSE3 && cpu.X86.HasSSE41
+
+// HasSHA says that SHA-1 has instructions. HasVectorAES says that the
+// instructions of HasAES work on two blocks at a time, in registers of 32 bytes.
+var HasSHA, HasVectorAES = leaf7()
+
+// HasAVX512 says that sixteen words of 32 bits can be worked on at a time, and
+// that the instructions of HasAES work on four blocks.
+var HasAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ &&
+	cpu.X86.HasAVX512VAES && cpu.X86.HasAVX512VPCLMULQDQ
+
+// leaf7 reads the bits that golang.org/x/sys/cpu does not show, or shows only
+// of processors with AVX-512. HasAVX2 includes that the system keeps registers
+// of 32 bytes.
+func leaf7() (sha, vectorAES bool) {
+	ebx, ecx := features7()
+	const shaNI, vaes, vpclmulqdq = 1 << 29, 1 << 9, 1 << 10
+	return ebx&shaNI != 0, HasAVX2 && HasAES && ecx&vaes != 0 && ecx&vpclmulqdq != 0
+}
+
 // Features names what is there, for people.
 func Features() []string {
 	var has []string
@@ -20,12 +42,12 @@ func Features() []string {
 	}{
 		{"AES", cpu.X86.HasAES || cpu.ARM64.HasAES},
 		{"carry-less multiplication", cpu.X86.HasPCLMULQDQ || cpu.ARM64.HasPMULL},
-		{"SHA-1", cpu.ARM64.HasSHA1},
+		{"SHA-1", HasSHA || cpu.ARM64.HasSHA1},
 		{"SHA-2", cpu.ARM64.HasSHA2},
 		{"AVX", cpu.X86.HasAVX},
 		{"AVX2", HasAVX2},
 		{"AVX-512", cpu.X86.HasAVX512F},
-		{"vector AES", cpu.X86.HasAVX512VAES},
+		{"vector AES", HasVectorAES},
 		{"ADX", HasADX},
 		{"RDRAND", cpu.X86.HasRDRAND},
 		{"NEON", cpu.ARM64.HasASIMD},
