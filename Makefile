@@ -11,8 +11,9 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false -tags=$(TAGS)
 
 FUZZTIME ?= 20s
 
-# What each generator in internal/_asm writes.
-ASM := curve448:curve448/field_amd64.s modexp:modexp/montgomery_amd64.s processor:processor/leaf7_amd64.s
+# The folder of each generator, and what it writes.
+ASM := internal/_asm/curve448:internal/curve448/field_amd64.s internal/_asm/modexp:internal/modexp/montgomery_amd64.s \
+	internal/_asm/processor:internal/processor/leaf7_amd64.s
 
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
@@ -58,13 +59,13 @@ lint: setup $(LINT) ## gofmt, golangci-lint, go mod tidy, house rules
 	$(MAKE) --no-print-directory asm-check
 	go test ./internal/house/
 
-asm: ## write the assembly anew, with the generators in internal/_asm
-	@cd internal/_asm; export GOFLAGS=; for pair in $(ASM); do \
-		go run ./$${pair%%:*} >../$${pair#*:}; done
+asm: ## write the assembly anew, with the generators in the folders _asm
+	@export GOFLAGS=; for pair in $(ASM); do \
+		go -C $${pair%%:*} run . >$${pair#*:}; done
 
 asm-check: ## refuse assembly that differs from what make asm would write
-	@cd internal/_asm; export GOFLAGS=; go vet ./...; for pair in $(ASM); do \
-		go run ./$${pair%%:*} | diff -u ../$${pair#*:} -; done
+	@export GOFLAGS=; for pair in $(ASM); do \
+		go -C $${pair%%:*} vet .; go -C $${pair%%:*} run . | diff -u $${pair#*:} -; done
 
 consttime: setup ## look for secrets in how long things take; wants a quiet machine
 	go test -tags=$(TAGS),consttime -count=1 -p 1 -v -run 'TestConstantTime' -timeout 30m \
