@@ -15,23 +15,21 @@ var HasAVX2 = cpu.X86.HasAVX2
 // have instructions, on registers of 16 bytes.
 var HasAES = cpu.X86.HasAES && cpu.X86.HasPCLMULQDQ && cpu.X86.HasSSSE3 && cpu.X86.HasSSE41
 
-// HasSHA says that SHA-1 has instructions. HasVectorAES says that the
-// instructions of HasAES work on two blocks at a time, in registers of 32 bytes.
-var HasSHA, HasVectorAES = leaf7()
+// What golang.org/x/sys/cpu does not show, or shows only of processors with
+// AVX-512.
+var leaf7b, leaf7c = features7()
+
+// HasSHA says that SHA-1 has instructions.
+var HasSHA = leaf7b>>29&1 != 0
+
+// HasVectorAES says that the instructions of HasAES work on two blocks at a
+// time, in registers of 32 bytes; HasAVX2 includes that the system keeps these.
+var HasVectorAES = HasAVX2 && HasAES && leaf7c>>9&1 != 0 && leaf7c>>10&1 != 0
 
 // HasAVX512 says that sixteen words of 32 bits can be worked on at a time, and
 // that the instructions of HasAES work on four blocks.
 var HasAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ &&
 	cpu.X86.HasAVX512VAES && cpu.X86.HasAVX512VPCLMULQDQ
-
-// leaf7 reads the bits that golang.org/x/sys/cpu does not show, or shows only
-// of processors with AVX-512. HasAVX2 includes that the system keeps registers
-// of 32 bytes.
-func leaf7() (sha, vectorAES bool) {
-	ebx, ecx := features7()
-	const shaNI, vaes, vpclmulqdq = 1 << 29, 1 << 9, 1 << 10
-	return ebx&shaNI != 0, HasAVX2 && HasAES && ecx&vaes != 0 && ecx&vpclmulqdq != 0
-}
 
 // Features names what is there, for people.
 func Features() []string {

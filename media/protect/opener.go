@@ -1,131 +1,208 @@
 package protect
 
 import (
-	"errors"
+	"encoding/binary"
+	"fmt"
 
-	"github.com/pion/rtp"
-	"github.com/pion/srtp/v3"
+	"sotto/media/protect/internal/cm"
+	"sotto/media/protect/internal/tier"
 )
 
 // maxStreams bounds the sources that one key may serve. A peer that restarts
 // its stream takes a new one; nobody does so often in one call.
 const maxStreams = 8
 
-// backupLen is what a packet of ordinary size needs: an Ethernet frame.
-const backupLen = 1500
+// Bounds and default of Config.Window.
+const (
+	minWindow     = 64
+	defaultWindow = 128
+	maxWindow     = 4096
+)
+
+// maxRollovers is the greatest Config.Rollovers: what a call of almost six hours
+// comes to with fifty packets a second. Each one is a tag that a forger may guess
+// and that we work out.
+const maxRollovers = 16
+
+// Config is what may be chosen of an Opener. The zero value means the defaults.
+type Config struct {
+	// Window is how many packets back a late one is still accepted, 64 to 4096
+	// (RFC 3711 §3.3.2): 128 unless set, which is 2.56 s of voice.
+	Window int
+
+	// Rollovers bounds the search for the roll-over counter of a source that was
+	// not heard before, 1 to 16: 1 unless set. See [Opener.Open].
+	Rollovers int
+}
 
 // Opener checks and decrypts what one peer sends under one key. It accepts
 // each packet once, and a source counts only once a packet of it has
 // authenticated. An Opener is owned by one goroutine.
 type Opener struct {
-	ctx     *srtp.Context // nil once closed
-	profile Profile
-	tagLen  int
-	header  rtp.Header // of the packet in hand; kept so that none is allocated
-	backup  []byte     // of the packet in hand; AEAD profiles only, see keep
+	profile   Profile // zero once closed
+	tagLen    uint8
+	aead      bool
+	rollovers uint32
+	streams   streams
+	keys      sessionKeys
+	rtcp      *reportOpener
+}
 
-	streams sources // authenticated by SRTP packets
-	reports sources // authenticated by SRTCP packets
-	tried   sources // given a second roll-over count, see openFirst
+// reportOpener is an Opener's part for SRTCP, apart because it is rarely needed
+// when the other one is.
+type reportOpener struct {
+	streams streams
+	keys    sessionKeys
+	aad     reportAAD
 }
 
 // NewOpener makes an Opener from a master key and salt of the profile's
-// lengths. The caller keeps both and wipes them.
+// lengths, with the defaults of [Config]. The caller keeps both and wipes them.
 func NewOpener(p Profile, key, salt []byte) (*Opener, error) {
-	ctx, err := newContext(p, key, salt)
-	if err != nil {
+	return Config{}.NewOpener(p, key, salt)
+}
+
+// NewOpener makes an Opener that is configured so.
+func (c Config) NewOpener(p Profile, key, salt []byte) (*Opener, error) {
+	return c.newOpener(p, key, salt, tier.Best())
+}
+
+func (c Config) newOpener(p Profile, key, salt []byte, t tier.Tier) (*Opener, error) {
+	if c.Window == 0 {
+		c.Window = defaultWindow
+	}
+	if c.Rollovers == 0 {
+		c.Rollovers = 1
+	}
+	switch err := checkKeys(p, key, salt); {
+	case err != nil:
 		return nil, err
+	case c.Window < minWindow || c.Window > maxWindow:
+		return nil, fmt.Errorf("protect: a replay window of %d packets", c.Window)
+	case c.Rollovers < 1 || c.Rollovers > maxRollovers:
+		return nil, fmt.Errorf("protect: a search over %d roll-overs", c.Rollovers)
 	}
-	o := &Opener{ctx: ctx, profile: p, tagLen: p.TagLen()}
-	if p.aead() {
-		o.backup = make([]byte, 0, backupLen)
-	}
+	o := &Opener{profile: p, tagLen: uint8(p.TagLen()), aead: p.aead(), rollovers: uint32(c.Rollovers), rtcp: &reportOpener{}}
+	o.streams.init(c.Window)
+	o.rtcp.streams.init(c.Window)
+	d := newDeriver(p, key, salt, t)
+	defer d.wipe()
+	d.session(&o.keys, 0)
+	d.session(&o.rtcp.keys, labelsRTCP)
 	return o, nil
 }
 
 // Open authenticates and decrypts the SRTP packet in pkt in place and returns
 // the length of the RTP packet it held. Errors: [ErrMalformed], [ErrReplay],
 // [ErrAuth], [ErrStreams], [ErrClosed].
+//
+// The roll-over counter of a source begins at zero, or at what SetROC said. But
+// a receiver that joins late, or a stream that began shortly before 65535 and
+// whose packets up to there were lost, or came before the keys, is ahead of that
+// (RFC 3711 §3.3.1 warns of it). So the first packet of a source may also have
+// one of the following counters, up to half a turn of the sequence number after
+// Config.Rollovers roll-overs.
 func (o *Opener) Open(pkt []byte) (int, error) {
-	if o.ctx == nil {
-		return 0, ErrClosed
-	}
-	if !isRTP(pkt) || len(pkt) < rtpHeaderLen+o.tagLen {
-		return 0, ErrMalformed
-	}
-	if _, err := o.header.Unmarshal(pkt[:len(pkt)-o.tagLen]); err != nil || o.cryptex() {
-		return 0, ErrMalformed
-	}
-	if o.streams.has(o.header.SSRC) {
-		return o.decrypt(pkt)
-	}
-	if o.streams.full() {
-		return 0, ErrStreams
-	}
-	n, err := o.openFirst(pkt)
+	header, err := o.parse(pkt)
 	if err != nil {
 		return 0, err
 	}
-	o.streams.add(o.header.SSRC)
-	return n, nil
-}
-
-// openFirst opens the first packet of a source. Its roll-over counter starts
-// at zero; but a sender that began shortly before 65535 has counted one
-// roll-over if its packets up to there were lost, or came before the keys
-// (RFC 3711 §3.3.1 warns of it). So a low sequence number is tried with one
-// roll-over as well. The library below keeps a record of each source tried
-// that way, forged ones too; their number is therefore bounded.
-func (o *Opener) openFirst(pkt []byte) (int, error) {
-	ssrc, seq := o.header.SSRC, o.header.SequenceNumber
-	tried := o.tried.has(ssrc)
-	if tried {
-		o.ctx.SetROC(ssrc, 0)
+	s := o.streams.find(rtpSSRC(pkt))
+	if s == nil || !s.begun {
+		return o.openFirst(s, pkt, header)
 	}
-	n, err := o.decrypt(pkt)
-	if err == nil || seq >= 1<<15 || (!tried && o.tried.full()) {
-		return n, err
-	}
-	if !tried {
-		o.tried.add(ssrc)
-	}
-	o.ctx.SetROC(ssrc, 1)
-	return o.decrypt(pkt)
-}
-
-// decrypt runs the library on a packet whose form has been checked, so what is
-// neither a wrong tag nor a success can only be a replay.
-func (o *Opener) decrypt(pkt []byte) (int, error) {
-	o.keep(pkt)
-	out, err := o.ctx.DecryptRTP(pkt, pkt, &o.header)
-	if err == nil {
-		return len(out), nil
-	}
-	copy(pkt, o.backup)
-	switch {
-	case errors.Is(err, srtp.ErrFailedToVerifyAuthTag):
-		return 0, ErrAuth
-	default:
+	index := s.guess(rtpSequence(pkt))
+	if !s.fresh(index, o.streams.window) {
 		return 0, ErrReplay
 	}
-}
-
-// keep makes a copy of pkt from which to restore it. Galois/counter mode of the
-// standard library erases a packet that it can't authenticate; a second try
-// with another roll-over count, and the caller, want it as it was. The other
-// profiles check before they touch anything, and keep nothing.
-func (o *Opener) keep(pkt []byte) {
-	if o.backup != nil {
-		o.backup = append(o.backup[:0], pkt...)
+	if !o.decrypt(pkt, header, index) {
+		return 0, ErrAuth
 	}
+	s.commit(index)
+	return len(pkt) - int(o.tagLen), nil
 }
 
-// cryptex reports whether the header in hand asks for encrypted header
-// extensions (RFC 9335), which no ZRTP peer negotiates.
-func (o *Opener) cryptex() bool {
-	return o.header.Extension &&
-		(o.header.ExtensionProfile == rtp.CryptexProfileOneByte ||
-			o.header.ExtensionProfile == rtp.CryptexProfileTwoByte)
+// parse checks the form of an SRTP packet and returns the length of its header.
+func (o *Opener) parse(pkt []byte) (header int, err error) {
+	if o.profile == 0 {
+		return 0, ErrClosed
+	}
+	if len(pkt) < rtpHeaderLen+int(o.tagLen) {
+		return 0, ErrMalformed
+	}
+	header = rtpHeader(pkt[:len(pkt)-int(o.tagLen)])
+	if header == 0 || cryptex(pkt) {
+		return 0, ErrMalformed
+	}
+	return header, nil
+}
+
+// openFirst opens the first packet of a source, whose entry s is if it has one
+// already.
+func (o *Opener) openFirst(s *stream, pkt []byte, header int) (int, error) {
+	roc := uint32(0)
+	switch {
+	case s != nil:
+		roc = s.roc
+	case o.streams.n == maxStreams:
+		return 0, ErrStreams
+	}
+	seq := rtpSequence(pkt)
+	for k := range o.rollovers + 1 {
+		if k == o.rollovers && seq >= 1<<15 || roc+k < roc {
+			break
+		}
+		index := uint64(roc+k)<<16 | uint64(seq)
+		if !o.decrypt(pkt, header, index) {
+			continue
+		}
+		if s == nil {
+			s = o.streams.add(rtpSSRC(pkt))
+		}
+		s.commit(index)
+		return len(pkt) - int(o.tagLen), nil
+	}
+	return 0, ErrAuth
+}
+
+// SetROC says where the roll-over counter of a source stands that was not heard
+// before, when the other side has told (RFC 3711 §3.3.1). A source that was
+// heard keeps its own: that is [ErrReplay]. Other errors: [ErrStreams],
+// [ErrClosed].
+func (o *Opener) SetROC(ssrc, roc uint32) error {
+	if o.profile == 0 {
+		return ErrClosed
+	}
+	s := o.streams.find(ssrc)
+	if s == nil {
+		s = o.streams.add(ssrc)
+	}
+	switch {
+	case s == nil:
+		return ErrStreams
+	case s.begun:
+		return ErrReplay
+	}
+	s.roc = roc
+	return nil
+}
+
+// decrypt authenticates a packet of this index and then decrypts it, or says
+// false and leaves it as it was.
+func (o *Opener) decrypt(pkt []byte, header int, index uint64) bool {
+	if o.aead {
+		var iv [12]byte
+		o.keys.nonce(&iv, rtpSSRC(pkt), index)
+		return o.keys.gcm.Open(&iv, pkt[:header], pkt[header:])
+	}
+	n := len(pkt) - int(o.tagLen)
+	var tag [cm.TagLen]byte
+	o.keys.cm.Sum(&tag, pkt[:n], uint32(index>>16))
+	if differs(pkt[n:], &tag) {
+		return false
+	}
+	o.keys.xor(pkt[header:n], rtpSSRC(pkt), index)
+	return true
 }
 
 // OpenRTCP authenticates and decrypts the SRTCP packet in pkt in place and
@@ -133,56 +210,67 @@ func (o *Opener) cryptex() bool {
 // authentic but not encrypted (E flag clear, RFC 3711 §3.4) is malformed here:
 // no profile of ours sends one. Errors as for Open.
 func (o *Opener) OpenRTCP(pkt []byte) (int, error) {
-	if o.ctx == nil {
+	if o.profile == 0 {
 		return 0, ErrClosed
 	}
-	if len(pkt) < rtcpHeaderLen+o.profile.RTCPOverhead() || !isRTCP(pkt) || pkt[o.profile.rtcpIndexAt(len(pkt))]&0x80 == 0 {
+	n := len(pkt) - o.profile.RTCPOverhead()
+	if n < rtcpHeaderLen || !isRTCP(pkt) {
 		return 0, ErrMalformed
 	}
-	ssrc := rtcpSSRC(pkt)
-	known := o.reports.has(ssrc)
-	if !known && o.reports.full() {
-		return 0, ErrStreams
+	word := binary.BigEndian.Uint32(pkt[o.profile.rtcpIndexAt(len(pkt)):])
+	if word&encrypted == 0 {
+		return 0, ErrMalformed
 	}
-	o.keep(pkt)
-	out, err := o.ctx.DecryptRTCP(pkt, pkt, nil)
-	if err != nil {
-		copy(pkt, o.backup)
-	}
+	r, index, ssrc := o.rtcp, uint64(word&^encrypted), rtcpSSRC(pkt)
+	s := r.streams.find(ssrc)
 	switch {
-	case errors.Is(err, srtp.ErrFailedToVerifyAuthTag):
-		return 0, ErrAuth
-	case err != nil:
+	case s == nil && r.streams.n == maxStreams:
+		return 0, ErrStreams
+	case s != nil && !s.fresh(index, r.streams.window):
 		return 0, ErrReplay
+	case !r.decrypt(pkt, n, word, o.aead):
+		return 0, ErrAuth
 	}
-	if !known {
-		o.reports.add(ssrc)
+	if s == nil {
+		s = r.streams.add(ssrc)
 	}
-	return len(out), nil
+	s.commit(index)
+	return n, nil
 }
 
-// Close lets go of the keys; every later call fails with [ErrClosed].
-func (o *Opener) Close() { *o = Opener{} }
-
-// sources is a small set of synchronisation sources.
-type sources struct {
-	ssrc [maxStreams]uint32
-	n    int
-}
-
-func (s *sources) full() bool { return s.n == len(s.ssrc) }
-
-func (s *sources) has(ssrc uint32) bool {
-	for _, known := range s.ssrc[:s.n] {
-		if known == ssrc {
-			return true
-		}
+// decrypt authenticates a packet of n bytes without overhead and then decrypts
+// it, or says false and leaves it as it was.
+func (r *reportOpener) decrypt(pkt []byte, n int, word uint32, aead bool) bool {
+	ssrc, index := rtcpSSRC(pkt), uint64(word&^encrypted)
+	if aead {
+		var iv [12]byte
+		r.keys.nonce(&iv, ssrc, index)
+		return r.keys.gcm.Open(&iv, r.aad.set(pkt, word), pkt[rtcpHeaderLen:len(pkt)-rtcpIndexLen])
 	}
-	return false
+	var tag [cm.TagLen]byte
+	r.keys.cm.Sum(&tag, pkt[:n], word)
+	if differs(pkt[n+rtcpIndexLen:], &tag) {
+		return false
+	}
+	r.keys.xor(pkt[rtcpHeaderLen:n], ssrc, index)
+	return true
 }
 
-// add puts ssrc into a set that is not full and has it not.
-func (s *sources) add(ssrc uint32) {
-	s.ssrc[s.n] = ssrc
-	s.n++
+// Left is how many packets of SRTP and of SRTCP the key may still protect, going
+// by the source that is furthest. Whoever agrees keys does so again well before
+// either is zero.
+func (o *Opener) Left() (packets uint64, reports uint32) {
+	if o.profile == 0 {
+		return 0, 0
+	}
+	return maxPackets - 1 - o.streams.furthest(), maxReports - 1 - uint32(o.rtcp.streams.furthest())
+}
+
+// Close overwrites the keys; every later call fails with [ErrClosed].
+func (o *Opener) Close() {
+	if o.profile != 0 {
+		o.keys.wipe()
+		o.rtcp.keys.wipe()
+	}
+	*o = Opener{}
 }

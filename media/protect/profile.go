@@ -1,7 +1,5 @@
 package protect
 
-import "github.com/pion/srtp/v3"
-
 // Profile is one way to encrypt and authenticate: AES in counter mode with a
 // truncated HMAC-SHA1 (RFC 3711 §4, RFC 6188 §2), or AES in Galois/counter
 // mode, which does both (RFC 7714). The zero value is no profile and every
@@ -9,10 +7,13 @@ import "github.com/pion/srtp/v3"
 type Profile uint8
 
 // The profiles that ZRTP's cipher and auth tag types lead to
-// (RFC 6189 §5.1.3 and RFC 6189 §5.1.4; the AEAD ones are an addition).
+// (RFC 6189 §5.1.3 and RFC 6189 §5.1.4; the AEAD ones are an addition), and
+// those with AES-192, which ZRTP knows as AES2.
 const (
 	AESCM128HMACSHA1_80 Profile = iota + 1
 	AESCM128HMACSHA1_32
+	AESCM192HMACSHA1_80
+	AESCM192HMACSHA1_32
 	AESCM256HMACSHA1_80
 	AESCM256HMACSHA1_32
 	AEADAES128GCM
@@ -23,15 +24,25 @@ const (
 var profiles = [...]struct {
 	name                       string
 	key, salt, rtpTag, rtcpTag int
-	pion                       srtp.ProtectionProfile
 }{
 	{name: "none"},
-	{"AES_CM_128_HMAC_SHA1_80", 16, 14, 10, 10, srtp.ProtectionProfileAes128CmHmacSha1_80},
-	{"AES_CM_128_HMAC_SHA1_32", 16, 14, 4, 10, srtp.ProtectionProfileAes128CmHmacSha1_32},
-	{"AES_256_CM_HMAC_SHA1_80", 32, 14, 10, 10, srtp.ProtectionProfileAes256CmHmacSha1_80},
-	{"AES_256_CM_HMAC_SHA1_32", 32, 14, 4, 10, srtp.ProtectionProfileAes256CmHmacSha1_32},
-	{"AEAD_AES_128_GCM", 16, 12, 16, 16, srtp.ProtectionProfileAeadAes128Gcm},
-	{"AEAD_AES_256_GCM", 32, 12, 16, 16, srtp.ProtectionProfileAeadAes256Gcm},
+	{"AES_CM_128_HMAC_SHA1_80", 16, 14, 10, 10},
+	{"AES_CM_128_HMAC_SHA1_32", 16, 14, 4, 10},
+	{"AES_192_CM_HMAC_SHA1_80", 24, 14, 10, 10},
+	{"AES_192_CM_HMAC_SHA1_32", 24, 14, 4, 10},
+	{"AES_256_CM_HMAC_SHA1_80", 32, 14, 10, 10},
+	{"AES_256_CM_HMAC_SHA1_32", 32, 14, 4, 10},
+	{"AEAD_AES_128_GCM", 16, 12, 16, 16},
+	{"AEAD_AES_256_GCM", 32, 12, 16, 16},
+}
+
+// Profiles lists all profiles.
+func Profiles() []Profile {
+	var all []Profile
+	for p := Profile(1); p.valid(); p++ {
+		all = append(all, p)
+	}
+	return all
 }
 
 // valid reports whether p is one of the constants above.

@@ -3,24 +3,27 @@
 // and knows no sockets.
 //
 // A [Sealer] and an [Opener] each serve one direction of one stream, work in
-// place in the caller's buffer, allocate nothing for a packet in the ordinary
-// course, and belong to one goroutine at a time. A session that sends RTP from
-// one goroutine and RTCP from another makes two Sealers from the same key and
-// uses each for one of the two only: SRTP and SRTCP have keys and indices of
-// their own (RFC 3711 §3.2.1), so the two never use a keystream twice.
+// place in the caller's buffer, allocate nothing once they are made, and belong
+// to one goroutine at a time. A session that sends RTP from one goroutine and
+// RTCP from another makes two Sealers from the same key and uses each for one of
+// the two only: SRTP and SRTCP have keys and indices of their own (RFC 3711
+// §3.2.1), so the two never use a keystream twice. [SealBatch] and [OpenBatch]
+// serve many packets of many streams at once, which is faster.
 //
 // The master key belongs to the caller, who wipes it once the constructor has
-// returned; nothing here keeps a copy. The session keys derived from it live
-// inside the SRTP library underneath, which has no way to wipe them: Close
-// lets go of them, and the garbage collector does the rest.
+// returned; nothing here keeps a copy. The session keys derived from it stand
+// expanded inside Sealer and Opener, and Close overwrites them.
+//
+// AES, SHA-1 and GHASH are done with the best instructions that the processor
+// has; [Tier] says which, and the environment variable SOTTO_SRTP_TIER chooses
+// others.
 package protect
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
-	"github.com/pion/srtp/v3"
+	"sotto/media/protect/internal/tier"
 )
 
 // The errors a caller can meet. A packet that met one is as it was, and has
@@ -38,44 +41,43 @@ var (
 	ErrStreams = errors.New("protect: too many streams under one key")
 	// ErrReuse says that sealing would have used one keystream twice.
 	ErrReuse = errors.New("protect: packet index already used under this key")
+	// ErrKeyLimit says that the key has protected as many packets as it may, 2^48
+	// of SRTP or 2^31 of SRTCP (RFC 3711 §9.2). Sealer.Left says how far that is.
+	ErrKeyLimit = errors.New("protect: key used up")
 	// ErrRoom says that the buffer has no room for the tag.
 	ErrRoom = errors.New("protect: no room for the authentication tag")
 	// ErrClosed says that Close was called before.
 	ErrClosed = errors.New("protect: closed")
 )
 
-// replayWindow is how many packets back a late one is still accepted, 2.56 s
-// of voice; RFC 3711 §3.3.2 asks for 64 at least. It has to be a multiple of
-// 64: with some other sizes the window underneath forgets its oldest places.
-const replayWindow = 128
-
+// Numbers of packets that one master key may protect (RFC 3711 §9.2).
 const (
-	rtpHeaderLen  = 12 // without CSRC list and extension: RFC 3550 §5.1
-	rtcpHeaderLen = 8  // what SRTCP leaves in the clear: RFC 3711 §3.4
-	version       = 2  // RFC 3550 §5.1
+	maxPackets = 1 << 48
+	maxReports = 1 << 31
 )
 
-func newContext(p Profile, key, salt []byte) (*srtp.Context, error) {
-	switch {
-	case !p.valid():
-		return nil, fmt.Errorf("protect: unknown profile %d", uint8(p))
-	case len(key) != p.KeyLen():
-		return nil, fmt.Errorf("protect: %v needs a key of %d bytes, not %d", p, p.KeyLen(), len(key))
-	case len(salt) != p.SaltLen():
-		return nil, fmt.Errorf("protect: %v needs a salt of %d bytes, not %d", p, p.SaltLen(), len(salt))
+// Tier names the instructions in use: go (the standard library), aesni, shani
+// or avx512.
+func Tier() string { return tier.Best().String() }
+
+// Tiers names those that this processor has, the fastest last.
+func Tiers() []string {
+	var names []string
+	for _, t := range tier.Available() {
+		names = append(names, t.String())
 	}
-	ctx, err := srtp.CreateContext(key, salt, profiles[p].pion,
-		srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
-	if err != nil {
-		return nil, fmt.Errorf("protect: %w", err)
-	}
-	return ctx, nil
+	return names
 }
 
-// isRTP reports whether the fixed part of b's header is that of RTP; isRTCP
-// does so for the part of an RTCP header that SRTCP leaves in the clear.
-func isRTP(b []byte) bool  { return len(b) >= rtpHeaderLen && b[0]>>6 == version }
-func isRTCP(b []byte) bool { return len(b) >= rtcpHeaderLen && b[0]>>6 == version }
-
-// rtcpSSRC is the sender of the first packet of a compound.
-func rtcpSSRC(b []byte) uint32 { return binary.BigEndian.Uint32(b[4:]) }
+// checkKeys says what is wrong with the arguments of a constructor.
+func checkKeys(p Profile, key, salt []byte) error {
+	switch {
+	case !p.valid():
+		return fmt.Errorf("protect: unknown profile %d", uint8(p))
+	case len(key) != p.KeyLen():
+		return fmt.Errorf("protect: %v needs a key of %d bytes, not %d", p, p.KeyLen(), len(key))
+	case len(salt) != p.SaltLen():
+		return fmt.Errorf("protect: %v needs a salt of %d bytes, not %d", p, p.SaltLen(), len(salt))
+	}
+	return nil
+}

@@ -8,9 +8,7 @@ import (
 	"testing"
 )
 
-var allProfiles = []Profile{
-	AESCM128HMACSHA1_80, AESCM128HMACSHA1_32, AESCM256HMACSHA1_80, AESCM256HMACSHA1_32, AEADAES128GCM, AEADAES256GCM,
-}
+var allProfiles = Profiles()
 
 // eachProfile runs test as a subtest for every profile.
 func eachProfile(t *testing.T, test func(*testing.T, Profile)) {
@@ -68,7 +66,7 @@ func room(pkt []byte, tail int) []byte { return append(bytes.Clone(pkt), make([]
 
 func seal(t testing.TB, s *Sealer, pkt []byte) []byte {
 	t.Helper()
-	buf := room(pkt, s.tagLen)
+	buf := room(pkt, int(s.tagLen))
 	n, err := s.Seal(buf, len(pkt))
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +76,7 @@ func seal(t testing.TB, s *Sealer, pkt []byte) []byte {
 
 func sealRTCP(t testing.TB, s *Sealer, pkt []byte) []byte {
 	t.Helper()
-	buf := room(pkt, s.rtcpOverhead)
+	buf := room(pkt, s.profile.RTCPOverhead())
 	n, err := s.SealRTCP(buf, len(pkt))
 	if err != nil {
 		t.Fatal(err)
@@ -114,9 +112,11 @@ func wantError(t testing.TB, open func([]byte) (int, error), sealed []byte, want
 
 func TestProfiles(t *testing.T) {
 	for p, want := range map[Profile]string{
-		0: "none 0 0 0 4", 7: "none 0 0 0 4",
+		0: "none 0 0 0 4", 9: "none 0 0 0 4",
 		AESCM128HMACSHA1_80: "AES_CM_128_HMAC_SHA1_80 16 14 10 14",
 		AESCM128HMACSHA1_32: "AES_CM_128_HMAC_SHA1_32 16 14 4 14",
+		AESCM192HMACSHA1_80: "AES_192_CM_HMAC_SHA1_80 24 14 10 14",
+		AESCM192HMACSHA1_32: "AES_192_CM_HMAC_SHA1_32 24 14 4 14",
 		AESCM256HMACSHA1_80: "AES_256_CM_HMAC_SHA1_80 32 14 10 14",
 		AESCM256HMACSHA1_32: "AES_256_CM_HMAC_SHA1_32 32 14 4 14",
 		AEADAES128GCM:       "AEAD_AES_128_GCM 16 12 16 20",
@@ -135,7 +135,7 @@ func TestConstructorsRefuse(t *testing.T) {
 	for _, c := range []struct {
 		p         Profile
 		key, salt int
-	}{{0, 16, 14}, {7, 16, 12}, {AESCM128HMACSHA1_80, 15, 14}, {AESCM128HMACSHA1_80, 32, 14}, {AESCM256HMACSHA1_80, 16, 14}, {AESCM128HMACSHA1_80, 16, 12}, {AESCM128HMACSHA1_80, 0, 0}, {AEADAES128GCM, 16, 14}, {AEADAES256GCM, 16, 12}} {
+	}{{0, 16, 14}, {9, 16, 12}, {AESCM128HMACSHA1_80, 15, 14}, {AESCM128HMACSHA1_80, 32, 14}, {AESCM256HMACSHA1_80, 16, 14}, {AESCM128HMACSHA1_80, 16, 12}, {AESCM128HMACSHA1_80, 0, 0}, {AEADAES128GCM, 16, 14}, {AEADAES256GCM, 16, 12}} {
 		if s, err := NewSealer(c.p, make([]byte, c.key), make([]byte, c.salt)); s != nil || err == nil {
 			t.Errorf("sealer %v: %v", c, err)
 		}
@@ -260,7 +260,7 @@ func TestReplay(t *testing.T) {
 		for i := range count {
 			behind := newest - i
 			switch {
-			case i%2 == 0 || behind >= replayWindow:
+			case i%2 == 0 || behind >= defaultWindow:
 				wantError(t, o.Open, sealed[i], ErrReplay)
 			default:
 				wantOpen(t, o, sealed[i], pkts[i])
@@ -274,7 +274,7 @@ func TestReplayRTCP(t *testing.T) {
 	eachProfile(t, func(t *testing.T, p Profile) {
 		s, o, _ := newPair(t, p)
 		var old [][]byte
-		for range replayWindow + 2 {
+		for range defaultWindow + 2 {
 			report := sealRTCP(t, s, rtcpPacket(testSSRC, 0))
 			old = append(old, bytes.Clone(report))
 			if _, err := o.OpenRTCP(report); err != nil {
@@ -326,9 +326,9 @@ func TestSealRefuses(t *testing.T) {
 		tail int
 		want error
 	}{
-		"RTCP no room":        {rtcpPacket(testSSRC, 0), s.rtcpOverhead - 1, ErrRoom},
-		"RTCP another source": {rtcpPacket(testSSRC+1, 0), s.rtcpOverhead, ErrStreams},
-		"RTCP short":          {rtcpPacket(testSSRC, 0)[:7], s.rtcpOverhead, ErrMalformed},
+		"RTCP no room":        {rtcpPacket(testSSRC, 0), s.profile.RTCPOverhead() - 1, ErrRoom},
+		"RTCP another source": {rtcpPacket(testSSRC+1, 0), s.profile.RTCPOverhead(), ErrStreams},
+		"RTCP short":          {rtcpPacket(testSSRC, 0)[:7], s.profile.RTCPOverhead(), ErrMalformed},
 	} {
 		if n, err := s.SealRTCP(room(c.pkt, c.tail), len(c.pkt)); !errors.Is(err, c.want) || n != 0 {
 			t.Errorf("%s: %d, %v; want %v", name, n, err, c.want)
@@ -349,12 +349,12 @@ func TestSealRefuses(t *testing.T) {
 func TestKeyLife(t *testing.T) {
 	s, _, _ := newPair(t, AESCM128HMACSHA1_80)
 	s.begun, s.index = true, 1<<48-2
-	if index, ok := s.next(65535); !ok || index != 1<<48-1 {
-		t.Fatalf("last packet: %d, %v", index, ok)
+	if index, err := s.next(65535); err != nil || index != 1<<48-1 {
+		t.Fatalf("last packet: %d, %v", index, err)
 	}
 	s.index = 1<<48 - 1
-	if _, ok := s.next(0); ok {
-		t.Fatal("the index wrapped")
+	if _, err := s.next(0); !errors.Is(err, ErrKeyLimit) {
+		t.Fatalf("the index wrapped: %v", err)
 	}
 }
 
@@ -426,8 +426,8 @@ func TestSourcesAreBounded(t *testing.T) {
 			report[len(report)-1] ^= 1
 			wantError(t, o.OpenRTCP, report, ErrAuth)
 		}
-		if o.streams.n != 0 || o.reports.n != 0 || o.tried.n != maxStreams {
-			t.Fatalf("forgeries left %d streams, %d reporters, %d tried", o.streams.n, o.reports.n, o.tried.n)
+		if o.streams.n != 0 || o.rtcp.streams.n != 0 {
+			t.Fatalf("forgeries left %d streams, %d reporters", o.streams.n, o.rtcp.streams.n)
 		}
 		for i := range uint32(maxStreams) {
 			pkt := rtpPacket(testSSRC+i, 5, 20)

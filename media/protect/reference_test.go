@@ -19,14 +19,14 @@ import (
 type reference struct {
 	tagLen    int
 	aead      bool
-	rtp, rtcp sessionKeys
+	rtp, rtcp plainKeys
 }
 
-type sessionKeys struct{ key, salt, auth []byte }
+type plainKeys struct{ key, salt, auth []byte }
 
 func newReference(p Profile, masterKey, masterSalt []byte) *reference {
-	derive := func(label byte) sessionKeys {
-		return sessionKeys{
+	derive := func(label byte) plainKeys {
+		return plainKeys{
 			key:  deriveKey(masterKey, masterSalt, label, len(masterKey)),
 			auth: deriveKey(masterKey, masterSalt, label+1, 20),
 			salt: deriveKey(masterKey, masterSalt, label+2, len(masterSalt)),
@@ -54,7 +54,7 @@ func keystream(key, iv []byte, n int) []byte {
 }
 
 // xor encrypts or decrypts in place, with the counter of RFC 3711 §4.1.1.
-func (k sessionKeys) xor(b []byte, ssrc uint32, index uint64) {
+func (k plainKeys) xor(b []byte, ssrc uint32, index uint64) {
 	iv := make([]byte, 16)
 	copy(iv, k.salt)
 	var x [16]byte
@@ -68,7 +68,7 @@ func (k sessionKeys) xor(b []byte, ssrc uint32, index uint64) {
 	}
 }
 
-func (k sessionKeys) tag(n int, parts ...[]byte) []byte {
+func (k plainKeys) tag(n int, parts ...[]byte) []byte {
 	mac := hmac.New(sha1.New, k.auth)
 	for _, part := range parts {
 		mac.Write(part)
@@ -79,7 +79,7 @@ func (k sessionKeys) tag(n int, parts ...[]byte) []byte {
 // gcm seals plain with the initialization vector of RFC 7714 §8.1 and §9.1:
 // index, which an RTP packet has 48 bits of and an RTCP packet 31, under the
 // salt.
-func (k sessionKeys) gcm(plain, aad []byte, ssrc uint32, index uint64) []byte {
+func (k plainKeys) gcm(plain, aad []byte, ssrc uint32, index uint64) []byte {
 	iv := binary.BigEndian.AppendUint32(make([]byte, 2), ssrc)
 	iv = append(iv, binary.BigEndian.AppendUint64(nil, index)[2:]...)
 	for i := range iv {
@@ -122,7 +122,7 @@ func (r *reference) sealRTCP(pkt []byte, index uint32, encrypt bool) []byte {
 
 // sealAEAD is SRTCP by RFC 7714 §9.2 and, where nothing is to be encrypted,
 // RFC 7714 §9.3.
-func (k sessionKeys) sealAEAD(pkt []byte, index uint32, encrypt bool) []byte {
+func (k plainKeys) sealAEAD(pkt []byte, index uint32, encrypt bool) []byte {
 	clear, ssrc := len(pkt), binary.BigEndian.Uint32(pkt[4:])
 	word := binary.BigEndian.AppendUint32(nil, index)
 	if encrypt {
@@ -156,7 +156,7 @@ func TestReferenceKeystream(t *testing.T) {
 			"cea518c90fd91ced9cbb18c078a54711 3dbc4814f4da5f00a08772b63c6a046d 6eb246913062a16891433e97dd01a57f",
 		},
 	} {
-		keys := sessionKeys{key: unhex(t, v.key), salt: unhex(t, "F0F1F2F3F4F5F6F7F8F9FAFBFCFD")}
+		keys := plainKeys{key: unhex(t, v.key), salt: unhex(t, "F0F1F2F3F4F5F6F7F8F9FAFBFCFD")}
 		stream := make([]byte, 1044512)
 		keys.xor(stream, 0, 0)
 		if got, want := stream[:48], unhex(t, v.first); !bytes.Equal(got, want) {
@@ -228,7 +228,7 @@ func TestReferenceGCM(t *testing.T) {
 			"91db4afb feee5a97 8fab4393 ed2615fe",
 		},
 	} {
-		keys := sessionKeys{key: unhex(t, v.key), salt: []byte("Quid pro quo")}
+		keys := plainKeys{key: unhex(t, v.key), salt: []byte("Quid pro quo")}
 		ref := reference{aead: true, rtp: keys, rtcp: keys}
 		if got, want := ref.seal(unhex(t, rtp), 12, 0xf17b), unhex(t, v.srtp); !bytes.Equal(got, want) {
 			t.Errorf("%d-byte key: SRTP %x, want %x", len(keys.key), got, want)
