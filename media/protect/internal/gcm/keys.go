@@ -11,12 +11,20 @@ const TagLen = 16
 // Keys is the key of one direction, expanded. It belongs to one goroutine at a
 // time: the functions below work in it.
 type Keys struct {
-	std *standard // nil once wiped
+	kernel kernel    // of a tier above tier.Go
+	std    *standard // of tier.Go; both are zero once wiped
 }
 
 // Init expands an AES key of 16 or 32 bytes for the instructions of t. The
 // caller keeps it and wipes it.
-func (k *Keys) Init(t tier.Tier, encryption []byte) { *k = Keys{std: newStandard(encryption)} }
+func (k *Keys) Init(t tier.Tier, encryption []byte) {
+	*k = Keys{}
+	if t == tier.Go {
+		k.std = newStandard(encryption)
+	} else {
+		k.kernel.init(t, encryption)
+	}
+}
 
 // Wipe overwrites the key; nothing but Init may be called after it.
 func (k *Keys) Wipe() {
@@ -25,12 +33,3 @@ func (k *Keys) Wipe() {
 	}
 	*k = Keys{}
 }
-
-// Seal encrypts data in place, but for its last TagLen bytes, and writes to
-// these the tag of the ciphertext and of aad, which does not overlap data.
-func (k *Keys) Seal(nonce *[12]byte, aad, data []byte) { k.std.seal(nonce, aad, data) }
-
-// Open checks the tag in the last TagLen bytes of data and decrypts what is
-// before it in place. Where the tag is wrong it says false and leaves data as
-// it was.
-func (k *Keys) Open(nonce *[12]byte, aad, data []byte) bool { return k.std.open(nonce, aad, data) }

@@ -1,0 +1,178 @@
+// Command gcm writes the assembly of media/protect/internal/gcm: Galois/counter
+// mode (SP 800-38D) of short packets, in registers of 16 and of 32 bytes.
+//
+// A packet is a few whole chunks, as many blocks as there are registers for,
+// and a final part that is shorter than a chunk. Most packets are a final part
+// alone: their keystream, that of the tag, the products of GHASH and its one
+// reduction then stand side by side, and the processor finds what it can do at
+// the same time.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Where things are in Keys, in bytes.
+const (
+	roundsOffset = 0
+	roundOffset  = 16
+	powerOffset  = roundOffset + 15*block
+	powerCount   = 17 // of H: the first is H^17, the last H
+	powerEnd     = powerOffset + powerCount*block
+)
+
+const (
+	block  = 16 // bytes: SP 800-38D §5.1
+	tagLen = 16
+	lanes  = 8 // registers that hold keystream
+)
+
+func main() {
+	ConstraintExpr("!purego")
+	newTables()
+	subWord()
+	encrypt()
+	product()
+	for _, w := range []width{narrow, wide} {
+		seal(w)
+		open(w)
+	}
+	Generate()
+}
+
+// width is the size of the registers that a function uses: its name in bytes
+// and the number of blocks they hold.
+type width struct {
+	name   string
+	blocks int
+	vector func() reg.VecVirtual
+}
+
+var narrow, wide = width{"16", 1, XMM}, width{"32", 2, YMM}
+
+func (w width) bytes() int { return w.blocks * block }
+
+// chunk is how many bytes a whole chunk is. The first is shorter, because the
+// counters 0 and 1 are not for data: so the counters of a later chunk begin with
+// a multiple of lanes·blocks.
+func (w width) chunk() int      { return lanes * w.bytes() }
+func (w width) firstChunk() int { return w.chunk() - 2*block }
+
+// low and both are the lowest block of a register, and its lowest two.
+func low(v reg.VecVirtual) reg.VecVirtual  { return v.AsX().(reg.VecVirtual) }
+func both(v reg.VecVirtual) reg.VecVirtual { return v.AsY().(reg.VecVirtual) }
+
+// broadcast loads one block into all places of a register.
+func (w width) broadcast(from Mem, to reg.VecVirtual) {
+	if w.blocks == 1 {
+		VMOVDQU(from, to)
+	} else {
+		VBROADCASTI128(from, to)
+	}
+}
+
+// repeat copies the lowest block of v to the other places.
+func (w width) repeat(v reg.VecVirtual) {
+	if w.blocks == 2 {
+		VINSERTI128(U8(1), low(v), both(v), both(v))
+	}
+}
+
+// alone copies the block in v to a register whose other places are zero.
+func (w width) alone(v reg.VecVirtual) reg.VecVirtual {
+	if w.blocks == 1 {
+		return v
+	}
+	to := w.vector()
+	VPXOR(to, to, to)
+	VINSERTI128(U8(0), v, to, to)
+	return to
+}
+
+// fold adds up the blocks of v; the sum is the lowest block.
+func (w width) fold(v reg.VecVirtual) {
+	if w.blocks == 2 {
+		high := XMM()
+		VEXTRACTI128(U8(1), both(v), high)
+		VPXOR(high, low(v), low(v))
+	}
+}
+
+// tables are constants in memory.
+type tables struct {
+	counters Mem // blocks whose last word is 0, 1, … 15, big-endian
+	prefix   Mem // 32 bytes of ones, then 32 of zeros
+	suffix   Mem // a shuffle that keeps all 16 bytes, then nothing
+	reverse  Mem // a shuffle that turns the bytes of each block round
+	poly     Mem // x^127 + x^126 + x^121, the low words of the polynomial reflected: SP 800-38D §6.3
+}
+
+var table tables
+
+func newTables() {
+	table.counters = GLOBL("counters", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(block*i, U64(0))
+		DATA(block*i+8, U64(i<<56))
+	}
+	table.prefix = GLOBL("prefix", RODATA|NOPTR)
+	for i := range 8 {
+		DATA(8*i, U64([]uint64{^uint64(0), 0}[i/4]))
+	}
+	table.suffix = GLOBL("suffix", RODATA|NOPTR)
+	for i, v := range []uint64{0x0706050403020100, 0x0f0e0d0c0b0a0908, 0x8080808080808080, 0x8080808080808080} {
+		DATA(8*i, U64(v))
+	}
+	table.reverse = GLOBL("reverse", RODATA|NOPTR)
+	for i := range 4 {
+		DATA(8*i, U64([]uint64{0x08090a0b0c0d0e0f, 0x0001020304050607}[i%2]))
+	}
+	table.poly = GLOBL("poly", RODATA|NOPTR)
+	for i := range 4 {
+		DATA(8*i, U64(0xc200000000000000))
+	}
+}
+
+// subWord writes the S-box for the key expansion. In a block whose columns are
+// the same, ShiftRows changes nothing.
+func subWord() {
+	TEXT("subWord", NOSPLIT, "func(w uint32) uint32")
+	Doc("subWord is SubWord of FIPS 197 §5.2.")
+	w, out := XMM(), GP32()
+	VMOVD(Load(Param("w"), GP32()), w)
+	VPSHUFD(U8(0), w, w)
+	zero := XMM()
+	VPXOR(zero, zero, zero)
+	VAESENCLAST(zero, w, w)
+	VMOVD(w, out)
+	Store(out, ReturnIndex(0))
+	RET()
+}
+
+// encrypt writes the block cipher alone.
+func encrypt() {
+	TEXT("encrypt", NOSPLIT, "func(k *byte, b *[16]byte)")
+	Doc("encrypt is Cipher of FIPS 197 §5.1, in place.")
+	keys, b := loadKeys(), Mem{Base: Load(Param("b"), GP64())}
+	x := XMM()
+	VMOVDQU(b, x)
+	VPXOR(keys.round(0), x, x)
+	keys.cipher(narrow, []reg.VecVirtual{x}, nil, "encrypt")
+	VMOVDQU(x, b)
+	RET()
+}
+
+// product writes the multiplication of GHASH alone.
+func product() {
+	TEXT("multiply", NOSPLIT, "func(z, x, y *[16]byte)")
+	Doc("multiply sets z to x·y in GF(2^128): SP 800-38D §6.3. All are as in Keys.powers.")
+	x, y := XMM(), XMM()
+	VMOVDQU(Mem{Base: Load(Param("x"), GP64())}, x)
+	VMOVDQU(Mem{Base: Load(Param("y"), GP64())}, y)
+	s := newSum(narrow)
+	s.add(x, y)
+	VMOVDQU(s.reduce(), Mem{Base: Load(Param("z"), GP64())})
+	RET()
+}
