@@ -21,8 +21,9 @@ const (
 // Edwards Curves Revisited" (Hisil, Wong, Carter and Dawson, ePrint 2008/522).
 type point struct{ x, y, z, t element }
 
-// affine is a prepared point: x, y and d·x·y.
-type affine [3]element
+// sum is a prepared point, affine: x, d·x·y, x+y and y in the lanes of a quad. It
+// is an alias as element is.
+type sum = [2 * limbs][lanes]uint32
 
 // baseX is X(P) of RFC 7748 §4.2. Y(P) is 3/2, and u = (y+1)/(y-1): the maps
 // that the RFC prints have the sign of y wrong, which is in its errata.
@@ -38,7 +39,7 @@ var baseX = [Size]byte{
 // only read.
 var comb = newComb()
 
-func newComb() *[blocks][1 << teeth]affine {
+func newComb() *[blocks][1 << teeth]sum {
 	one := element{1}
 	p := point{z: one}
 	setBytes(&p.x, &baseX)
@@ -57,23 +58,23 @@ func newComb() *[blocks][1 << teeth]affine {
 	mulSmall(&d, &d, 39082)
 	tooth := prepare(each[:], &d)
 
-	table := new([blocks][1 << teeth]affine)
+	table := new([blocks][1 << teeth]sum)
 	for b := range table {
 		sums := [1 << teeth]point{{y: one, z: one}}
 		for i := range teeth {
 			for j := range 1 << i {
 				sums[1<<i+j] = sums[j]
-				sums[1<<i+j].add(&tooth[b*teeth+i])
+				sums[1<<i+j].addGo(&tooth[b*teeth+i])
 			}
 		}
-		table[b] = [1 << teeth]affine(prepare(sums[:], &d))
+		table[b] = [1 << teeth]sum(prepare(sums[:], &d))
 	}
 	return table
 }
 
 // prepare computes the affine coordinates of points with one inversion: it
 // inverts the product of all Z, from which each is then split off.
-func prepare(points []point, d *element) []affine {
+func prepare(points []point, d *element) []sum {
 	var inverse element
 	products := make([]element, len(points)+1) // of the points before
 	products[0] = element{1}
@@ -81,16 +82,19 @@ func prepare(points []point, d *element) []affine {
 		mul(&products[i+1], &products[i], &points[i].z)
 	}
 	invert(&inverse, &products[len(points)])
-	prepared := make([]affine, len(points))
+	prepared := make([]sum, len(points))
 	for i := len(points) - 1; i >= 0; i-- {
-		var byZ element
-		p, a := &points[i], &prepared[i]
+		var byZ, x, y, dxy, both element
+		p := &points[i]
 		mul(&byZ, &inverse, &products[i])
 		mul(&inverse, &inverse, &p.z)
-		mul(&a[0], &p.x, &byZ)
-		mul(&a[1], &p.y, &byZ)
-		mul(&a[2], &p.t, &byZ)
-		mul(&a[2], &a[2], d)
+		mul(&x, &p.x, &byZ)
+		mul(&y, &p.y, &byZ)
+		mul(&dxy, &p.t, &byZ)
+		mul(&dxy, &dxy, d)
+		add(&both, &x, &y)
+		carry(&both)
+		join(&prepared[i], &x, &dxy, &both, &y)
 	}
 	return prepared
 }
@@ -98,23 +102,19 @@ func prepare(points []point, d *element) []affine {
 // X448Base is X448 of the base point: the public value of a scalar.
 func X448Base(scalar *[Size]byte) [Size]byte {
 	k := clamp(scalar)
-	bits := append(k[:], 0)
+	var indices [rounds][blocks]uint32
+	for bit := range 8 * Size {
+		tooth, round := bit/rounds, bit%rounds
+		indices[round][tooth/teeth] |= uint32(k[bit/8]>>(bit%8)&1) << (tooth % teeth)
+	}
 	p := point{y: element{1}, z: element{1}}
 	for round := rounds - 1; round >= 0; round-- {
 		p.double()
-		for b := range blocks {
-			var index uint64
-			for i := range teeth {
-				bit := (b*teeth+i)*rounds + round
-				index |= uint64(bits[bit/8]>>(bit%8)&1) << i
-			}
-			var a affine
-			pick(&a, &comb[b], index)
-			p.add(&a)
-		}
+		p.addAll(comb, &indices[round])
 	}
 	clear(k[:])
-	clear(bits)
+	clear(indices[:])
+
 	// u = (y+1)/(y-1)
 	var u, below element
 	add(&u, &p.y, &p.z)
@@ -124,28 +124,36 @@ func X448Base(scalar *[Size]byte) [Size]byte {
 	return toBytes(&u)
 }
 
-// pickGo sets a to block[index], which it finds by looking at all.
-func pickGo(a *affine, block *[1 << teeth]affine, index uint64) {
-	*a = affine{}
-	for i := range block {
-		chosen := -(((uint64(i) ^ index) - 1) >> 63) // all ones if they are equal
-		for j := range a {
-			for l := range a[j] {
-				a[j][l] |= chosen & block[i][j][l]
-			}
-		}
+// addAllGo adds to p one sum of each block.
+func (p *point) addAllGo(table *[blocks][1 << teeth]sum, indices *[blocks]uint32) {
+	for b := range table {
+		a := pick(&table[b], indices[b])
+		p.addGo(&a)
 	}
 }
 
+// pick returns block[index], which it finds by looking at all.
+func pick(block *[1 << teeth]sum, index uint32) (picked sum) {
+	for i := range block {
+		chosen := -(((uint32(i) ^ index) - 1) >> 31) // all ones if they are equal
+		for limb := range picked {
+			for lane := range picked[limb] {
+				picked[limb][lane] |= chosen & block[i][limb][lane]
+			}
+		}
+	}
+	return picked
+}
+
 // addGo adds a to p: madd-2008-hwcd of the paper, with the names it has there.
-func (p *point) addGo(a *affine) {
-	var A, B, C, E, F, G, H element
-	mul(&A, &p.x, &a[0])
-	mul(&B, &p.y, &a[1])
-	mul(&C, &p.t, &a[2])
+func (p *point) addGo(a *sum) {
+	var A, B, C, E, F, G, H, x, y, dxy, both element
+	split(a, &x, &dxy, &both, &y)
+	mul(&A, &p.x, &x)
+	mul(&B, &p.y, &y)
+	mul(&C, &p.t, &dxy)
 	add(&E, &p.x, &p.y)
-	add(&F, &a[0], &a[1])
-	mul(&E, &E, &F)
+	mul(&E, &E, &both)
 	sub(&E, &E, &A)
 	sub(&E, &E, &B)
 	carry(&E)

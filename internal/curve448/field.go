@@ -14,10 +14,10 @@ const (
 
 // element is a number modulo p = 2^448 - 2^224 - 1, its least significant limb
 // first. A limb may hold more than its 56 bits: what mul, sqr and mulSmall
-// return is tight, below 2^56 + 2^18; add and sub of tight elements give loose
+// return is tight, up to 2^56 + 2^38; add and sub of tight elements give loose
 // ones, below 2^57.6, and nothing is to be added to those. All take either, but
-// for sub, which takes tight ones. It is an alias so that assembly and Go agree
-// on a type that has a name in neither.
+// for sub and join, which take tight ones. It is an alias so that assembly and
+// Go agree on a type that has a name in neither.
 type element = [limbs]uint64
 
 // prime is p in limbs.

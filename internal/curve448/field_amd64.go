@@ -2,7 +2,11 @@
 
 package curve448
 
-import "sotto/internal/processor"
+import (
+	"encoding/binary"
+
+	"sotto/internal/processor"
+)
 
 //go:noescape
 func mulADX(z, x, y *element)
@@ -11,13 +15,10 @@ func mulADX(z, x, y *element)
 func sqrADX(z, x *element)
 
 //go:noescape
-func pickAVX2(a *affine, block *[1 << teeth]affine, index uint64)
+func ladderAVX2(state *quad, x1 *[limbs][lanes]uint64, scalar *[8 * Size / 64]uint64)
 
 //go:noescape
-func addADX(p *point, a *affine) // with AVX2
-
-//go:noescape
-func stepADX(l *ladder, exchange uint64) // with AVX2
+func combAVX2(p *quad, table *[blocks][1 << teeth]sum, indices *[blocks]uint32)
 
 // mul sets z to x·y.
 func mul(z, x, y *element) {
@@ -37,29 +38,44 @@ func sqr(z, x *element) {
 	}
 }
 
-// pick sets a to block[index].
-func pick(a *affine, block *[1 << teeth]affine, index uint64) {
-	if processor.HasAVX2 {
-		pickAVX2(a, block, index)
-	} else {
-		pickGo(a, block, index)
+// climb does all rounds of X448.
+func (l *ladder) climb(k *[Size]byte) {
+	if !processor.HasAVX2 {
+		l.climbGo(k)
+		return
 	}
+	var words [8 * Size / 64]uint64
+	for i := range words {
+		words[i] = binary.LittleEndian.Uint64(k[8*i:])
+	}
+	var state quad
+	join(&state, &l.x2, &l.z2, &l.x3, &l.z3)
+	x1 := oneProduct(&l.x1)
+	ladderAVX2(&state, &x1, &words)
+	split(&state, &l.x2, &l.z2, &l.x3, &l.z3)
+	clear(words[:])
 }
 
-// step is one round, before which the points are exchanged if exchange is 1.
-func (l *ladder) step(exchange uint64) {
-	if processor.HasADX && processor.HasAVX2 {
-		stepADX(l, exchange)
-	} else {
-		l.stepGo(exchange)
+// oneProduct prepares for a product that takes all lanes: with the names of mulGo
+// they are those of ac, (a+b)(c+d), bd and (a+b)(c+d).
+func oneProduct(y *element) (prepared [limbs][lanes]uint64) {
+	var q quad
+	join(&q, y)
+	for i := range prepared {
+		c, d := q[i][0], q[i+limbs][0]
+		prepared[i] = [lanes]uint64{c, c + d, d, c + d}
 	}
+	return prepared
 }
 
-// add adds a to p.
-func (p *point) add(a *affine) {
-	if processor.HasADX && processor.HasAVX2 {
-		addADX(p, a)
-	} else {
-		p.addGo(a)
+// addAll adds to p one sum of each block.
+func (p *point) addAll(table *[blocks][1 << teeth]sum, indices *[blocks]uint32) {
+	if !processor.HasAVX2 {
+		p.addAllGo(table, indices)
+		return
 	}
+	var q quad
+	join(&q, &p.x, &p.t, &p.z, &p.y)
+	combAVX2(&q, table, indices)
+	split(&q, &p.x, &p.t, &p.z, &p.y)
 }

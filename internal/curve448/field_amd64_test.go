@@ -3,6 +3,12 @@
 package curve448
 
 import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"slices"
 	"testing"
 
 	"sotto/internal/processor"
@@ -32,45 +38,105 @@ func TestAssembly(t *testing.T) {
 	}
 }
 
-func TestPickAssembly(t *testing.T) {
+// TestRegisters: the generator's register allocation knows of 32 vector
+// registers, of which the upper half needs AVX-512.
+func TestRegisters(t *testing.T) {
+	source, err := os.ReadFile("field_amd64.s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(source, []byte("VPMULDQ")) {
+		t.Error("there is no AVX2 at all")
+	}
+	if found := regexp.MustCompile(`\b([XY](1[6-9]|2\d|3[01])|[ZK]\d+)\b`).Find(source); found != nil {
+		t.Errorf("%s needs AVX-512", found)
+	}
+}
+
+// tightQuad is the largest limb that AVX2 takes and returns.
+const tightQuad = 1<<(radix/2) + 1<<10
+
+// randomQuad has limbs up to most; often a lane is all 0 or all most.
+func randomQuad(most uint64) (q quad) {
+	for lane := range lanes {
+		kind := rand.IntN(4)
+		for i := range q {
+			q[i][lane] = [4]uint64{0, most, rand.Uint64N(2) * most, rand.Uint64N(most + 1)}[kind]
+		}
+	}
+	return q
+}
+
+// checkQuad holds lanes against elements modulo p, and their limbs.
+func checkQuad(t *testing.T, q *quad, want ...*element) {
+	t.Helper()
+	for i := range q {
+		if slices.Max(q[i][:]) > tightQuad {
+			t.Fatalf("limb %d is too large: %x", i, q[i])
+		}
+	}
+	var got [lanes]element
+	split(q, &got[0], &got[1], &got[2], &got[3])
+	for lane := range got {
+		if g, w := toBytes(&got[lane]), toBytes(want[lane]); g != w {
+			t.Fatalf("lane %d is %x, want %x", lane, g, w)
+		}
+	}
+}
+
+func TestLadderAssembly(t *testing.T) {
 	if !processor.HasAVX2 {
 		t.Skip("this processor lacks AVX2: the assembly is not run here")
 	}
-	for index := range uint64(1 << teeth) {
-		var got, want affine
-		pickGo(&want, &comb[2], index)
-		if pickAVX2(&got, &comb[2], index); got != want || got != comb[2][index] {
-			t.Errorf("%d: %x, want %x", index, got, comb[2][index])
+	for range 500 {
+		state, x1 := randomQuad(tightQuad), randomQuad(mask>>(radix/2))
+		var want ladder
+		split(&state, &want.x2, &want.z2, &want.x3, &want.z3)
+		split(&x1, &want.x1)
+		scalar := [8 * Size / 64]uint64{rand.Uint64() &^ 1, rand.Uint64(), rand.Uint64(), 6: rand.Uint64()}
+		var k [Size]byte
+		for i, word := range scalar {
+			binary.LittleEndian.PutUint64(k[8*i:], word)
 		}
+		want.climbGo(&k)
+		prepared := oneProduct(&want.x1)
+		ladderAVX2(&state, &prepared, &scalar)
+		checkQuad(t, &state, &want.x2, &want.z2, &want.x3, &want.z3)
 	}
 }
 
-func TestStepAssembly(t *testing.T) {
-	if !processor.HasADX || !processor.HasAVX2 {
-		t.Skip("this processor lacks ADX, BMI2 or AVX2: the assembly is not run here")
+func TestCombAssembly(t *testing.T) {
+	if !processor.HasAVX2 {
+		t.Skip("this processor lacks AVX2: the assembly is not run here")
 	}
-	for exchange := range uint64(10_000) {
-		r := func() element { return randomElement(tightLimb) }
-		got := ladder{r(), r(), r(), r(), r()}
-		want := got
-		want.stepGo(exchange % 2)
-		if stepADX(&got, exchange%2); got != want {
-			t.Fatalf("assembly %x\nGo       %x", got, want)
+	for range 500 {
+		q := randomQuad(tightQuad)
+		var want point
+		split(&q, &want.x, &want.t, &want.z, &want.y)
+		var table [blocks][1 << teeth]sum
+		var indices [blocks]uint32
+		for b := range table {
+			for i := range table[b] {
+				var x, y, dxy, both element
+				random := randomQuad(mask >> (radix / 2))
+				split(&random, &x, &y, &dxy)
+				add(&both, &x, &y)
+				carry(&both)
+				join(&table[b][i], &x, &dxy, &both, &y)
+			}
+			indices[b] = rand.Uint32N(1 << teeth)
 		}
+		want.addAllGo(&table, &indices)
+		combAVX2(&q, &table, &indices)
+		checkQuad(t, &q, &want.x, &want.t, &want.z, &want.y)
 	}
 }
 
-func TestAddAssembly(t *testing.T) {
-	if !processor.HasADX || !processor.HasAVX2 {
-		t.Skip("this processor lacks ADX, BMI2 or AVX2: the assembly is not run here")
-	}
-	for range 10_000 {
-		r := func() element { return randomElement(tightLimb) }
-		got, a := point{r(), r(), r(), r()}, affine{r(), r(), r()}
-		want := got
-		want.addGo(&a)
-		if addADX(&got, &a); got != want {
-			t.Fatalf("assembly %x\nGo       %x", got, want)
+// TestPick: every sum of the comb is found.
+func TestPick(t *testing.T) {
+	for index := range uint32(1 << teeth) {
+		if pick(&comb[2], index) != comb[2][index] {
+			t.Errorf("%d is not found", index)
 		}
 	}
 }

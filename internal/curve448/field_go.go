@@ -8,11 +8,10 @@ func mul(z, x, y *element) { mulGo(z, x, y) }
 // sqr sets z to x².
 func sqr(z, x *element) { mulGo(z, x, x) }
 
-// pick sets a to block[index].
-func pick(a *affine, block *[1 << teeth]affine, index uint64) { pickGo(a, block, index) }
+// climb does all rounds of X448.
+func (l *ladder) climb(k *[Size]byte) { l.climbGo(k) }
 
-// step is one round, before which the points are exchanged if exchange is 1.
-func (l *ladder) step(exchange uint64) { l.stepGo(exchange) }
-
-// add adds a to p.
-func (p *point) add(a *affine) { p.addGo(a) }
+// addAll adds to p one sum of each block.
+func (p *point) addAll(table *[blocks][1 << teeth]sum, indices *[blocks]uint32) {
+	p.addAllGo(table, indices)
+}

@@ -10,8 +10,8 @@ import (
 
 // The largest limbs that are tight and loose.
 const (
-	tightLimb = 1<<radix + 1<<18
-	looseLimb = 3<<radix + 1<<18
+	tightLimb = 1<<radix + 1<<38
+	looseLimb = 3<<radix + 1<<38
 )
 
 // p is prime as a number.

@@ -17,14 +17,7 @@ func X448(scalar, u *[Size]byte) [Size]byte {
 	l := ladder{x2: element{1}, z3: element{1}}
 	setBytes(&l.x1, u)
 	l.x3 = l.x1
-	var last uint64
-	for t := 8*Size - 1; t >= 0; t-- {
-		bit := uint64(k[t/8]>>(t%8)) & 1
-		l.step(bit ^ last)
-		last = bit
-	}
-	swap(&l.x2, &l.x3, last)
-	swap(&l.z2, &l.z3, last)
+	l.climb(&k)
 	clear(k[:])
 	invert(&l.z2, &l.z2)
 	mul(&l.x2, &l.x2, &l.z2)
@@ -42,8 +35,19 @@ func clamp(scalar *[Size]byte) [Size]byte {
 // ladder is the state of X448, in the names of RFC 7748 §5.
 type ladder struct{ x1, x2, z2, x3, z3 element }
 
-// stepGo is one round, before which the points are exchanged if exchange is 1.
-func (l *ladder) stepGo(exchange uint64) {
+// climbGo does all rounds. The points are not exchanged after the last one: the
+// last bit of a scalar is 0.
+func (l *ladder) climbGo(k *[Size]byte) {
+	var last uint64
+	for t := 8*Size - 1; t >= 0; t-- {
+		bit := uint64(k[t/8]>>(t%8)) & 1
+		l.step(bit ^ last)
+		last = bit
+	}
+}
+
+// step is one round, before which the points are exchanged if exchange is 1.
+func (l *ladder) step(exchange uint64) {
 	swap(&l.x2, &l.x3, exchange)
 	swap(&l.z2, &l.z3, exchange)
 	var a, b, c, d, e element

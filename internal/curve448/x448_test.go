@@ -83,16 +83,19 @@ func TestBase(t *testing.T) {
 	}
 }
 
-// TestComb: each prepared point is on the curve, and its third part fits.
+// TestComb: each prepared point is on the curve, and the rest fits.
 func TestComb(t *testing.T) {
 	var d element
 	invert(&d, &element{39081})
 	mulSmall(&d, &d, 39082)
 	for i, a := range slices.Concat(comb[0][:], comb[1][:], comb[blocks-1][:]) {
-		x, y := toBig(&a[0]), toBig(&a[1])
+		var parts [lanes]element
+		split(&a, &parts[0], &parts[1], &parts[2], &parts[3])
+		x, y := toBig(&parts[0]), toBig(&parts[3])
 		xy := new(big.Int).Mul(x, y)
 		dxy := new(big.Int).Mul(toBig(&d), xy)
-		check(t, "d·x·y", &a[2], dxy)
+		check(t, "d·x·y", &parts[1], dxy)
+		check(t, "x + y", &parts[2], new(big.Int).Add(x, y))
 		left := new(big.Int).Add(x.Mul(x, x), y.Mul(y, y))
 		right := dxy.Add(dxy.Mul(dxy, xy), big.NewInt(1))
 		if left.Sub(left, right).Mod(left, p).Sign() != 0 {

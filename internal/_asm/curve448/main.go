@@ -1,5 +1,6 @@
 // Command curve448 writes the assembly of internal/curve448: what mulGo does,
-// the same with the symmetry of a square, and what consists of these.
+// the same with the symmetry of a square, and with AVX2 what multiplies four pairs
+// at a time.
 package main
 
 import (
@@ -22,9 +23,9 @@ func main() {
 	Doc("sqrADX is mulGo of x and x.")
 	x := argument("x")
 	multiplyInPlace(x, x)
-	pick()
-	step()
-	addPoint()
+	m := newMultiplier()
+	ladderRounds(m)
+	combRound(m)
 	Generate()
 }
 
@@ -144,46 +145,4 @@ func (w wide) settle(to Mem, over, mask reg.Register) {
 	SHRQ(U8(radix), over)
 	SHLQ(U8(64-radix), w.high)
 	ORQ(w.high, over)
-}
-
-const (
-	sums      = 32        // in a block of the comb
-	registers = 3 * 8 / 4 // that hold an affine point
-)
-
-// pick writes pickGo: the block is gone through once, and each sum is masked by
-// whether its number is the index.
-func pick() {
-	TEXT("pickAVX2", NOSPLIT, "func(a *[3][8]uint64, block *[32][3][8]uint64, index uint64)")
-	Doc("pickAVX2 is pickGo.")
-	a, sum := Mem{Base: Load(Param("a"), GP64())}, Mem{Base: Load(Param("block"), GP64())}
-	index, number, one, chosen := YMM(), YMM(), YMM(), YMM()
-	wanted, _ := Param("index").Resolve()
-	VPBROADCASTQ(wanted.Addr, index)
-	VPXOR(number, number, number)
-	VPCMPEQQ(one, one, one)
-	VPSUBQ(one, number, one)
-	var found [registers]reg.VecVirtual
-	for i := range found {
-		found[i] = YMM()
-		VPXOR(found[i], found[i], found[i])
-	}
-	left := GP64()
-	MOVQ(U64(sums), left)
-	Label("next")
-	VPCMPEQQ(number, index, chosen)
-	VPADDQ(one, number, number)
-	for i := range found {
-		masked := YMM()
-		VPAND(sum.Offset(32*i), chosen, masked)
-		VPOR(masked, found[i], found[i])
-	}
-	ADDQ(U32(32*registers), sum.Base)
-	DECQ(left)
-	JNZ(LabelRef("next"))
-	for i := range found {
-		VMOVDQU(found[i], a.Offset(32*i))
-	}
-	VZEROUPPER()
-	RET()
 }
