@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+
+	"sotto/media/protect/internal/tier"
 )
 
 var allProfiles = Profiles()
@@ -28,16 +30,22 @@ func testKey(n int, seed byte) []byte {
 
 func newPair(t testing.TB, p Profile) (*Sealer, *Opener, *reference) {
 	t.Helper()
+	s, o := newTierPair(t, p, tier.Best())
+	return s, o, newReference(p, testKey(p.KeyLen(), 1), testKey(p.SaltLen(), 2))
+}
+
+func newTierPair(t testing.TB, p Profile, tier tier.Tier) (*Sealer, *Opener) {
+	t.Helper()
 	key, salt := testKey(p.KeyLen(), 1), testKey(p.SaltLen(), 2)
-	s, err := NewSealer(p, key, salt)
+	s, err := newSealer(p, key, salt, tier)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := NewOpener(p, key, salt)
+	o, err := Config{}.newOpener(p, key, salt, tier)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, o, newReference(p, key, salt)
+	return s, o
 }
 
 const testSSRC = 0xcafe0001

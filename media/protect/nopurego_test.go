@@ -1,0 +1,5 @@
+//go:build !purego
+
+package protect
+
+const purego = false
