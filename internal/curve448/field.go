@@ -105,33 +105,6 @@ func swap(x, y *element, bit uint64) {
 	}
 }
 
-// invert sets z to 1/x, or to 0 if x is 0: it is x^(p-2).
-func invert(z, x *element) {
-	// ones(n) is x^(2^n - 1), and 2^(a+b) - 1 = (2^a - 1)·2^b + (2^b - 1).
-	join := func(a *element, b int, c *element) (z element) {
-		z = *a
-		for range b {
-			sqr(&z, &z)
-		}
-		mul(&z, &z, c)
-		return z
-	}
-	ones2 := join(x, 1, x)
-	ones3 := join(&ones2, 1, x)
-	ones6 := join(&ones3, 3, &ones3)
-	ones9 := join(&ones6, 3, &ones3)
-	ones18 := join(&ones9, 9, &ones9)
-	ones19 := join(&ones18, 1, x)
-	ones37 := join(&ones19, 18, &ones18)
-	ones74 := join(&ones37, 37, &ones37)
-	ones111 := join(&ones74, 37, &ones37)
-	ones222 := join(&ones111, 111, &ones111)
-	ones223 := join(&ones222, 1, x)
-	// p-2 in binary: 223 ones, a zero, 222 ones, a zero, a one.
-	high := join(&ones223, 223, &ones222)
-	*z = join(&high, 2, x)
-}
-
 // wide is a sum of products of two limbs.
 type wide struct{ high, low uint64 }
 

@@ -96,8 +96,13 @@ func TestFieldAgainstBig(t *testing.T) {
 }
 
 func TestInvert(t *testing.T) {
-	for range 50 {
-		x := randomElement(looseLimb)
+	one, two, most := element{1}, element{2}, prime
+	most[0]--
+	cases := []element{one, two, most}
+	for range 5_000 {
+		cases = append(cases, randomElement(looseLimb))
+	}
+	for _, x := range cases {
 		var z element
 		invert(&z, &x)
 		want := new(big.Int).ModInverse(toBig(&x), p)
@@ -106,7 +111,9 @@ func TestInvert(t *testing.T) {
 		}
 		check(t, "invert", &z, want)
 	}
-	for _, zero := range []element{{}, prime} {
+	twice := element{}
+	add(&twice, &prime, &prime)
+	for _, zero := range []element{{}, prime, twice} {
 		if invert(&zero, &zero); toBytes(&zero) != [Size]byte{} {
 			t.Errorf("1/0 is %x", zero)
 		}
