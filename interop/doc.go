@@ -5,6 +5,9 @@
 //     real audio files, against the sotto command.
 //   - bzrtp_peer, a ZRTP endpoint on Debian's libbzrtp built from bzrtp/ by
 //     the tests, against zrtp.Session.
+//   - libsrtp, Debian's, in a program built from internal/libsrtp: random SRTP
+//     and SRTCP packets through media/protect and through it, same bytes, same
+//     verdicts; a million of them with SOTTO_LONG=1.
 //   - tshark, Wireshark's decoder, beside sotto zrtp on a captured call.
 //
 // Each peer first proves itself against its own kind, so that a failure
