@@ -14,19 +14,20 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Where things are in Keys, in bytes.
+// Where things are in a kernel, in bytes. What most packets need stands together:
+// the lower powers of H and the round keys.
 const (
-	roundsOffset = 0
-	roundOffset  = 16
-	powerOffset  = roundOffset + 15*block
 	powerCount   = 17 // of H: the first is H^17, the last H
-	powerEnd     = powerOffset + powerCount*block
+	powerEnd     = powerCount * block
+	roundsOffset = powerEnd
+	roundOffset  = roundsOffset + block
 )
 
 const (
 	block  = 16 // bytes: SP 800-38D §5.1
 	tagLen = 16
-	lanes  = 8 // registers that hold keystream
+	line   = 64 // of the cache
+	lanes  = 8  // registers that hold keystream
 )
 
 func main() {
@@ -35,6 +36,7 @@ func main() {
 	subWord()
 	encrypt()
 	product()
+	prefetch()
 	for _, w := range []width{narrow, wide} {
 		seal(w)
 		open(w)
@@ -161,6 +163,20 @@ func encrypt() {
 	VPXOR(keys.round(0), x, x)
 	keys.cipher(narrow, []reg.VecVirtual{x}, nil, "encrypt")
 	VMOVDQU(x, b)
+	RET()
+}
+
+// prefetch writes a hint for the round keys, for the powers of H that a packet of
+// voice needs, and for its first bytes.
+func prefetch() {
+	TEXT("prefetch", NOSPLIT, "func(k *byte, packet *byte)")
+	Doc("prefetch brings k and the beginning of packet near.")
+	k, packet := Mem{Base: Load(Param("k"), GP64())}, Mem{Base: Load(Param("packet"), GP64())}
+	for at := powerEnd - 9*block; at < roundOffset+15*block; at += line {
+		PREFETCHT0(k.Offset(at))
+	}
+	PREFETCHT0(packet)
+	PREFETCHT0(packet.Offset(line))
 	RET()
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"unsafe"
 
 	"sotto/internal/processor"
 	"sotto/media/protect/internal/tier"
@@ -13,15 +14,15 @@ import (
 
 // kernel is a key as the assembly reads it: in one piece, without pointers.
 type kernel struct {
+	// powers are H^17 to H, times x: the product of two blocks turned round is a
+	// bit too low. H is what SP 800-38D §6.4 names so. The bytes are turned round, too.
+	powers [17][16]byte
+
 	rounds uint8 // 10 or 14: FIPS 197 §5; 0 means none
 	wide   bool  // two blocks in a register
 	_      [14]byte
 
 	round [15][16]byte // keys: FIPS 197 §5.2
-
-	// powers are H^17 to H, times x: the product of two blocks turned round is a
-	// bit too low. H is what SP 800-38D §6.4 names so. The bytes are turned round, too.
-	powers [17][16]byte
 }
 
 //go:noescape
@@ -32,6 +33,9 @@ func encrypt(k *kernel, b *[16]byte)
 
 //go:noescape
 func multiply(z, x, y *[16]byte)
+
+//go:noescape
+func prefetch(k *kernel, packet *byte)
 
 //go:noescape
 func seal16(k *kernel, nonce *[12]byte, aad, data []byte)
@@ -73,6 +77,10 @@ func (k *Keys) Open(nonce *[12]byte, aad, data []byte) bool {
 		return k.std.open(nonce, aad, data)
 	}
 }
+
+// Prefetch says that Seal or Open will soon be called for data in packet. In a
+// loop over packets of many keys, two turns ahead are enough.
+func (k *Keys) Prefetch(packet []byte) { prefetch(&k.kernel, unsafe.SliceData(packet)) }
 
 func (k *kernel) init(t tier.Tier, encryption []byte) {
 	words := len(encryption) / 4
