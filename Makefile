@@ -75,7 +75,7 @@ consttime: setup ## look for secrets in how long things take; wants a quiet mach
 bench: setup ## every Go benchmark
 	go test -run '^$$' -bench . -benchmem ./...
 
-interop: setup-interop ## call real peers: linphonec, libbzrtp, libsrtp
+interop: setup-interop ## call real peers: linphonec, linphone-daemon, libbzrtp, libsrtp
 	scripts/gotest -tags=$(TAGS),interop -count=1 -timeout 15m ./interop/...
 
 clean: ## remove what the targets made

@@ -90,26 +90,31 @@ type recording struct {
 // checkHeard fails the test unless heard holds the tone and the speech of said,
 // and doesn't hold the speech of the other side.
 //
-// Everything is judged by the half second: linphonec has gaps when the machine
-// is too busy for its file player, whoever it talks to.
+// Everything is judged by the quarter of a second: Linphone has gaps when the
+// machine is too busy for its file player, whoever it talks to. In a good call
+// the tone is found with 1.0 and speech with 0.9, in one with gaps with 0.85 and
+// 0.7; 0.3 to 0.4 is what any other speech gives.
 func checkHeard(t *testing.T, heard recording, said, unsaid utterance) {
 	t.Helper()
 	tone, clip, own := heard.tone(said.Hz), heard.speech(said.Clip), heard.speech(unsaid.Clip)
 	who := heard.Who
 	t.Logf("%s heard %.1f s: tone %.3f, speech %.3f, speech of its own %.3f",
 		who, float64(len(heard.PCM))/audio.SampleRate, tone, clip, own)
-	if tone < 0.9 {
+	if tone < toneHeard {
 		t.Errorf("%s: the %v Hz tone is not in the recording: share of energy %.3f", who, said.Hz, tone)
 	}
-	if clip < 0.8 {
+	if clip < 0.6 {
 		t.Errorf("%s: the speech is not in the recording: correlation %.3f", who, clip)
 	}
-	if own > 0.6 {
+	if own > 0.55 {
 		t.Errorf("%s hears its own speech: correlation %.3f", who, own)
 	}
 }
 
-const piece = audio.SampleRate / 2
+// toneHeard is the share of energy from which on a tone counts as heard.
+const toneHeard = 0.7
+
+const piece = audio.SampleRate / 4
 
 // tone is the largest share of energy that the tone has in any piece.
 func (r recording) tone(hz float64) float64 {
@@ -120,10 +125,10 @@ func (r recording) tone(hz float64) float64 {
 	return best
 }
 
-// speech says how well the pieces of clip are found: the median.
+// speech says how well pieces of clip, every other one, are found: the median.
 func (r recording) speech(clip []int16) float64 {
 	var found []float64
-	for i := 0; i+piece <= len(clip); i += piece {
+	for i := 0; i+piece <= len(clip); i += 2 * piece {
 		found = append(found, audio.Compare(clip[i:i+piece], r.PCM).Correlation)
 	}
 	slices.Sort(found)

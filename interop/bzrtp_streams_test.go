@@ -36,7 +36,7 @@ func TestBzrtpTwoStreams(t *testing.T) {
 				if !ok {
 					t.Fatalf("events %+v", second.events)
 				}
-				theirs := second.serveUntil(t, peer.awaitSecond)
+				theirs := serveUntil(t, second, peer.awaitSecond)
 				h.compareKeys(second, ours, theirs)
 				want := s
 				want.KeyAgreement = wire.Multistream

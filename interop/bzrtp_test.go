@@ -41,7 +41,7 @@ func (h handshake) secure(cfg zrtp.Config) (*endpoint, zrtp.Secured, *bzrtp, bzr
 	if !ok {
 		h.t.Fatalf("events %+v", e.events)
 	}
-	theirs := e.serveUntil(h.t, peer.awaitSecured)
+	theirs := serveUntil(h.t, e, peer.awaitSecured)
 	h.compare(e, secured, theirs)
 	return e, secured, peer, theirs
 }

@@ -5,6 +5,7 @@ package interop
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // lab is what all calls between sotto and linphonec share.
@@ -73,16 +74,34 @@ func (l lab) testCalls(t *testing.T, cfg sottoConfig, phone *linphone, dial func
 	phone.awaitEnded(t, patience)
 	us.awaitEnded(t, patience)
 
-	media := startCapture(t, phone.rtp)
-	us = dial()
-	us.sameSecure(t, phone, true)
-	us.awaitEnded(t, cfg.Duration+patience)
-	phone.awaitEnded(t, patience)
-	checkSealed(t, media.stop(t), phone.rtp)
-	phone.quit(t)
+	l.testTalk(t, cfg, phone, func() *sotto {
+		us := dial()
+		us.sameSecure(t, phone, true)
+		return us
+	})
 	if !phone.printed("MSOpusDec") || !phone.printed("MSOpusEnc") {
 		t.Error("linphonec spoke another codec than Opus")
 	}
+}
+
+// testTalk makes a call with dial, in which both say what they have to say and
+// then sotto hangs up, and checks what was sent and what was heard. If sotto
+// counts that the machine did not keep up with the call, it is made again.
+func (l lab) testTalk(t *testing.T, cfg sottoConfig, phone *linphone, dial func() *sotto) {
+	t.Helper()
+	for tries := 3; tries > 0; tries-- {
+		media := startCapture(t, phone.rtp)
+		us := dial()
+		ended := us.awaitEnded(t, cfg.Duration+patience)
+		phone.awaitEnded(t, patience)
+		checkSealed(t, media.stop(t), phone.rtp)
+		packets, s := int(cfg.Duration/(20*time.Millisecond)), ended.Stats
+		if s.Sent > packets*9/10 && s.Received > packets*9/10 && s.Lost+s.Late+s.Concealed < packets/10 {
+			break
+		}
+		t.Logf("of %d packets: %+v", packets, s)
+	}
+	phone.quit(t)
 	checkHeard(t, phone.heard(t), l.ours, l.theirs)
 	checkHeard(t, cfg.heard(t), l.theirs, l.ours)
 }
@@ -95,6 +114,9 @@ func (s *sotto) sameSecure(t *testing.T, phone *linphone, verified bool) sottoEv
 	theirs := phone.awaitSecured(t)
 	if ours.SAS != theirs.SAS || ours.SAS == "" {
 		t.Errorf("sotto shows SAS %q, linphonec %q", ours.SAS, theirs.SAS)
+	}
+	if want := inLinphonesWords(t, ours.Suite); theirs.Suite != want {
+		t.Errorf("sotto agreed %q, Linphone %q", want, theirs.Suite)
 	}
 	if ours.Verified != verified || theirs.Verified != verified {
 		t.Errorf("verified: want %t, sotto says %t, linphonec %t", verified, ours.Verified, theirs.Verified)
@@ -131,8 +153,8 @@ func checkSealed(t *testing.T, packets []datagram, rtp int) {
 	if len(sizes) != 1 {
 		t.Errorf("sotto's voice packets have sizes %v (and how often)", sizes)
 	}
-	if len(voice) < 200 || !looksRandom(voice) {
-		t.Errorf("%d voice packets look like clear Opus", len(voice))
+	if len(voice) < 100 || !looksRandom(voice) {
+		t.Errorf("%d voice packets are too few or look like clear Opus", len(voice))
 	}
 }
 

@@ -1,8 +1,9 @@
 // Package interop holds no code of Sotto: its tests make Sotto call software
 // that others wrote, and are run by `make interop` (build tag interop).
 //
-//   - linphonec, Debian's command line Linphone, with real SIP, real ZRTP and
-//     real audio files, against the sotto command.
+//   - linphonec and linphone-daemon, Debian's Linphones without a screen, with
+//     real SIP, real ZRTP and real audio files, against the sotto command; the
+//     daemon also against zrtp.Session, where Linphone is the initiator.
 //   - bzrtp_peer, a ZRTP endpoint on Debian's libbzrtp built from bzrtp/ by
 //     the tests, against zrtp.Session.
 //   - libsrtp, Debian's, in a program built from internal/libsrtp: random SRTP

@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"net"
@@ -22,6 +23,7 @@ type endpoint struct {
 	events  []zrtp.Event
 	// sent and heard are the last message of each type, each way.
 	sent, heard map[wire.Type][]byte
+	voice       chan []byte // the RTP packets that came, as far as there is room
 }
 
 // listenUDP opens a port on the loopback interface.
@@ -57,7 +59,7 @@ func endpointAt(t *testing.T, conn *net.UDPConn, cfg zrtp.Config) *endpoint {
 	t.Cleanup(session.Close)
 	return &endpoint{
 		session: session, conn: conn,
-		sent: map[wire.Type][]byte{}, heard: map[wire.Type][]byte{},
+		sent: map[wire.Type][]byte{}, heard: map[wire.Type][]byte{}, voice: make(chan []byte, 100),
 	}
 }
 
@@ -89,7 +91,7 @@ func (e *endpoint) run(t *testing.T, stop func(zrtp.Event) bool) {
 
 // serveUntil goes on answering the peer, whom the last acknowledgement may not
 // have reached, until secured has found it secure.
-func (e *endpoint) serveUntil(t *testing.T, secured func(*testing.T) bzrtpSecure) bzrtpSecure {
+func serveUntil[T any](t *testing.T, e *endpoint, secured func(*testing.T) T) T {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan struct{})
@@ -128,6 +130,13 @@ func (e *endpoint) drive(t *testing.T, ctx context.Context, stop func(zrtp.Event
 }
 
 func (e *endpoint) receive(t *testing.T, b []byte) {
+	if (datagram{Payload: b}).isRTP() {
+		select {
+		case e.voice <- bytes.Clone(b):
+		default:
+		}
+		return
+	}
 	if err := e.session.HandlePacket(time.Now(), b); err != nil {
 		t.Logf("dropped: %v", err)
 		return

@@ -16,24 +16,29 @@ import (
 	"sotto/media/audio"
 )
 
-// linphoneConfig says how a linphonec is to behave.
+// linphoneConfig says how a Linphone is to behave. The algorithms are names of
+// Sotto's, separated by commas, best first; empty is Linphone's own choice.
 type linphoneConfig struct {
-	Name         string
-	KeyAgreement string // X255 or DH3k: the only one it prefers
-	SAS          string // B32 or B256
-	Plain        bool   // no media encryption at all: a Linphone built without ZRTP
-	Answer       bool   // answer calls by itself
-	Play         string // WAV file heard by the other side, from the start of every call
+	Name                      string
+	KeyAgreement, SAS         string
+	Hashes, Ciphers, AuthTags string
+	Daemon                    bool   // linphone-daemon, not linphonec
+	Plain                     bool   // no media encryption at all: a Linphone built without ZRTP
+	Answer                    bool   // answer calls by itself
+	Play                      string // WAV file heard by the other side, from the start of every call
+	Home                      string // directory that outlasts the program; empty: a new one
 }
 
-// linphone is a running linphonec with a home directory of its own.
+// linphone is a running linphonec or linphone-daemon with a home directory of
+// its own. Its process's transcript is its debug log and what it prints.
 type linphone struct {
 	*process
 	sip, rtp  int // ports; RTCP is rtp+1
+	home      string
 	recording string
 }
 
-// linphoneSecure is what linphonec logs about a call that became secure.
+// linphoneSecure is what Linphone logs about a call that became secure.
 type linphoneSecure struct {
 	SAS      string
 	Verified bool   // "previously verified yes"
@@ -43,28 +48,25 @@ type linphoneSecure struct {
 // startLinphone returns once the SIP port is open and audio goes to files.
 func startLinphone(t *testing.T, free *ports, cfg linphoneConfig) *linphone {
 	t.Helper()
-	requireTool(t, "linphonec")
-	home := t.TempDir()
-	// Without this directory linphonec opens no SIP port.
-	if err := os.MkdirAll(filepath.Join(home, ".local/share/linphone"), 0o700); err != nil {
+	if cfg.Home == "" {
+		cfg.Home = t.TempDir()
+	}
+	// Without this directory Linphone opens no SIP port.
+	if err := os.MkdirAll(filepath.Join(cfg.Home, ".local/share/linphone"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	l := &linphone{sip: free.pair(t), rtp: free.pair(t), recording: filepath.Join(home, "heard.wav")}
-	rc := filepath.Join(home, "linphonerc")
-	if err := os.WriteFile(rc, []byte(l.settings(cfg)), 0o600); err != nil {
+	l := &linphone{sip: free.pair(t), rtp: free.pair(t), home: cfg.Home, recording: filepath.Join(cfg.Home, "heard.wav")}
+	if err := os.WriteFile(l.rc(), []byte(l.settings(cfg)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-S", "-c", rc, "-d", "6", "-l", "/dev/fd/3"}
-	if cfg.Answer {
-		args = append(args, "-a")
-	}
-	cmd := telephone("linphonec", args...)
-	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home, "PULSE_SERVER=unix:"+home+"/none")
-	if cfg.Plain {
-		cmd.Env = append(cmd.Env, "LD_PRELOAD="+buildNoZRTP(t))
-	}
-	l.process = startProcess(t, "linphonec "+cfg.Name, cmd)
+	l.process = l.start(t, cfg)
 	l.await(t, "Creating listening point", patience)
+	// What a program says to a command it says when its ports are open.
+	if cfg.Daemon {
+		l.say(t, "version")
+		l.await(t, "Version: ", patience)
+		return l
+	}
 	l.say(t, "soundcard use files")
 	l.await(t, "Using wav files", patience)
 	l.say(t, "play %s", cfg.Play)
@@ -72,19 +74,48 @@ func startLinphone(t *testing.T, free *ports, cfg linphoneConfig) *linphone {
 	return l
 }
 
-// buildNoZRTP compiles what takes ZRTP out of a linphonec.
-func buildNoZRTP(t *testing.T) string {
+func (l *linphone) rc() string { return filepath.Join(l.home, "linphonerc") }
+
+// zrtpCache is the SQLite file with linphonec's ZID and retained secrets.
+func (l *linphone) zrtpCache() string { return filepath.Join(l.home, ".linphone-zidcache") }
+
+// start starts the program, whose debug log goes to descriptor 3.
+func (l *linphone) start(t *testing.T, cfg linphoneConfig) *process {
+	t.Helper()
+	program, args, answer := "linphonec", []string{"-S", "-c", l.rc(), "-d", "6", "-l", "/dev/fd/3"}, "-a"
+	if cfg.Daemon {
+		program, args, answer = "linphone-daemon", []string{"--config", l.rc(), "--log", "/dev/fd/3"}, "--auto-answer"
+	}
+	requireTool(t, program)
+	if cfg.Answer {
+		args = append(args, answer)
+	}
+	cmd := telephone(program, args...)
+	cmd.Env = append(os.Environ(), "HOME="+l.home, "TMPDIR="+l.home, "PULSE_SERVER=unix:"+l.home+"/none")
+	switch {
+	case cfg.Plain:
+		cmd.Env = append(cmd.Env, "LD_PRELOAD="+buildC(t, "nozrtp.c", "-shared", "-fPIC"))
+	case cfg.Daemon:
+		cmd.Env = append(cmd.Env, "LD_PRELOAD="+buildC(t, "wavfiles.c", "-shared", "-fPIC"), "SAY="+cfg.Play, "HEARD="+l.recording)
+	}
+	return startProcess(t, program+" "+cfg.Name, cmd)
+}
+
+// buildC compiles a file of the folder linphone and returns the path of what
+// comes of it.
+func buildC(t *testing.T, file string, flags ...string) string {
 	t.Helper()
 	requireTool(t, "gcc")
-	lib := filepath.Join(t.TempDir(), "nozrtp.so")
-	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", lib, "linphone/nozrtp.c").CombinedOutput(); err != nil {
-		t.Fatalf("nozrtp.so doesn't build: %v\n%s", err, out)
+	out := filepath.Join(t.TempDir(), strings.TrimSuffix(file, ".c"))
+	args := append([]string{"-Wall", "-Wextra", "-Werror", "-o", out, "linphone/" + file}, flags...)
+	if said, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s doesn't build: %v\n%s\nIf a header is missing, run: %s", file, err, said, packages)
 	}
-	return lib
+	return out
 }
 
 // settings is the configuration file. Linphone adds the mandatory algorithms
-// to the suites named here.
+// to those named here.
 func (l *linphone) settings(cfg linphoneConfig) string {
 	encryption := "media_encryption=zrtp\nmedia_encryption_mandatory=1"
 	if cfg.Plain {
@@ -101,9 +132,7 @@ default_proxy=-1
 use_ipv6=0
 auto_net_state_mon=0
 %[4]s
-zrtp_key_agreements_suites=MS_ZRTP_KEY_AGREEMENT_%[5]s
-zrtp_sas_suites=MS_ZRTP_SAS_%[6]s
-[rtp]
+%[5]s[rtp]
 bind_address=127.0.0.1
 audio_rtp_port=%[3]d
 audio_jitt_comp=100
@@ -116,15 +145,35 @@ capture=0
 display=0
 automatically_initiate=0
 automatically_accept=0
-`, cfg.Name, l.sip, l.rtp, encryption, strings.ToUpper(cfg.KeyAgreement), cfg.SAS)
+`, cfg.Name, l.sip, l.rtp, encryption, cfg.suites())
 }
 
-// uri is where the linphonec called name is reached.
+// suites are the settings about algorithms.
+func (cfg linphoneConfig) suites() string {
+	var b strings.Builder
+	for _, list := range []struct{ setting, kind, names string }{
+		{"zrtp_key_agreements_suites", "KEY_AGREEMENT", cfg.KeyAgreement},
+		{"zrtp_hash_suites", "HASH", cfg.Hashes},
+		{"zrtp_cipher_suites", "CIPHER", cfg.Ciphers},
+		{"zrtp_auth_suites", "AUTHTAG", cfg.AuthTags},
+		{"zrtp_sas_suites", "SAS", cfg.SAS},
+	} {
+		if list.names == "" {
+			continue
+		}
+		prefix := "MS_ZRTP_" + list.kind + "_"
+		names := strings.Split(strings.ToUpper(list.names), ",")
+		fmt.Fprintf(&b, "%s=%s%s\n", list.setting, prefix, strings.Join(names, ","+prefix))
+	}
+	return b.String()
+}
+
+// uri is where the Linphone called name is reached.
 func (l *linphone) uri(name string) string { return fmt.Sprintf("sip:%s@127.0.0.1:%d", name, l.sip) }
 
 func (l *linphone) call(t *testing.T, uri string) { l.say(t, "call %s", uri) }
 
-// awaitSecured waits until linphonec has agreed keys in the current call.
+// awaitSecured waits until Linphone has agreed keys in the current call.
 func (l *linphone) awaitSecured(t *testing.T) linphoneSecure {
 	t.Helper()
 	secrets := regexp.MustCompile(`SAS is (\S+) previously verified (yes|no)`)
@@ -153,7 +202,7 @@ func (l *linphone) awaitEnded(t *testing.T, limit time.Duration) {
 	l.await(t, "to LinphoneCallReleased", limit)
 }
 
-// awaitRecorded waits until linphonec has recorded this much of the call.
+// awaitRecorded waits until Linphone has recorded this much of the call.
 func (l *linphone) awaitRecorded(t *testing.T, length time.Duration) {
 	t.Helper()
 	want := int64(length.Seconds() * audio.SampleRate * 2)
@@ -179,14 +228,14 @@ func (l *linphone) quit(t *testing.T) {
 	}
 }
 
-// heard is what linphonec recorded of the last call.
+// heard is what Linphone recorded of the last call.
 func (l *linphone) heard(t *testing.T) recording {
 	t.Helper()
 	b, err := os.ReadFile(l.recording)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// linphonec counts its 44 byte header into the length of the data.
+	// Linphone counts its 44 byte header into the length of the data.
 	if len(b) < 44 || string(b[36:40]) != "data" {
 		t.Fatalf("%s recorded no WAV file (%d bytes)", l.name, len(b))
 	}
@@ -194,11 +243,18 @@ func (l *linphone) heard(t *testing.T) recording {
 	return recording{l.name, pcmOf(t, b)}
 }
 
-// suiteWords are Linphone's names for the parts of a suite.
-func suiteWords(keyAgreement, sas string) []string {
+// inLinphonesWords is a suite, as Sotto prints it, the way Linphone logs it.
+func inLinphonesWords(t *testing.T, suite string) string {
+	t.Helper()
 	words := map[string]string{
-		"X255": "KeyAgreement: ECDH-255", "DH3k": "KeyAgreement: DHM-3072",
-		"B32": "Sas Rendering: Base32", "B256": "Sas Rendering: PGP-WordList",
+		"X255": "ECDH-255", "X448": "ECDH-448", "DH3k": "DHM-3072", "DH2k": "DHM-2048",
+		"S256": "SHA-256", "S384": "SHA-384", "AES1": "AES-128", "AES3": "AES-256",
+		"HS32": "HMAC-SHA1-32", "HS80": "HMAC-SHA1-80", "B32": "Base32", "B256": "PGP-WordList",
 	}
-	return []string{words[keyAgreement], words[sas]}
+	part := strings.Split(suite, "/")
+	if len(part) != 5 {
+		t.Fatalf("%q is no suite", suite)
+	}
+	return fmt.Sprintf("Cipher: %s - KeyAgreement: %s - Hash: %s - AuthTag: %s - Sas Rendering: %s",
+		words[part[2]], words[part[0]], words[part[1]], words[part[3]], words[part[4]])
 }

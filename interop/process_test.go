@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,10 +177,18 @@ func (p *process) await(t *testing.T, text string, limit time.Duration) string {
 }
 
 // printed says whether a line so far contains text.
-func (p *process) printed(text string) bool {
+func (p *process) printed(text string) bool { return p.count(text) > 0 }
+
+// count is how many lines so far contain text.
+func (p *process) count(text string) (n int) {
 	p.out.mu.Lock()
 	defer p.out.mu.Unlock()
-	return slices.ContainsFunc(p.out.lines, func(line string) bool { return strings.Contains(line, text) })
+	for _, line := range p.out.lines {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
 }
 
 // say writes one line to the process.

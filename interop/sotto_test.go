@@ -25,7 +25,12 @@ type sottoEvent struct {
 	Suite    string `json:"suite"`
 	PeerZID  string `json:"peer_zid"`
 	Verified bool   `json:"verified"`
-	line     string
+	Level    string `json:"level"`
+	// Initiator: sotto's Commit counted.
+	Initiator bool                                                `json:"initiator"`
+	Text      string                                              `json:"text"`
+	Stats     struct{ Sent, Received, Lost, Late, Concealed int } `json:"stats"`
+	line      string
 }
 
 // buildSotto builds the command as a user does and returns its path.
@@ -115,12 +120,13 @@ func (c sottoConfig) call(t *testing.T, bin, uri string) *sotto {
 }
 
 // awaitEnded waits for the event "ended" and a good exit.
-func (s *sotto) awaitEnded(t *testing.T, limit time.Duration) {
+func (s *sotto) awaitEnded(t *testing.T, limit time.Duration) sottoEvent {
 	t.Helper()
-	s.awaitEvent(t, "ended", limit)
+	ended := s.awaitEvent(t, "ended", limit)
 	if code := s.exitCode(t, patience); code != 0 {
 		t.Errorf("%s ended with code %d", s.name, code)
 	}
+	return ended
 }
 
 // heard is what sotto recorded of the last call.
