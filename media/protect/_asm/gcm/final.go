@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -40,7 +38,7 @@ func (m *message) finals() {
 		m.sum.add(both(m.state), statePower)
 	}
 	m.choose(0, lanes, func(n int) {
-		f := final{m, n, fmt.Sprint("final", n), power}
+		f := final{m, n, power}
 		xs := m.keystream(n, Mem{Base: counters})
 		if m.sealing {
 			f.seal(xs)
@@ -57,7 +55,7 @@ func (m *message) choose(from, to int, final func(n int)) {
 		return
 	}
 	middle := (from + to) / 2
-	above := fmt.Sprintf("above%d", middle)
+	above := fresh("above")
 	CMPQ(m.left, U32(middle*m.w.bytes()))
 	JA(LabelRef(above))
 	m.choose(from, middle, final)
@@ -69,7 +67,6 @@ func (m *message) choose(from, to int, final func(n int)) {
 type final struct {
 	*message
 	n     int
-	name  string
 	power reg.GPVirtual // where the power of H for the first block is
 }
 
@@ -91,30 +88,29 @@ func (f final) cut() Mem {
 // last works on the last register, or on its lower half if the text ends there:
 // what is behind that may not be ours. Behind the text is the tag, so the last block
 // is always there as a whole.
-func (f final) last(label string, x reg.VecVirtual, work func(text Mem, x reg.VecVirtual)) {
-	if f.w.blocks == 1 {
-		work(f.text(f.n-1), x)
-		return
+func (f final) last(x reg.VecVirtual, work func(text Mem, x reg.VecVirtual)) {
+	text, whole, end := f.text(f.n-1), fresh("whole"), fresh("end")
+	if f.w.blocks > 1 {
+		CMPQ(f.left, U32((f.n-1)*f.w.bytes()+block))
+		JA(LabelRef(whole))
+		work(text, low(x))
+		JMP(LabelRef(end))
 	}
-	CMPQ(f.left, U32((f.n-1)*f.w.bytes()+block))
-	JA(LabelRef(f.name + label + "_whole"))
-	work(f.text(f.n-1), low(x))
-	JMP(LabelRef(f.name + label + "_end"))
-	Label(f.name + label + "_whole")
-	work(f.text(f.n-1), x)
-	Label(f.name + label + "_end")
+	Label(whole)
+	work(text, x)
+	Label(end)
 }
 
 // seal overwrites the beginning of the tag's place; the tag comes later.
 func (f final) seal(xs []reg.VecVirtual) {
-	f.keys.cipher(f.w, xs, f.mask, f.name)
+	f.keys.cipher(f.w, xs, f.mask)
 	for i, x := range xs {
 		if i < f.n-1 {
 			VPXOR(f.text(i), x, x)
 			VMOVDQU(x, f.text(i))
 		} else {
 			cut := f.cut()
-			f.last("", x, func(text Mem, half reg.VecVirtual) {
+			f.last(x, func(text Mem, half reg.VecVirtual) {
 				VPXOR(text, half, half)
 				VPAND(cut, half, half)
 				VMOVDQU(half, text)
@@ -127,14 +123,14 @@ func (f final) seal(xs []reg.VecVirtual) {
 
 // open writes nothing before it knows that the tag is right.
 func (f final) open(xs []reg.VecVirtual) {
-	f.keys.cipher(f.w, xs, f.mask, f.name)
+	f.keys.cipher(f.w, xs, f.mask)
 	for i := range xs {
 		x := f.w.vector()
 		if i < f.n-1 {
 			VMOVDQU(f.text(i), x)
 		} else {
 			VPXOR(x, x, x)
-			f.last("_hash", x, func(text Mem, half reg.VecVirtual) { VMOVDQU(text, half) })
+			f.last(x, func(text Mem, half reg.VecVirtual) { VMOVDQU(text, half) })
 			VPAND(f.cut(), x, x)
 		}
 		f.add(i, x)
@@ -150,10 +146,10 @@ func (f final) open(xs []reg.VecVirtual) {
 			continue
 		}
 		VPAND(f.cut(), x, x)
-		f.last("_text", x, func(text Mem, half reg.VecVirtual) {
+		f.last(x, func(text Mem, half reg.VecVirtual) {
 			VPXOR(text, half, half)
 			VMOVDQU(half, text)
 		})
 	}
-	JMP(LabelRef("decrypted"))
+	JMP(LabelRef("authentic"))
 }

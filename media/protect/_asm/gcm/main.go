@@ -114,26 +114,24 @@ type tables struct {
 var table tables
 
 func newTables() {
-	table.counters = GLOBL("counters", RODATA|NOPTR)
-	for i := range 16 {
-		DATA(block*i, U64(0))
-		DATA(block*i+8, U64(i<<56))
+	constant := func(name string, words ...uint64) Mem {
+		m := GLOBL(name, RODATA|NOPTR)
+		for i, word := range words {
+			DATA(8*i, U64(word))
+		}
+		return m
 	}
-	table.prefix = GLOBL("prefix", RODATA|NOPTR)
-	for i := range 8 {
-		DATA(8*i, U64([]uint64{^uint64(0), 0}[i/4]))
+	var counters []uint64
+	for i := range uint64(lanes * wide.blocks) {
+		counters = append(counters, 0, i<<56)
 	}
-	table.suffix = GLOBL("suffix", RODATA|NOPTR)
-	for i, v := range []uint64{0x0706050403020100, 0x0f0e0d0c0b0a0908, 0x8080808080808080, 0x8080808080808080} {
-		DATA(8*i, U64(v))
-	}
-	table.reverse = GLOBL("reverse", RODATA|NOPTR)
-	for i := range 4 {
-		DATA(8*i, U64([]uint64{0x08090a0b0c0d0e0f, 0x0001020304050607}[i%2]))
-	}
-	table.poly = GLOBL("poly", RODATA|NOPTR)
-	for i := range 4 {
-		DATA(8*i, U64(0xc200000000000000))
+	const ones, none = 1<<64 - 1, 0x8080808080808080
+	table = tables{
+		counters: constant("counters", counters...),
+		prefix:   constant("prefix", ones, ones, ones, ones, 0, 0, 0, 0),
+		suffix:   constant("suffix", 0x0706050403020100, 0x0f0e0d0c0b0a0908, none, none),
+		reverse:  constant("reverse", 0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607),
+		poly:     constant("poly", 0xc2<<56, 0xc2<<56, 0xc2<<56, 0xc2<<56),
 	}
 }
 
@@ -161,7 +159,7 @@ func encrypt() {
 	x := XMM()
 	VMOVDQU(b, x)
 	VPXOR(keys.round(0), x, x)
-	keys.cipher(narrow, []reg.VecVirtual{x}, nil, "encrypt")
+	keys.cipher(narrow, []reg.VecVirtual{x}, nil)
 	VMOVDQU(x, b)
 	RET()
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -29,7 +27,7 @@ func seal(w width) {
 	Doc("seal" + w.name + " is Keys.Seal in registers of " + w.name + " bytes: SP 800-38D §7.1.")
 	m := begin(w)
 	m.sealing = true
-	m.chunks(func(skip int) {
+	m.chunks("final", func(skip int) {
 		m.applyChunk(skip)
 		m.hashChunk(skip)
 	})
@@ -45,15 +43,12 @@ func open(w width) {
 	TEXT("open"+w.name, NOSPLIT, "func(k *byte, nonce *[12]byte, aad, data []byte) bool")
 	Doc("open" + w.name + " is Keys.Open in registers of " + w.name + " bytes: SP 800-38D §7.2.")
 	m := begin(w)
-	m.chunks(m.hashChunk)
+	m.chunks("final", m.hashChunk)
 	m.finals()
+	Label("authentic")
+	m.loadData()
+	m.chunks("decrypted", m.applyChunk)
 	Label("decrypted")
-	first := GP64()
-	Load(Param("data").Base(), first)
-	CMPQ(first, m.data)
-	JE(LabelRef("done"))
-	m.decryptChunks(first)
-	Label("done")
 	m.verdict(1)
 	Label("refused")
 	m.verdict(0)
@@ -80,9 +75,7 @@ func begin(w width) *message {
 	VPXOR(table.counters.Offset(block), low(m.nonce), m.mask)
 
 	aad, aadLen, bits := Load(Param("aad").Base(), GP64()), Load(Param("aad").Len(), GP64()), GP64()
-	Load(Param("data").Base(), m.data)
-	Load(Param("data").Len(), m.left)
-	SUBQ(U8(tagLen), m.left)
+	m.loadData()
 	MOVQ(m.left, bits)
 	SHLQ(U8(3), bits)
 	VMOVQ(bits, m.lengths)
@@ -91,6 +84,12 @@ func begin(w width) *message {
 	VPINSRQ(U8(1), bits, m.lengths, m.lengths)
 	m.state = m.absorb(aad.(reg.GPVirtual), aadLen.(reg.GPVirtual))
 	return m
+}
+
+func (m *message) loadData() {
+	Load(Param("data").Base(), m.data)
+	Load(Param("data").Len(), m.left)
+	SUBQ(U8(tagLen), m.left)
 }
 
 // absorb is GHASH of the additional data but for its last block, to which it
@@ -102,12 +101,7 @@ func (m *message) absorb(p, n reg.GPVirtual) reg.VecVirtual {
 	JE(LabelRef("absorbed"))
 	CMPQ(n, U8(block))
 	JA(LabelRef("long"))
-	JB(LabelRef("short"))
-	VMOVDQU(Mem{Base: p}, state)
-	JMP(LabelRef("turn"))
-	Label("short")
 	shortBlock(p, n, state)
-	Label("turn")
 	turn(state, state)
 	JMP(LabelRef("absorbed"))
 
@@ -161,56 +155,55 @@ func (m *message) absorbBlocks(p, n reg.GPVirtual, state reg.VecVirtual) {
 	JA(LabelRef("group"))
 }
 
-// shortBlock loads n bytes, 1 to 15; the rest of the block is zero.
+// shortBlock loads n bytes, 1 to 16; the rest of the block is zero.
 func shortBlock(p, n reg.GPVirtual, to reg.VecVirtual) {
-	low, high := GP64(), GP64()
+	head, tail := GP64(), GP64()
 	CMPQ(n, U8(8))
-	JB(LabelRef("bytes"))
+	JBE(LabelRef("bytes"))
 	// The last eight bytes overlap the first; what they have in common is shifted out.
-	MOVQ(Mem{Base: p}, low)
-	MOVQ(Mem{Base: p, Disp: -8}.Idx(n, 1), high)
+	MOVQ(Mem{Base: p}, head)
+	MOVQ(Mem{Base: p, Disp: -8}.Idx(n, 1), tail)
 	MOVQ(U32(block), reg.RCX)
 	SUBQ(n, reg.RCX)
 	SHLQ(U8(3), reg.RCX)
-	SHRQ(reg.CL, high)
-	CMPQ(n, U8(8))
-	JA(LabelRef("words"))
-	XORQ(high, high) // a shift by 64 bits is none
-	Label("words")
-	VMOVQ(low, to)
-	VPINSRQ(U8(1), high, to, to)
+	SHRQ(reg.CL, tail)
+	VMOVQ(head, to)
+	VPINSRQ(U8(1), tail, to, to)
 	JMP(LabelRef("loaded"))
 
-	Label("bytes")
-	XORQ(low, low)
+	Label("bytes") // no packet has so few
+	XORQ(head, head)
 	Label("byte")
-	SHLQ(U8(8), low)
-	MOVBQZX(Mem{Base: p, Disp: -1}.Idx(n, 1), high)
-	ORQ(high, low)
+	SHLQ(U8(8), head)
+	MOVBQZX(Mem{Base: p, Disp: -1}.Idx(n, 1), tail)
+	ORQ(tail, head)
 	DECQ(n)
 	JNE(LabelRef("byte"))
-	VMOVQ(low, to)
+	VMOVQ(head, to)
 	Label("loaded")
 }
 
-// chunks does each for all whole chunks, until what is left is a final part. Skip
-// is how many registers' worth of counters a chunk passes over.
-func (m *message) chunks(each func(skip int)) {
+// chunks does each for all whole chunks, until what is left is a final part, and
+// goes to the label end. Skip is how many registers' worth of counters a chunk passes
+// over.
+func (m *message) chunks(end string, each func(skip int)) {
+	chunk := func(n, skip int) {
+		each(skip)
+		ADDQ(U32(n), m.data)
+		SUBQ(U32(n), m.left)
+	}
 	VMOVDQA(m.nonce, m.start)
 	XORQ(m.counter, m.counter)
 	CMPQ(m.left, U32(m.w.firstChunk()))
-	JBE(LabelRef("final"))
-	each(2 / m.w.blocks)
-	ADDQ(U32(m.w.firstChunk()), m.data)
-	SUBQ(U32(m.w.firstChunk()), m.left)
-	Label("chunk")
+	JBE(LabelRef(end))
+	chunk(m.w.firstChunk(), 2/m.w.blocks)
+	next := fresh("chunk")
+	Label(next)
 	m.nextCounter()
 	CMPQ(m.left, U32(m.w.chunk()))
-	JB(LabelRef("final"))
-	each(0)
-	ADDQ(U32(m.w.chunk()), m.data)
-	SUBQ(U32(m.w.chunk()), m.left)
-	JMP(LabelRef("chunk"))
+	JB(LabelRef(end))
+	chunk(m.w.chunk(), 0)
+	JMP(LabelRef(next))
 }
 
 // nextCounter goes to the next chunk: start is inc32, a chunk's worth, of
@@ -241,7 +234,7 @@ func (m *message) text(i int) Mem { return Mem{Base: m.data, Disp: i * m.w.bytes
 // applyChunk applies the keystream to a chunk in place: GCTR of SP 800-38D §6.5.
 func (m *message) applyChunk(skip int) {
 	xs := m.keystream(lanes-skip, table.counters.Offset(skip*m.w.bytes()))
-	m.keys.cipher(m.w, xs, nil, fmt.Sprint("chunk", skip))
+	m.keys.cipher(m.w, xs, nil)
 	for i, x := range xs {
 		VPXOR(m.text(i), x, x)
 		VMOVDQU(x, m.text(i))
@@ -268,24 +261,6 @@ func (m *message) hashChunk(skip int) {
 		m.sum.add(x, power)
 	}
 	VMOVDQA(m.sum.reduce(), m.state)
-}
-
-// decryptChunks applies the keystream to the whole chunks again from first on,
-// which Open has only hashed yet.
-func (m *message) decryptChunks(first reg.GPVirtual) {
-	end := m.data
-	m.data = first
-	VMOVDQA(m.nonce, m.start)
-	XORQ(m.counter, m.counter)
-	m.applyChunk(2 / m.w.blocks)
-	ADDQ(U32(m.w.firstChunk()), m.data)
-	Label("decrypt")
-	CMPQ(m.data, end)
-	JE(LabelRef("done"))
-	m.nextCounter()
-	m.applyChunk(0)
-	ADDQ(U32(m.w.chunk()), m.data)
-	JMP(LabelRef("decrypt"))
 }
 
 // tag finishes GHASH and encrypts it.

@@ -105,7 +105,7 @@ TEXT ·encrypt(SB), NOSPLIT, $0-16
 	VMOVDQU 432(AX), X1
 	VAESENC X1, X0, X0
 	CMPQ    CX, $0x0a
-	JE      encrypt_last
+	JE      last_round1
 	VMOVDQU 448(AX), X1
 	VAESENC X1, X0, X0
 	VMOVDQU 464(AX), X1
@@ -115,7 +115,7 @@ TEXT ·encrypt(SB), NOSPLIT, $0-16
 	VMOVDQU 496(AX), X1
 	VAESENC X1, X0, X0
 
-encrypt_last:
+last_round1:
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X1
 	VAESENCLAST X1, X0, X0
@@ -130,21 +130,25 @@ TEXT ·multiply(SB), NOSPLIT, $0-24
 	MOVQ       y+16(FP), AX
 	VMOVDQU    (AX), X1
 	VPCLMULQDQ $0x00, X1, X0, X2
-	VPCLMULQDQ $0x01, X1, X0, X3
-	VPCLMULQDQ $0x10, X1, X0, X4
-	VPXOR      X4, X3, X3
-	VPCLMULQDQ $0x11, X1, X0, X0
+	VPCLMULQDQ $0x11, X1, X0, X3
+	VPSHUFD    $0x4e, X0, X4
+	VPXOR      X4, X0, X0
+	VPSHUFD    $0x4e, X1, X4
+	VPXOR      X4, X1, X1
+	VPCLMULQDQ $0x00, X1, X0, X0
 	VMOVDQU    poly<>+0(SB), X1
+	VPXOR      X2, X0, X0
+	VPXOR      X3, X0, X0
 	VPCLMULQDQ $0x00, X1, X2, X4
 	VPSHUFD    $0x4e, X2, X2
-	VPXOR      X2, X3, X3
-	VPXOR      X4, X3, X3
-	VPCLMULQDQ $0x00, X1, X3, X4
-	VPSHUFD    $0x4e, X3, X3
-	VPXOR      X3, X0, X0
+	VPXOR      X2, X0, X0
 	VPXOR      X4, X0, X0
+	VPCLMULQDQ $0x00, X1, X0, X4
+	VPSHUFD    $0x4e, X0, X0
+	VPXOR      X0, X3, X3
+	VPXOR      X4, X3, X3
 	MOVQ       z+0(FP), AX
-	VMOVDQU    X0, (AX)
+	VMOVDQU    X3, (AX)
 	RET
 
 // func prefetch(k *byte, packet *byte)
@@ -185,31 +189,21 @@ TEXT ·seal16(SB), NOSPLIT, $0-64
 	MOVQ    DI, R8
 	SHLQ    $0x03, R8
 	VPINSRQ $0x01, R8, X3, X3
-	VPXOR   X6, X6, X6
+	VPXOR   X5, X5, X5
 	TESTQ   DI, DI
 	JE      absorbed
 	CMPQ    DI, $0x10
 	JA      long
-	JB      short
-	VMOVDQU (CX), X6
-	JMP     turn
-
-short:
-	CMPQ DI, $0x08
-	JB   bytes
-	MOVQ (CX), R8
-	MOVQ -8(CX)(DI*1), R9
-	MOVQ $0x00000010, CX
-	SUBQ DI, CX
-	SHLQ $0x03, CX
-	SHRQ CL, R9
-	CMPQ DI, $0x08
-	JA   words
-	XORQ R9, R9
-
-words:
-	VMOVQ   R8, X6
-	VPINSRQ $0x01, R9, X6, X6
+	CMPQ    DI, $0x08
+	JBE     bytes
+	MOVQ    (CX), R8
+	MOVQ    -8(CX)(DI*1), R9
+	MOVQ    $0x00000010, CX
+	SUBQ    DI, CX
+	SHLQ    $0x03, CX
+	SHRQ    CL, R9
+	VMOVQ   R8, X5
+	VPINSRQ $0x01, R9, X5, X5
 	JMP     loaded
 
 bytes:
@@ -221,11 +215,10 @@ byte:
 	ORQ     R9, R8
 	DECQ    DI
 	JNE     byte
-	VMOVQ   R8, X6
+	VMOVQ   R8, X5
 
 loaded:
-turn:
-	VPSHUFB reverse<>+0(SB), X6, X6
+	VPSHUFB reverse<>+0(SB), X5, X5
 	JMP     absorbed
 
 long:
@@ -240,7 +233,7 @@ group:
 	SUBQ    R9, DI
 	NEGQ    R9
 	ADDQ    AX, R9
-	VPXOR   X5, X5, X5
+	VPXOR   X6, X6, X6
 	VPXOR   X7, X7, X7
 	VPXOR   X8, X8, X8
 
@@ -248,30 +241,34 @@ block:
 	VMOVDQU    (CX), X1
 	ADDQ       $0x10, CX
 	VPSHUFB    reverse<>+0(SB), X1, X1
-	VPXOR      X6, X1, X1
-	VPXOR      X6, X6, X6
+	VPXOR      X5, X1, X1
+	VPXOR      X5, X5, X5
 	VMOVDQU    272(R9), X4
 	ADDQ       $0x10, R9
 	VPCLMULQDQ $0x00, X4, X1, X9
-	VPXOR      X9, X5, X5
-	VPCLMULQDQ $0x01, X4, X1, X9
-	VPXOR      X9, X7, X7
-	VPCLMULQDQ $0x10, X4, X1, X9
-	VPXOR      X9, X7, X7
+	VPXOR      X9, X6, X6
 	VPCLMULQDQ $0x11, X4, X1, X9
 	VPXOR      X9, X8, X8
+	VPSHUFD    $0x4e, X1, X9
+	VPXOR      X9, X1, X1
+	VPSHUFD    $0x4e, X4, X9
+	VPXOR      X9, X4, X4
+	VPCLMULQDQ $0x00, X4, X1, X9
+	VPXOR      X9, X7, X7
 	DECQ       R8
 	JNE        block
 	VMOVDQU    poly<>+0(SB), X1
-	VPCLMULQDQ $0x00, X1, X5, X4
-	VPSHUFD    $0x4e, X5, X5
-	VPXOR      X5, X7, X7
-	VPXOR      X4, X7, X7
-	VPCLMULQDQ $0x00, X1, X7, X4
+	VPXOR      X6, X7, X7
+	VPXOR      X8, X7, X7
+	VPCLMULQDQ $0x00, X1, X6, X9
+	VPSHUFD    $0x4e, X6, X6
+	VPXOR      X6, X7, X7
+	VPXOR      X9, X7, X7
+	VPCLMULQDQ $0x00, X1, X7, X9
 	VPSHUFD    $0x4e, X7, X7
 	VPXOR      X7, X8, X8
-	VPXOR      X4, X8, X8
-	VMOVDQA    X8, X6
+	VPXOR      X9, X8, X8
+	VMOVDQA    X8, X5
 	CMPQ       DI, $0x10
 	JA         group
 	NEGQ       DI
@@ -281,7 +278,7 @@ block:
 	VMOVDQU    -16(CX), X1
 	VPSHUFB    (R8), X1, X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
-	VPXOR      X1, X6, X6
+	VPXOR      X1, X5, X5
 
 absorbed:
 	VMOVDQA X0, X1
@@ -289,119 +286,119 @@ absorbed:
 	CMPQ    SI, $0x00000060
 	JBE     final
 	VPXOR   counters<>+32(SB), X1, X4
-	VPXOR   counters<>+48(SB), X1, X5
+	VPXOR   counters<>+48(SB), X1, X6
 	VPXOR   counters<>+64(SB), X1, X7
 	VPXOR   counters<>+80(SB), X1, X8
 	VPXOR   counters<>+96(SB), X1, X9
 	VPXOR   counters<>+112(SB), X1, X1
 	VMOVDQU 304(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 320(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 336(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 352(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 368(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 384(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 400(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 416(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 432(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	CMPQ    DX, $0x0a
-	JE      chunk2_last
+	JE      last_round2
 	VMOVDQU 448(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 464(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 480(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 	VMOVDQU 496(AX), X10
 	VAESENC X10, X4, X4
-	VAESENC X10, X5, X5
+	VAESENC X10, X6, X6
 	VAESENC X10, X7, X7
 	VAESENC X10, X8, X8
 	VAESENC X10, X9, X9
 	VAESENC X10, X1, X1
 
-chunk2_last:
+last_round2:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X10
 	VAESENCLAST X10, X4, X4
-	VAESENCLAST X10, X5, X5
+	VAESENCLAST X10, X6, X6
 	VAESENCLAST X10, X7, X7
 	VAESENCLAST X10, X8, X8
 	VAESENCLAST X10, X9, X9
 	VAESENCLAST X10, X1, X1
 	VPXOR       (BX), X4, X4
 	VMOVDQU     X4, (BX)
-	VPXOR       16(BX), X5, X5
-	VMOVDQU     X5, 16(BX)
+	VPXOR       16(BX), X6, X6
+	VMOVDQU     X6, 16(BX)
 	VPXOR       32(BX), X7, X7
 	VMOVDQU     X7, 32(BX)
 	VPXOR       48(BX), X8, X8
@@ -411,78 +408,94 @@ chunk2_last:
 	VPXOR       80(BX), X1, X1
 	VMOVDQU     X1, 80(BX)
 	VMOVDQU     160(AX), X8
-	VPCLMULQDQ  $0x00, X8, X6, X4
-	VPCLMULQDQ  $0x01, X8, X6, X5
-	VPCLMULQDQ  $0x10, X8, X6, X7
+	VPCLMULQDQ  $0x00, X8, X5, X4
+	VPCLMULQDQ  $0x11, X8, X5, X6
+	VPSHUFD     $0x4e, X5, X7
 	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x11, X8, X6, X6
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X5, X5
 	VMOVDQU     (BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     176(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     16(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     192(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     32(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     208(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     48(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     224(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     64(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     240(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     80(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     256(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     poly<>+0(SB), X1
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
 	VPCLMULQDQ  $0x00, X1, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
@@ -491,11 +504,11 @@ chunk2_last:
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
 	VPXOR       X7, X6, X6
-	VMOVDQA     X6, X6
+	VMOVDQA     X6, X5
 	ADDQ        $0x00000060, BX
 	SUBQ        $0x00000060, SI
 
-chunk:
+chunk3:
 	ADDQ    $0x08, CX
 	MOVL    CX, DI
 	BSWAPL  DI
@@ -505,7 +518,7 @@ chunk:
 	CMPQ    SI, $0x00000080
 	JB      final
 	VPXOR   counters<>+0(SB), X1, X4
-	VPXOR   counters<>+16(SB), X1, X5
+	VPXOR   counters<>+16(SB), X1, X6
 	VPXOR   counters<>+32(SB), X1, X7
 	VPXOR   counters<>+48(SB), X1, X8
 	VPXOR   counters<>+64(SB), X1, X9
@@ -514,7 +527,7 @@ chunk:
 	VPXOR   counters<>+112(SB), X1, X1
 	VMOVDQU 304(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -523,7 +536,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 320(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -532,7 +545,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 336(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -541,7 +554,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 352(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -550,7 +563,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 368(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -559,7 +572,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 384(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -568,7 +581,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 400(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -577,7 +590,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 416(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -586,7 +599,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 432(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -594,10 +607,10 @@ chunk:
 	VAESENC X12, X11, X11
 	VAESENC X12, X1, X1
 	CMPQ    DX, $0x0a
-	JE      chunk0_last
+	JE      last_round4
 	VMOVDQU 448(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -606,7 +619,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 464(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -615,7 +628,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 480(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -624,7 +637,7 @@ chunk:
 	VAESENC X12, X1, X1
 	VMOVDQU 496(AX), X12
 	VAESENC X12, X4, X4
-	VAESENC X12, X5, X5
+	VAESENC X12, X6, X6
 	VAESENC X12, X7, X7
 	VAESENC X12, X8, X8
 	VAESENC X12, X9, X9
@@ -632,12 +645,12 @@ chunk:
 	VAESENC X12, X11, X11
 	VAESENC X12, X1, X1
 
-chunk0_last:
+last_round4:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X12
 	VAESENCLAST X12, X4, X4
-	VAESENCLAST X12, X5, X5
+	VAESENCLAST X12, X6, X6
 	VAESENCLAST X12, X7, X7
 	VAESENCLAST X12, X8, X8
 	VAESENCLAST X12, X9, X9
@@ -646,8 +659,8 @@ chunk0_last:
 	VAESENCLAST X12, X1, X1
 	VPXOR       (BX), X4, X4
 	VMOVDQU     X4, (BX)
-	VPXOR       16(BX), X5, X5
-	VMOVDQU     X5, 16(BX)
+	VPXOR       16(BX), X6, X6
+	VMOVDQU     X6, 16(BX)
 	VPXOR       32(BX), X7, X7
 	VMOVDQU     X7, 32(BX)
 	VPXOR       48(BX), X8, X8
@@ -661,100 +674,120 @@ chunk0_last:
 	VPXOR       112(BX), X1, X1
 	VMOVDQU     X1, 112(BX)
 	VMOVDQU     144(AX), X8
-	VPCLMULQDQ  $0x00, X8, X6, X4
-	VPCLMULQDQ  $0x01, X8, X6, X5
-	VPCLMULQDQ  $0x10, X8, X6, X7
+	VPCLMULQDQ  $0x00, X8, X5, X4
+	VPCLMULQDQ  $0x11, X8, X5, X6
+	VPSHUFD     $0x4e, X5, X7
 	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x11, X8, X6, X6
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X5, X5
 	VMOVDQU     (BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     144(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     16(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     160(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     32(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     176(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     48(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     192(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     64(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     208(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     80(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     224(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     96(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     240(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     112(BX), X1
 	VPSHUFB     reverse<>+0(SB), X1, X1
 	VMOVDQU     256(AX), X8
 	VPCLMULQDQ  $0x00, X8, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X1, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     poly<>+0(SB), X1
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
 	VPCLMULQDQ  $0x00, X1, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
@@ -763,10 +796,10 @@ chunk0_last:
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
 	VPXOR       X7, X6, X6
-	VMOVDQA     X6, X6
+	VMOVDQA     X6, X5
 	ADDQ        $0x00000080, BX
 	SUBQ        $0x00000080, SI
-	JMP         chunk
+	JMP         chunk3
 
 final:
 	LEAQ    15(SI), DI
@@ -782,28 +815,32 @@ final:
 	ADDQ    $0x20, R8
 
 later:
-	VPCLMULQDQ $0x00, X0, X6, X4
-	VPCLMULQDQ $0x01, X0, X6, X5
-	VPCLMULQDQ $0x10, X0, X6, X7
+	VPCLMULQDQ $0x00, X0, X5, X4
+	VPCLMULQDQ $0x11, X0, X5, X6
+	VPSHUFD    $0x4e, X5, X7
 	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x11, X0, X6, X6
+	VPSHUFD    $0x4e, X0, X7
+	VPXOR      X7, X0, X0
+	VPCLMULQDQ $0x00, X0, X5, X5
 	VMOVDQU    256(AX), X0
 	VPCLMULQDQ $0x00, X0, X3, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X0, X3, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X0, X3, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X0, X3, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X3, X7
+	VPXOR      X7, X3, X3
+	VPSHUFD    $0x4e, X0, X7
+	VPXOR      X7, X0, X0
+	VPCLMULQDQ $0x00, X0, X3, X7
+	VPXOR      X7, X5, X5
 	CMPQ       SI, $0x00000040
-	JA         above4
+	JA         above5
 	CMPQ       SI, $0x00000020
-	JA         above2
+	JA         above6
 	CMPQ       SI, $0x00000010
-	JA         above1
+	JA         above7
 	CMPQ       SI, $0x00000000
-	JA         above0
+	JA         above8
 	VMOVDQU    304(AX), X0
 	VAESENC    X0, X2, X2
 	VMOVDQU    320(AX), X0
@@ -823,7 +860,7 @@ later:
 	VMOVDQU    432(AX), X0
 	VAESENC    X0, X2, X2
 	CMPQ       DX, $0x0a
-	JE         final0_last
+	JE         last_round9
 	VMOVDQU    448(AX), X0
 	VAESENC    X0, X2, X2
 	VMOVDQU    464(AX), X0
@@ -833,14 +870,14 @@ later:
 	VMOVDQU    496(AX), X0
 	VAESENC    X0, X2, X2
 
-final0_last:
+last_round9:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X0
 	VAESENCLAST X0, X2, X2
 	JMP         tag
 
-above0:
+above8:
 	VPXOR   (R8), X1, X0
 	VMOVDQU 304(AX), X1
 	VAESENC X1, X0, X0
@@ -870,7 +907,7 @@ above0:
 	VAESENC X1, X0, X0
 	VAESENC X1, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final1_last
+	JE      last_round10
 	VMOVDQU 448(AX), X1
 	VAESENC X1, X0, X0
 	VAESENC X1, X2, X2
@@ -884,7 +921,7 @@ above0:
 	VAESENC X1, X0, X0
 	VAESENC X1, X2, X2
 
-final1_last:
+last_round10:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X1
@@ -899,15 +936,17 @@ final1_last:
 	VMOVDQU     (DI), X1
 	VPCLMULQDQ  $0x00, X1, X0, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X1, X0, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X1, X0, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X1, X0, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPCLMULQDQ  $0x00, X1, X0, X7
+	VPXOR       X7, X5, X5
 	JMP         tag
 
-above1:
+above7:
 	VPXOR   (R8), X1, X0
 	VPXOR   16(R8), X1, X1
 	VMOVDQU 304(AX), X3
@@ -947,7 +986,7 @@ above1:
 	VAESENC X3, X1, X1
 	VAESENC X3, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final2_last
+	JE      last_round13
 	VMOVDQU 448(AX), X3
 	VAESENC X3, X0, X0
 	VAESENC X3, X1, X1
@@ -965,7 +1004,7 @@ above1:
 	VAESENC X3, X1, X1
 	VAESENC X3, X2, X2
 
-final2_last:
+last_round13:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X3
@@ -978,12 +1017,14 @@ final2_last:
 	VMOVDQU     (DI), X3
 	VPCLMULQDQ  $0x00, X3, X0, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X3, X0, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X3, X0, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X3, X0, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPSHUFD     $0x4e, X3, X7
+	VPXOR       X7, X3, X3
+	VPCLMULQDQ  $0x00, X3, X0, X7
+	VPXOR       X7, X5, X5
 	LEAQ        prefix<>+48(SB), AX
 	SUBQ        SI, AX
 	VPXOR       16(BX), X1, X1
@@ -993,17 +1034,19 @@ final2_last:
 	VMOVDQU     16(DI), X0
 	VPCLMULQDQ  $0x00, X0, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X1, X7
+	VPXOR       X7, X5, X5
 	JMP         tag
 
-above2:
+above6:
 	CMPQ    SI, $0x00000030
-	JA      above3
+	JA      above16
 	VPXOR   (R8), X1, X0
 	VPXOR   16(R8), X1, X3
 	VPXOR   32(R8), X1, X1
@@ -1053,7 +1096,7 @@ above2:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final3_last
+	JE      last_round17
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X3, X3
@@ -1075,7 +1118,7 @@ above2:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final3_last:
+last_round17:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -1089,24 +1132,28 @@ final3_last:
 	VMOVDQU     (DI), X8
 	VPCLMULQDQ  $0x00, X8, X0, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X0, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X0, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X0, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X0, X7
+	VPXOR       X7, X5, X5
 	VPXOR       16(BX), X3, X3
 	VMOVDQU     X3, 16(BX)
 	VPSHUFB     reverse<>+0(SB), X3, X3
 	VMOVDQU     16(DI), X0
 	VPCLMULQDQ  $0x00, X0, X3, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X3, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X3, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X3, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X3, X7
+	VPXOR       X7, X3, X3
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X3, X7
+	VPXOR       X7, X5, X5
 	LEAQ        prefix<>+64(SB), AX
 	SUBQ        SI, AX
 	VPXOR       32(BX), X1, X1
@@ -1116,15 +1163,17 @@ final3_last:
 	VMOVDQU     32(DI), X0
 	VPCLMULQDQ  $0x00, X0, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X1, X7
+	VPXOR       X7, X5, X5
 	JMP         tag
 
-above3:
+above16:
 	VPXOR   (R8), X1, X0
 	VPXOR   16(R8), X1, X3
 	VPXOR   32(R8), X1, X8
@@ -1184,7 +1233,7 @@ above3:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final4_last
+	JE      last_round20
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X3, X3
@@ -1210,7 +1259,7 @@ above3:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final4_last:
+last_round20:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -1225,36 +1274,42 @@ final4_last:
 	VMOVDQU     (DI), X9
 	VPCLMULQDQ  $0x00, X9, X0, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X9, X0, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X9, X0, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X9, X0, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPCLMULQDQ  $0x00, X9, X0, X7
+	VPXOR       X7, X5, X5
 	VPXOR       16(BX), X3, X3
 	VMOVDQU     X3, 16(BX)
 	VPSHUFB     reverse<>+0(SB), X3, X3
 	VMOVDQU     16(DI), X0
 	VPCLMULQDQ  $0x00, X0, X3, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X3, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X3, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X3, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X3, X7
+	VPXOR       X7, X3, X3
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X3, X7
+	VPXOR       X7, X5, X5
 	VPXOR       32(BX), X8, X8
 	VMOVDQU     X8, 32(BX)
 	VPSHUFB     reverse<>+0(SB), X8, X8
 	VMOVDQU     32(DI), X0
 	VPCLMULQDQ  $0x00, X0, X8, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X8, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X8, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X8, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X8, X7
+	VPXOR       X7, X5, X5
 	LEAQ        prefix<>+80(SB), AX
 	SUBQ        SI, AX
 	VPXOR       48(BX), X1, X1
@@ -1264,19 +1319,21 @@ final4_last:
 	VMOVDQU     48(DI), X0
 	VPCLMULQDQ  $0x00, X0, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X1, X7
+	VPXOR       X7, X5, X5
 	JMP         tag
 
-above4:
+above5:
 	CMPQ    SI, $0x00000060
-	JA      above6
+	JA      above23
 	CMPQ    SI, $0x00000050
-	JA      above5
+	JA      above24
 	VPXOR   (R8), X1, X0
 	VPXOR   16(R8), X1, X3
 	VPXOR   32(R8), X1, X8
@@ -1346,7 +1403,7 @@ above4:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final5_last
+	JE      last_round25
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X3, X3
@@ -1376,7 +1433,7 @@ above4:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final5_last:
+last_round25:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -1392,48 +1449,56 @@ final5_last:
 	VMOVDQU     (DI), X10
 	VPCLMULQDQ  $0x00, X10, X0, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X10, X0, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X10, X0, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X10, X0, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPCLMULQDQ  $0x00, X10, X0, X7
+	VPXOR       X7, X5, X5
 	VPXOR       16(BX), X3, X3
 	VMOVDQU     X3, 16(BX)
 	VPSHUFB     reverse<>+0(SB), X3, X3
 	VMOVDQU     16(DI), X0
 	VPCLMULQDQ  $0x00, X0, X3, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X3, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X3, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X3, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X3, X7
+	VPXOR       X7, X3, X3
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X3, X7
+	VPXOR       X7, X5, X5
 	VPXOR       32(BX), X8, X8
 	VMOVDQU     X8, 32(BX)
 	VPSHUFB     reverse<>+0(SB), X8, X8
 	VMOVDQU     32(DI), X0
 	VPCLMULQDQ  $0x00, X0, X8, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X8, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X8, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X8, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X8, X7
+	VPXOR       X7, X5, X5
 	VPXOR       48(BX), X9, X9
 	VMOVDQU     X9, 48(BX)
 	VPSHUFB     reverse<>+0(SB), X9, X9
 	VMOVDQU     48(DI), X0
 	VPCLMULQDQ  $0x00, X0, X9, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X9, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X9, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X9, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X9, X7
+	VPXOR       X7, X5, X5
 	LEAQ        prefix<>+96(SB), AX
 	SUBQ        SI, AX
 	VPXOR       64(BX), X1, X1
@@ -1443,15 +1508,17 @@ final5_last:
 	VMOVDQU     64(DI), X0
 	VPCLMULQDQ  $0x00, X0, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X1, X7
+	VPXOR       X7, X5, X5
 	JMP         tag
 
-above5:
+above24:
 	VPXOR   (R8), X1, X0
 	VPXOR   16(R8), X1, X3
 	VPXOR   32(R8), X1, X8
@@ -1531,7 +1598,7 @@ above5:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final6_last
+	JE      last_round28
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X3, X3
@@ -1565,7 +1632,7 @@ above5:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final6_last:
+last_round28:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -1582,60 +1649,70 @@ final6_last:
 	VMOVDQU     (DI), X11
 	VPCLMULQDQ  $0x00, X11, X0, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X11, X0, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X11, X0, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X11, X0, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPCLMULQDQ  $0x00, X11, X0, X7
+	VPXOR       X7, X5, X5
 	VPXOR       16(BX), X3, X3
 	VMOVDQU     X3, 16(BX)
 	VPSHUFB     reverse<>+0(SB), X3, X3
 	VMOVDQU     16(DI), X0
 	VPCLMULQDQ  $0x00, X0, X3, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X3, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X3, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X3, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X3, X7
+	VPXOR       X7, X3, X3
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X3, X7
+	VPXOR       X7, X5, X5
 	VPXOR       32(BX), X8, X8
 	VMOVDQU     X8, 32(BX)
 	VPSHUFB     reverse<>+0(SB), X8, X8
 	VMOVDQU     32(DI), X0
 	VPCLMULQDQ  $0x00, X0, X8, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X8, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X8, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X8, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X8, X7
+	VPXOR       X7, X5, X5
 	VPXOR       48(BX), X9, X9
 	VMOVDQU     X9, 48(BX)
 	VPSHUFB     reverse<>+0(SB), X9, X9
 	VMOVDQU     48(DI), X0
 	VPCLMULQDQ  $0x00, X0, X9, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X9, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X9, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X9, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X9, X7
+	VPXOR       X7, X5, X5
 	VPXOR       64(BX), X10, X10
 	VMOVDQU     X10, 64(BX)
 	VPSHUFB     reverse<>+0(SB), X10, X10
 	VMOVDQU     64(DI), X0
 	VPCLMULQDQ  $0x00, X0, X10, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X10, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X10, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X10, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X10, X7
+	VPXOR       X7, X5, X5
 	LEAQ        prefix<>+112(SB), AX
 	SUBQ        SI, AX
 	VPXOR       80(BX), X1, X1
@@ -1645,17 +1722,19 @@ final6_last:
 	VMOVDQU     80(DI), X0
 	VPCLMULQDQ  $0x00, X0, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X1, X7
+	VPXOR       X7, X5, X5
 	JMP         tag
 
-above6:
+above23:
 	CMPQ    SI, $0x00000070
-	JA      above7
+	JA      above31
 	VPXOR   (R8), X1, X0
 	VPXOR   16(R8), X1, X3
 	VPXOR   32(R8), X1, X8
@@ -1745,7 +1824,7 @@ above6:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final7_last
+	JE      last_round32
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X3, X3
@@ -1783,7 +1862,7 @@ above6:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final7_last:
+last_round32:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -1801,72 +1880,84 @@ final7_last:
 	VMOVDQU     (DI), X12
 	VPCLMULQDQ  $0x00, X12, X0, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X12, X0, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X12, X0, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X12, X0, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPCLMULQDQ  $0x00, X12, X0, X7
+	VPXOR       X7, X5, X5
 	VPXOR       16(BX), X3, X3
 	VMOVDQU     X3, 16(BX)
 	VPSHUFB     reverse<>+0(SB), X3, X3
 	VMOVDQU     16(DI), X0
 	VPCLMULQDQ  $0x00, X0, X3, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X3, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X3, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X3, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X3, X7
+	VPXOR       X7, X3, X3
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X3, X7
+	VPXOR       X7, X5, X5
 	VPXOR       32(BX), X8, X8
 	VMOVDQU     X8, 32(BX)
 	VPSHUFB     reverse<>+0(SB), X8, X8
 	VMOVDQU     32(DI), X0
 	VPCLMULQDQ  $0x00, X0, X8, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X8, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X8, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X8, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X8, X7
+	VPXOR       X7, X5, X5
 	VPXOR       48(BX), X9, X9
 	VMOVDQU     X9, 48(BX)
 	VPSHUFB     reverse<>+0(SB), X9, X9
 	VMOVDQU     48(DI), X0
 	VPCLMULQDQ  $0x00, X0, X9, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X9, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X9, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X9, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X9, X7
+	VPXOR       X7, X5, X5
 	VPXOR       64(BX), X10, X10
 	VMOVDQU     X10, 64(BX)
 	VPSHUFB     reverse<>+0(SB), X10, X10
 	VMOVDQU     64(DI), X0
 	VPCLMULQDQ  $0x00, X0, X10, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X10, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X10, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X10, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X10, X7
+	VPXOR       X7, X5, X5
 	VPXOR       80(BX), X11, X11
 	VMOVDQU     X11, 80(BX)
 	VPSHUFB     reverse<>+0(SB), X11, X11
 	VMOVDQU     80(DI), X0
 	VPCLMULQDQ  $0x00, X0, X11, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X11, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X11, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X11, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X11, X7
+	VPXOR       X7, X5, X5
 	LEAQ        prefix<>+128(SB), AX
 	SUBQ        SI, AX
 	VPXOR       96(BX), X1, X1
@@ -1876,15 +1967,17 @@ final7_last:
 	VMOVDQU     96(DI), X0
 	VPCLMULQDQ  $0x00, X0, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X1, X7
+	VPXOR       X7, X5, X5
 	JMP         tag
 
-above7:
+above31:
 	VPXOR   (R8), X1, X0
 	VPXOR   16(R8), X1, X3
 	VPXOR   32(R8), X1, X8
@@ -1984,7 +2077,7 @@ above7:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final8_last
+	JE      last_round35
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X3, X3
@@ -2026,7 +2119,7 @@ above7:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final8_last:
+last_round35:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -2045,84 +2138,98 @@ final8_last:
 	VMOVDQU     (DI), X13
 	VPCLMULQDQ  $0x00, X13, X0, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X13, X0, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X13, X0, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X13, X0, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPCLMULQDQ  $0x00, X13, X0, X7
+	VPXOR       X7, X5, X5
 	VPXOR       16(BX), X3, X3
 	VMOVDQU     X3, 16(BX)
 	VPSHUFB     reverse<>+0(SB), X3, X3
 	VMOVDQU     16(DI), X0
 	VPCLMULQDQ  $0x00, X0, X3, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X3, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X3, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X3, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X3, X7
+	VPXOR       X7, X3, X3
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X3, X7
+	VPXOR       X7, X5, X5
 	VPXOR       32(BX), X8, X8
 	VMOVDQU     X8, 32(BX)
 	VPSHUFB     reverse<>+0(SB), X8, X8
 	VMOVDQU     32(DI), X0
 	VPCLMULQDQ  $0x00, X0, X8, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X8, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X8, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X8, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X8, X7
+	VPXOR       X7, X5, X5
 	VPXOR       48(BX), X9, X9
 	VMOVDQU     X9, 48(BX)
 	VPSHUFB     reverse<>+0(SB), X9, X9
 	VMOVDQU     48(DI), X0
 	VPCLMULQDQ  $0x00, X0, X9, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X9, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X9, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X9, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X9, X7
+	VPXOR       X7, X5, X5
 	VPXOR       64(BX), X10, X10
 	VMOVDQU     X10, 64(BX)
 	VPSHUFB     reverse<>+0(SB), X10, X10
 	VMOVDQU     64(DI), X0
 	VPCLMULQDQ  $0x00, X0, X10, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X10, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X10, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X10, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X10, X7
+	VPXOR       X7, X5, X5
 	VPXOR       80(BX), X11, X11
 	VMOVDQU     X11, 80(BX)
 	VPSHUFB     reverse<>+0(SB), X11, X11
 	VMOVDQU     80(DI), X0
 	VPCLMULQDQ  $0x00, X0, X11, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X11, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X11, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X11, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X11, X7
+	VPXOR       X7, X5, X5
 	VPXOR       96(BX), X12, X12
 	VMOVDQU     X12, 96(BX)
 	VPSHUFB     reverse<>+0(SB), X12, X12
 	VMOVDQU     96(DI), X0
 	VPCLMULQDQ  $0x00, X0, X12, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X12, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X12, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X12, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X12, X7
+	VPXOR       X7, X5, X5
 	LEAQ        prefix<>+144(SB), AX
 	SUBQ        SI, AX
 	VPXOR       112(BX), X1, X1
@@ -2132,23 +2239,27 @@ final8_last:
 	VMOVDQU     112(DI), X0
 	VPCLMULQDQ  $0x00, X0, X1, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X0, X1, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X0, X1, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X0, X1, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X1, X7
+	VPXOR       X7, X1, X1
+	VPSHUFD     $0x4e, X0, X7
+	VPXOR       X7, X0, X0
+	VPCLMULQDQ  $0x00, X0, X1, X7
+	VPXOR       X7, X5, X5
 
 tag:
 	VMOVDQU    poly<>+0(SB), X0
-	VPCLMULQDQ $0x00, X0, X4, X1
+	VPXOR      X4, X5, X5
+	VPXOR      X6, X5, X5
+	VPCLMULQDQ $0x00, X0, X4, X7
 	VPSHUFD    $0x4e, X4, X4
 	VPXOR      X4, X5, X5
-	VPXOR      X1, X5, X5
-	VPCLMULQDQ $0x00, X0, X5, X1
+	VPXOR      X7, X5, X5
+	VPCLMULQDQ $0x00, X0, X5, X7
 	VPSHUFD    $0x4e, X5, X5
 	VPXOR      X5, X6, X6
-	VPXOR      X1, X6, X6
+	VPXOR      X7, X6, X6
 	VPSHUFB    reverse<>+0(SB), X6, X6
 	VPXOR      X2, X6, X6
 	VMOVDQU    X6, (BX)(SI*1)
@@ -2177,31 +2288,21 @@ TEXT ·open16(SB), NOSPLIT, $0-65
 	MOVQ    DI, R8
 	SHLQ    $0x03, R8
 	VPINSRQ $0x01, R8, X3, X3
-	VPXOR   X6, X6, X6
+	VPXOR   X5, X5, X5
 	TESTQ   DI, DI
 	JE      absorbed
 	CMPQ    DI, $0x10
 	JA      long
-	JB      short
-	VMOVDQU (CX), X6
-	JMP     turn
-
-short:
-	CMPQ DI, $0x08
-	JB   bytes
-	MOVQ (CX), R8
-	MOVQ -8(CX)(DI*1), R9
-	MOVQ $0x00000010, CX
-	SUBQ DI, CX
-	SHLQ $0x03, CX
-	SHRQ CL, R9
-	CMPQ DI, $0x08
-	JA   words
-	XORQ R9, R9
-
-words:
-	VMOVQ   R8, X6
-	VPINSRQ $0x01, R9, X6, X6
+	CMPQ    DI, $0x08
+	JBE     bytes
+	MOVQ    (CX), R8
+	MOVQ    -8(CX)(DI*1), R9
+	MOVQ    $0x00000010, CX
+	SUBQ    DI, CX
+	SHLQ    $0x03, CX
+	SHRQ    CL, R9
+	VMOVQ   R8, X5
+	VPINSRQ $0x01, R9, X5, X5
 	JMP     loaded
 
 bytes:
@@ -2213,11 +2314,10 @@ byte:
 	ORQ     R9, R8
 	DECQ    DI
 	JNE     byte
-	VMOVQ   R8, X6
+	VMOVQ   R8, X5
 
 loaded:
-turn:
-	VPSHUFB reverse<>+0(SB), X6, X6
+	VPSHUFB reverse<>+0(SB), X5, X5
 	JMP     absorbed
 
 long:
@@ -2232,7 +2332,7 @@ group:
 	SUBQ    R9, DI
 	NEGQ    R9
 	ADDQ    AX, R9
-	VPXOR   X5, X5, X5
+	VPXOR   X6, X6, X6
 	VPXOR   X7, X7, X7
 	VPXOR   X8, X8, X8
 
@@ -2240,30 +2340,34 @@ block:
 	VMOVDQU    (CX), X1
 	ADDQ       $0x10, CX
 	VPSHUFB    reverse<>+0(SB), X1, X1
-	VPXOR      X6, X1, X1
-	VPXOR      X6, X6, X6
+	VPXOR      X5, X1, X1
+	VPXOR      X5, X5, X5
 	VMOVDQU    272(R9), X4
 	ADDQ       $0x10, R9
 	VPCLMULQDQ $0x00, X4, X1, X9
-	VPXOR      X9, X5, X5
-	VPCLMULQDQ $0x01, X4, X1, X9
-	VPXOR      X9, X7, X7
-	VPCLMULQDQ $0x10, X4, X1, X9
-	VPXOR      X9, X7, X7
+	VPXOR      X9, X6, X6
 	VPCLMULQDQ $0x11, X4, X1, X9
 	VPXOR      X9, X8, X8
+	VPSHUFD    $0x4e, X1, X9
+	VPXOR      X9, X1, X1
+	VPSHUFD    $0x4e, X4, X9
+	VPXOR      X9, X4, X4
+	VPCLMULQDQ $0x00, X4, X1, X9
+	VPXOR      X9, X7, X7
 	DECQ       R8
 	JNE        block
 	VMOVDQU    poly<>+0(SB), X1
-	VPCLMULQDQ $0x00, X1, X5, X4
-	VPSHUFD    $0x4e, X5, X5
-	VPXOR      X5, X7, X7
-	VPXOR      X4, X7, X7
-	VPCLMULQDQ $0x00, X1, X7, X4
+	VPXOR      X6, X7, X7
+	VPXOR      X8, X7, X7
+	VPCLMULQDQ $0x00, X1, X6, X9
+	VPSHUFD    $0x4e, X6, X6
+	VPXOR      X6, X7, X7
+	VPXOR      X9, X7, X7
+	VPCLMULQDQ $0x00, X1, X7, X9
 	VPSHUFD    $0x4e, X7, X7
 	VPXOR      X7, X8, X8
-	VPXOR      X4, X8, X8
-	VMOVDQA    X8, X6
+	VPXOR      X9, X8, X8
+	VMOVDQA    X8, X5
 	CMPQ       DI, $0x10
 	JA         group
 	NEGQ       DI
@@ -2273,7 +2377,7 @@ block:
 	VMOVDQU    -16(CX), X1
 	VPSHUFB    (R8), X1, X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
-	VPXOR      X1, X6, X6
+	VPXOR      X1, X5, X5
 
 absorbed:
 	VMOVDQA    X0, X1
@@ -2281,78 +2385,94 @@ absorbed:
 	CMPQ       SI, $0x00000060
 	JBE        final
 	VMOVDQU    160(AX), X8
-	VPCLMULQDQ $0x00, X8, X6, X4
-	VPCLMULQDQ $0x01, X8, X6, X5
-	VPCLMULQDQ $0x10, X8, X6, X7
+	VPCLMULQDQ $0x00, X8, X5, X4
+	VPCLMULQDQ $0x11, X8, X5, X6
+	VPSHUFD    $0x4e, X5, X7
 	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x11, X8, X6, X6
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X5, X5
 	VMOVDQU    (BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    176(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    16(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    192(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    32(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    208(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    48(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    224(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    64(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    240(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    80(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    256(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    poly<>+0(SB), X1
+	VPXOR      X4, X5, X5
+	VPXOR      X6, X5, X5
 	VPCLMULQDQ $0x00, X1, X4, X7
 	VPSHUFD    $0x4e, X4, X4
 	VPXOR      X4, X5, X5
@@ -2361,11 +2481,11 @@ absorbed:
 	VPSHUFD    $0x4e, X5, X5
 	VPXOR      X5, X6, X6
 	VPXOR      X7, X6, X6
-	VMOVDQA    X6, X6
+	VMOVDQA    X6, X5
 	ADDQ       $0x00000060, BX
 	SUBQ       $0x00000060, SI
 
-chunk:
+chunk38:
 	ADDQ       $0x08, CX
 	MOVL       CX, DI
 	BSWAPL     DI
@@ -2375,100 +2495,120 @@ chunk:
 	CMPQ       SI, $0x00000080
 	JB         final
 	VMOVDQU    144(AX), X8
-	VPCLMULQDQ $0x00, X8, X6, X4
-	VPCLMULQDQ $0x01, X8, X6, X5
-	VPCLMULQDQ $0x10, X8, X6, X7
+	VPCLMULQDQ $0x00, X8, X5, X4
+	VPCLMULQDQ $0x11, X8, X5, X6
+	VPSHUFD    $0x4e, X5, X7
 	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x11, X8, X6, X6
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X5, X5
 	VMOVDQU    (BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    144(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    16(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    160(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    32(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    176(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    48(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    192(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    64(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    208(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    80(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    224(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    96(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    240(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    112(BX), X1
 	VPSHUFB    reverse<>+0(SB), X1, X1
 	VMOVDQU    256(AX), X8
 	VPCLMULQDQ $0x00, X8, X1, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X1, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X1, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X1, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X1, X7
+	VPXOR      X7, X1, X1
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X1, X7
+	VPXOR      X7, X5, X5
 	VMOVDQU    poly<>+0(SB), X1
+	VPXOR      X4, X5, X5
+	VPXOR      X6, X5, X5
 	VPCLMULQDQ $0x00, X1, X4, X7
 	VPSHUFD    $0x4e, X4, X4
 	VPXOR      X4, X5, X5
@@ -2477,10 +2617,10 @@ chunk:
 	VPSHUFD    $0x4e, X5, X5
 	VPXOR      X5, X6, X6
 	VPXOR      X7, X6, X6
-	VMOVDQA    X6, X6
+	VMOVDQA    X6, X5
 	ADDQ       $0x00000080, BX
 	SUBQ       $0x00000080, SI
-	JMP        chunk
+	JMP        chunk38
 
 final:
 	LEAQ    15(SI), DI
@@ -2496,28 +2636,32 @@ final:
 	ADDQ    $0x20, R8
 
 later:
-	VPCLMULQDQ $0x00, X8, X6, X4
-	VPCLMULQDQ $0x01, X8, X6, X5
-	VPCLMULQDQ $0x10, X8, X6, X7
+	VPCLMULQDQ $0x00, X8, X5, X4
+	VPCLMULQDQ $0x11, X8, X5, X6
+	VPSHUFD    $0x4e, X5, X7
 	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x11, X8, X6, X6
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X5, X5
 	VMOVDQU    256(AX), X8
 	VPCLMULQDQ $0x00, X8, X3, X7
 	VPXOR      X7, X4, X4
-	VPCLMULQDQ $0x01, X8, X3, X7
-	VPXOR      X7, X5, X5
-	VPCLMULQDQ $0x10, X8, X3, X7
-	VPXOR      X7, X5, X5
 	VPCLMULQDQ $0x11, X8, X3, X7
 	VPXOR      X7, X6, X6
+	VPSHUFD    $0x4e, X3, X7
+	VPXOR      X7, X3, X3
+	VPSHUFD    $0x4e, X8, X7
+	VPXOR      X7, X8, X8
+	VPCLMULQDQ $0x00, X8, X3, X7
+	VPXOR      X7, X5, X5
 	CMPQ       SI, $0x00000040
-	JA         above4
+	JA         above39
 	CMPQ       SI, $0x00000020
-	JA         above2
+	JA         above40
 	CMPQ       SI, $0x00000010
-	JA         above1
+	JA         above41
 	CMPQ       SI, $0x00000000
-	JA         above0
+	JA         above42
 	VMOVDQU    304(AX), X1
 	VAESENC    X1, X2, X2
 	VMOVDQU    320(AX), X1
@@ -2537,7 +2681,7 @@ later:
 	VMOVDQU    432(AX), X1
 	VAESENC    X1, X2, X2
 	CMPQ       DX, $0x0a
-	JE         final0_last
+	JE         last_round43
 	VMOVDQU    448(AX), X1
 	VAESENC    X1, X2, X2
 	VMOVDQU    464(AX), X1
@@ -2547,28 +2691,30 @@ later:
 	VMOVDQU    496(AX), X1
 	VAESENC    X1, X2, X2
 
-final0_last:
+last_round43:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X1
 	VAESENCLAST X1, X2, X2
 	VMOVDQU     poly<>+0(SB), X1
-	VPCLMULQDQ  $0x00, X1, X4, X3
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
+	VPCLMULQDQ  $0x00, X1, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
-	VPXOR       X3, X5, X5
-	VPCLMULQDQ  $0x00, X1, X5, X3
+	VPXOR       X7, X5, X5
+	VPCLMULQDQ  $0x00, X1, X5, X7
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
-	VPXOR       X3, X6, X6
+	VPXOR       X7, X6, X6
 	VPSHUFB     reverse<>+0(SB), X6, X6
 	VPXOR       X2, X6, X6
 	VPXOR       (BX)(SI*1), X6, X6
 	VPTEST      X6, X6
 	JNE         refused
-	JMP         decrypted
+	JMP         authentic
 
-above0:
+above42:
 	VPXOR   (R8), X1, X1
 	VMOVDQU 304(AX), X3
 	VAESENC X3, X1, X1
@@ -2598,7 +2744,7 @@ above0:
 	VAESENC X3, X1, X1
 	VAESENC X3, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final1_last
+	JE      last_round44
 	VMOVDQU 448(AX), X3
 	VAESENC X3, X1, X1
 	VAESENC X3, X2, X2
@@ -2612,7 +2758,7 @@ above0:
 	VAESENC X3, X1, X1
 	VAESENC X3, X2, X2
 
-final1_last:
+last_round44:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X3
@@ -2627,13 +2773,17 @@ final1_last:
 	VMOVDQU     (DI), X8
 	VPCLMULQDQ  $0x00, X8, X3, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X8, X3, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X8, X3, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X8, X3, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X3, X7
+	VPXOR       X7, X3, X3
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPCLMULQDQ  $0x00, X8, X3, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     poly<>+0(SB), X3
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
 	VPCLMULQDQ  $0x00, X3, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
@@ -2652,9 +2802,9 @@ final1_last:
 	VPAND       (CX), X1, X1
 	VPXOR       (BX), X1, X1
 	VMOVDQU     X1, (BX)
-	JMP         decrypted
+	JMP         authentic
 
-above1:
+above41:
 	VPXOR   (R8), X1, X3
 	VPXOR   16(R8), X1, X1
 	VMOVDQU 304(AX), X7
@@ -2694,7 +2844,7 @@ above1:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final2_last
+	JE      last_round49
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X3, X3
 	VAESENC X7, X1, X1
@@ -2712,7 +2862,7 @@ above1:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final2_last:
+last_round49:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -2724,12 +2874,14 @@ final2_last:
 	VMOVDQU     (DI), X9
 	VPCLMULQDQ  $0x00, X9, X8, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X9, X8, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X9, X8, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X9, X8, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPCLMULQDQ  $0x00, X9, X8, X7
+	VPXOR       X7, X5, X5
 	VPXOR       X8, X8, X8
 	VMOVDQU     16(BX), X8
 	LEAQ        prefix<>+48(SB), CX
@@ -2739,21 +2891,25 @@ final2_last:
 	VMOVDQU     16(DI), X9
 	VPCLMULQDQ  $0x00, X9, X8, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X9, X8, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X9, X8, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X9, X8, X7
 	VPXOR       X7, X6, X6
-	VMOVDQU     poly<>+0(SB), X7
-	VPCLMULQDQ  $0x00, X7, X4, X8
+	VPSHUFD     $0x4e, X8, X7
+	VPXOR       X7, X8, X8
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPCLMULQDQ  $0x00, X9, X8, X7
+	VPXOR       X7, X5, X5
+	VMOVDQU     poly<>+0(SB), X8
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
+	VPCLMULQDQ  $0x00, X8, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
-	VPXOR       X8, X5, X5
-	VPCLMULQDQ  $0x00, X7, X5, X8
+	VPXOR       X7, X5, X5
+	VPCLMULQDQ  $0x00, X8, X5, X7
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
-	VPXOR       X8, X6, X6
+	VPXOR       X7, X6, X6
 	VPSHUFB     reverse<>+0(SB), X6, X6
 	VPXOR       X2, X6, X6
 	VPXOR       (BX)(SI*1), X6, X6
@@ -2766,11 +2922,11 @@ final2_last:
 	VPAND       (CX), X1, X1
 	VPXOR       16(BX), X1, X1
 	VMOVDQU     X1, 16(BX)
-	JMP         decrypted
+	JMP         authentic
 
-above2:
+above40:
 	CMPQ    SI, $0x00000030
-	JA      above3
+	JA      above54
 	VPXOR   (R8), X1, X3
 	VPXOR   16(R8), X1, X8
 	VPXOR   32(R8), X1, X1
@@ -2820,7 +2976,7 @@ above2:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final3_last
+	JE      last_round55
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X3, X3
 	VAESENC X7, X8, X8
@@ -2842,7 +2998,7 @@ above2:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final3_last:
+last_round55:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -2855,23 +3011,27 @@ final3_last:
 	VMOVDQU     (DI), X10
 	VPCLMULQDQ  $0x00, X10, X9, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X10, X9, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X10, X9, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X10, X9, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPCLMULQDQ  $0x00, X10, X9, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     16(BX), X9
 	VPSHUFB     reverse<>+0(SB), X9, X9
 	VMOVDQU     16(DI), X10
 	VPCLMULQDQ  $0x00, X10, X9, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X10, X9, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X10, X9, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X10, X9, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPCLMULQDQ  $0x00, X10, X9, X7
+	VPXOR       X7, X5, X5
 	VPXOR       X9, X9, X9
 	VMOVDQU     32(BX), X9
 	LEAQ        prefix<>+64(SB), CX
@@ -2881,21 +3041,25 @@ final3_last:
 	VMOVDQU     32(DI), X10
 	VPCLMULQDQ  $0x00, X10, X9, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X10, X9, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X10, X9, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X10, X9, X7
 	VPXOR       X7, X6, X6
-	VMOVDQU     poly<>+0(SB), X7
-	VPCLMULQDQ  $0x00, X7, X4, X9
+	VPSHUFD     $0x4e, X9, X7
+	VPXOR       X7, X9, X9
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPCLMULQDQ  $0x00, X10, X9, X7
+	VPXOR       X7, X5, X5
+	VMOVDQU     poly<>+0(SB), X9
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
+	VPCLMULQDQ  $0x00, X9, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
-	VPXOR       X9, X5, X5
-	VPCLMULQDQ  $0x00, X7, X5, X9
+	VPXOR       X7, X5, X5
+	VPCLMULQDQ  $0x00, X9, X5, X7
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
-	VPXOR       X9, X6, X6
+	VPXOR       X7, X6, X6
 	VPSHUFB     reverse<>+0(SB), X6, X6
 	VPXOR       X2, X6, X6
 	VPXOR       (BX)(SI*1), X6, X6
@@ -2910,9 +3074,9 @@ final3_last:
 	VPAND       (CX), X1, X1
 	VPXOR       32(BX), X1, X1
 	VMOVDQU     X1, 32(BX)
-	JMP         decrypted
+	JMP         authentic
 
-above3:
+above54:
 	VPXOR   (R8), X1, X3
 	VPXOR   16(R8), X1, X8
 	VPXOR   32(R8), X1, X9
@@ -2972,7 +3136,7 @@ above3:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final4_last
+	JE      last_round60
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X3, X3
 	VAESENC X7, X8, X8
@@ -2998,7 +3162,7 @@ above3:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final4_last:
+last_round60:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -3012,34 +3176,40 @@ final4_last:
 	VMOVDQU     (DI), X11
 	VPCLMULQDQ  $0x00, X11, X10, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X11, X10, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X11, X10, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X11, X10, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPCLMULQDQ  $0x00, X11, X10, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     16(BX), X10
 	VPSHUFB     reverse<>+0(SB), X10, X10
 	VMOVDQU     16(DI), X11
 	VPCLMULQDQ  $0x00, X11, X10, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X11, X10, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X11, X10, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X11, X10, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPCLMULQDQ  $0x00, X11, X10, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     32(BX), X10
 	VPSHUFB     reverse<>+0(SB), X10, X10
 	VMOVDQU     32(DI), X11
 	VPCLMULQDQ  $0x00, X11, X10, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X11, X10, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X11, X10, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X11, X10, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPCLMULQDQ  $0x00, X11, X10, X7
+	VPXOR       X7, X5, X5
 	VPXOR       X10, X10, X10
 	VMOVDQU     48(BX), X10
 	LEAQ        prefix<>+80(SB), CX
@@ -3049,21 +3219,25 @@ final4_last:
 	VMOVDQU     48(DI), X11
 	VPCLMULQDQ  $0x00, X11, X10, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X11, X10, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X11, X10, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X11, X10, X7
 	VPXOR       X7, X6, X6
-	VMOVDQU     poly<>+0(SB), X7
-	VPCLMULQDQ  $0x00, X7, X4, X10
+	VPSHUFD     $0x4e, X10, X7
+	VPXOR       X7, X10, X10
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPCLMULQDQ  $0x00, X11, X10, X7
+	VPXOR       X7, X5, X5
+	VMOVDQU     poly<>+0(SB), X10
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
+	VPCLMULQDQ  $0x00, X10, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
-	VPXOR       X10, X5, X5
-	VPCLMULQDQ  $0x00, X7, X5, X10
+	VPXOR       X7, X5, X5
+	VPCLMULQDQ  $0x00, X10, X5, X7
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
-	VPXOR       X10, X6, X6
+	VPXOR       X7, X6, X6
 	VPSHUFB     reverse<>+0(SB), X6, X6
 	VPXOR       X2, X6, X6
 	VPXOR       (BX)(SI*1), X6, X6
@@ -3080,13 +3254,13 @@ final4_last:
 	VPAND       (CX), X1, X1
 	VPXOR       48(BX), X1, X1
 	VMOVDQU     X1, 48(BX)
-	JMP         decrypted
+	JMP         authentic
 
-above4:
+above39:
 	CMPQ    SI, $0x00000060
-	JA      above6
+	JA      above65
 	CMPQ    SI, $0x00000050
-	JA      above5
+	JA      above66
 	VPXOR   (R8), X1, X3
 	VPXOR   16(R8), X1, X8
 	VPXOR   32(R8), X1, X9
@@ -3156,7 +3330,7 @@ above4:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final5_last
+	JE      last_round67
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X3, X3
 	VAESENC X7, X8, X8
@@ -3186,7 +3360,7 @@ above4:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final5_last:
+last_round67:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -3201,45 +3375,53 @@ final5_last:
 	VMOVDQU     (DI), X12
 	VPCLMULQDQ  $0x00, X12, X11, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X12, X11, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X12, X11, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X12, X11, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPCLMULQDQ  $0x00, X12, X11, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     16(BX), X11
 	VPSHUFB     reverse<>+0(SB), X11, X11
 	VMOVDQU     16(DI), X12
 	VPCLMULQDQ  $0x00, X12, X11, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X12, X11, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X12, X11, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X12, X11, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPCLMULQDQ  $0x00, X12, X11, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     32(BX), X11
 	VPSHUFB     reverse<>+0(SB), X11, X11
 	VMOVDQU     32(DI), X12
 	VPCLMULQDQ  $0x00, X12, X11, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X12, X11, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X12, X11, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X12, X11, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPCLMULQDQ  $0x00, X12, X11, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     48(BX), X11
 	VPSHUFB     reverse<>+0(SB), X11, X11
 	VMOVDQU     48(DI), X12
 	VPCLMULQDQ  $0x00, X12, X11, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X12, X11, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X12, X11, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X12, X11, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPCLMULQDQ  $0x00, X12, X11, X7
+	VPXOR       X7, X5, X5
 	VPXOR       X11, X11, X11
 	VMOVDQU     64(BX), X11
 	LEAQ        prefix<>+96(SB), CX
@@ -3249,21 +3431,25 @@ final5_last:
 	VMOVDQU     64(DI), X12
 	VPCLMULQDQ  $0x00, X12, X11, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X12, X11, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X12, X11, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X12, X11, X7
 	VPXOR       X7, X6, X6
-	VMOVDQU     poly<>+0(SB), X7
-	VPCLMULQDQ  $0x00, X7, X4, X11
+	VPSHUFD     $0x4e, X11, X7
+	VPXOR       X7, X11, X11
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPCLMULQDQ  $0x00, X12, X11, X7
+	VPXOR       X7, X5, X5
+	VMOVDQU     poly<>+0(SB), X11
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
+	VPCLMULQDQ  $0x00, X11, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
-	VPXOR       X11, X5, X5
-	VPCLMULQDQ  $0x00, X7, X5, X11
+	VPXOR       X7, X5, X5
+	VPCLMULQDQ  $0x00, X11, X5, X7
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
-	VPXOR       X11, X6, X6
+	VPXOR       X7, X6, X6
 	VPSHUFB     reverse<>+0(SB), X6, X6
 	VPXOR       X2, X6, X6
 	VPXOR       (BX)(SI*1), X6, X6
@@ -3282,9 +3468,9 @@ final5_last:
 	VPAND       (CX), X1, X1
 	VPXOR       64(BX), X1, X1
 	VMOVDQU     X1, 64(BX)
-	JMP         decrypted
+	JMP         authentic
 
-above5:
+above66:
 	VPXOR   (R8), X1, X3
 	VPXOR   16(R8), X1, X8
 	VPXOR   32(R8), X1, X9
@@ -3364,7 +3550,7 @@ above5:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final6_last
+	JE      last_round72
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X3, X3
 	VAESENC X7, X8, X8
@@ -3398,7 +3584,7 @@ above5:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final6_last:
+last_round72:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -3414,56 +3600,66 @@ final6_last:
 	VMOVDQU     (DI), X13
 	VPCLMULQDQ  $0x00, X13, X12, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X13, X12, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X13, X12, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X13, X12, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPCLMULQDQ  $0x00, X13, X12, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     16(BX), X12
 	VPSHUFB     reverse<>+0(SB), X12, X12
 	VMOVDQU     16(DI), X13
 	VPCLMULQDQ  $0x00, X13, X12, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X13, X12, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X13, X12, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X13, X12, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPCLMULQDQ  $0x00, X13, X12, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     32(BX), X12
 	VPSHUFB     reverse<>+0(SB), X12, X12
 	VMOVDQU     32(DI), X13
 	VPCLMULQDQ  $0x00, X13, X12, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X13, X12, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X13, X12, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X13, X12, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPCLMULQDQ  $0x00, X13, X12, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     48(BX), X12
 	VPSHUFB     reverse<>+0(SB), X12, X12
 	VMOVDQU     48(DI), X13
 	VPCLMULQDQ  $0x00, X13, X12, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X13, X12, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X13, X12, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X13, X12, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPCLMULQDQ  $0x00, X13, X12, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     64(BX), X12
 	VPSHUFB     reverse<>+0(SB), X12, X12
 	VMOVDQU     64(DI), X13
 	VPCLMULQDQ  $0x00, X13, X12, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X13, X12, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X13, X12, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X13, X12, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPCLMULQDQ  $0x00, X13, X12, X7
+	VPXOR       X7, X5, X5
 	VPXOR       X12, X12, X12
 	VMOVDQU     80(BX), X12
 	LEAQ        prefix<>+112(SB), CX
@@ -3473,21 +3669,25 @@ final6_last:
 	VMOVDQU     80(DI), X13
 	VPCLMULQDQ  $0x00, X13, X12, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X13, X12, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X13, X12, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X13, X12, X7
 	VPXOR       X7, X6, X6
-	VMOVDQU     poly<>+0(SB), X7
-	VPCLMULQDQ  $0x00, X7, X4, X12
+	VPSHUFD     $0x4e, X12, X7
+	VPXOR       X7, X12, X12
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPCLMULQDQ  $0x00, X13, X12, X7
+	VPXOR       X7, X5, X5
+	VMOVDQU     poly<>+0(SB), X12
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
+	VPCLMULQDQ  $0x00, X12, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
-	VPXOR       X12, X5, X5
-	VPCLMULQDQ  $0x00, X7, X5, X12
+	VPXOR       X7, X5, X5
+	VPCLMULQDQ  $0x00, X12, X5, X7
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
-	VPXOR       X12, X6, X6
+	VPXOR       X7, X6, X6
 	VPSHUFB     reverse<>+0(SB), X6, X6
 	VPXOR       X2, X6, X6
 	VPXOR       (BX)(SI*1), X6, X6
@@ -3508,11 +3708,11 @@ final6_last:
 	VPAND       (CX), X1, X1
 	VPXOR       80(BX), X1, X1
 	VMOVDQU     X1, 80(BX)
-	JMP         decrypted
+	JMP         authentic
 
-above6:
+above65:
 	CMPQ    SI, $0x00000070
-	JA      above7
+	JA      above77
 	VPXOR   (R8), X1, X3
 	VPXOR   16(R8), X1, X8
 	VPXOR   32(R8), X1, X9
@@ -3602,7 +3802,7 @@ above6:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final7_last
+	JE      last_round78
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X3, X3
 	VAESENC X7, X8, X8
@@ -3640,7 +3840,7 @@ above6:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final7_last:
+last_round78:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -3657,67 +3857,79 @@ final7_last:
 	VMOVDQU     (DI), X14
 	VPCLMULQDQ  $0x00, X14, X13, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X14, X13, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X14, X13, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X14, X13, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPCLMULQDQ  $0x00, X14, X13, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     16(BX), X13
 	VPSHUFB     reverse<>+0(SB), X13, X13
 	VMOVDQU     16(DI), X14
 	VPCLMULQDQ  $0x00, X14, X13, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X14, X13, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X14, X13, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X14, X13, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPCLMULQDQ  $0x00, X14, X13, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     32(BX), X13
 	VPSHUFB     reverse<>+0(SB), X13, X13
 	VMOVDQU     32(DI), X14
 	VPCLMULQDQ  $0x00, X14, X13, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X14, X13, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X14, X13, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X14, X13, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPCLMULQDQ  $0x00, X14, X13, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     48(BX), X13
 	VPSHUFB     reverse<>+0(SB), X13, X13
 	VMOVDQU     48(DI), X14
 	VPCLMULQDQ  $0x00, X14, X13, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X14, X13, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X14, X13, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X14, X13, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPCLMULQDQ  $0x00, X14, X13, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     64(BX), X13
 	VPSHUFB     reverse<>+0(SB), X13, X13
 	VMOVDQU     64(DI), X14
 	VPCLMULQDQ  $0x00, X14, X13, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X14, X13, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X14, X13, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X14, X13, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPCLMULQDQ  $0x00, X14, X13, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     80(BX), X13
 	VPSHUFB     reverse<>+0(SB), X13, X13
 	VMOVDQU     80(DI), X14
 	VPCLMULQDQ  $0x00, X14, X13, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X14, X13, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X14, X13, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X14, X13, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPCLMULQDQ  $0x00, X14, X13, X7
+	VPXOR       X7, X5, X5
 	VPXOR       X13, X13, X13
 	VMOVDQU     96(BX), X13
 	LEAQ        prefix<>+128(SB), CX
@@ -3727,21 +3939,25 @@ final7_last:
 	VMOVDQU     96(DI), X14
 	VPCLMULQDQ  $0x00, X14, X13, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X14, X13, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X14, X13, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X14, X13, X7
 	VPXOR       X7, X6, X6
-	VMOVDQU     poly<>+0(SB), X7
-	VPCLMULQDQ  $0x00, X7, X4, X13
+	VPSHUFD     $0x4e, X13, X7
+	VPXOR       X7, X13, X13
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPCLMULQDQ  $0x00, X14, X13, X7
+	VPXOR       X7, X5, X5
+	VMOVDQU     poly<>+0(SB), X13
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
+	VPCLMULQDQ  $0x00, X13, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
-	VPXOR       X13, X5, X5
-	VPCLMULQDQ  $0x00, X7, X5, X13
+	VPXOR       X7, X5, X5
+	VPCLMULQDQ  $0x00, X13, X5, X7
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
-	VPXOR       X13, X6, X6
+	VPXOR       X7, X6, X6
 	VPSHUFB     reverse<>+0(SB), X6, X6
 	VPXOR       X2, X6, X6
 	VPXOR       (BX)(SI*1), X6, X6
@@ -3764,9 +3980,9 @@ final7_last:
 	VPAND       (CX), X1, X1
 	VPXOR       96(BX), X1, X1
 	VMOVDQU     X1, 96(BX)
-	JMP         decrypted
+	JMP         authentic
 
-above7:
+above77:
 	VPXOR   (R8), X1, X3
 	VPXOR   16(R8), X1, X8
 	VPXOR   32(R8), X1, X9
@@ -3866,7 +4082,7 @@ above7:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      final8_last
+	JE      last_round83
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X3, X3
 	VAESENC X7, X8, X8
@@ -3908,7 +4124,7 @@ above7:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-final8_last:
+last_round83:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X7
@@ -3926,78 +4142,92 @@ final8_last:
 	VMOVDQU     (DI), X15
 	VPCLMULQDQ  $0x00, X15, X14, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X15, X14, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X15, X14, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X15, X14, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPSHUFD     $0x4e, X15, X7
+	VPXOR       X7, X15, X15
+	VPCLMULQDQ  $0x00, X15, X14, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     16(BX), X14
 	VPSHUFB     reverse<>+0(SB), X14, X14
 	VMOVDQU     16(DI), X15
 	VPCLMULQDQ  $0x00, X15, X14, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X15, X14, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X15, X14, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X15, X14, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPSHUFD     $0x4e, X15, X7
+	VPXOR       X7, X15, X15
+	VPCLMULQDQ  $0x00, X15, X14, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     32(BX), X14
 	VPSHUFB     reverse<>+0(SB), X14, X14
 	VMOVDQU     32(DI), X15
 	VPCLMULQDQ  $0x00, X15, X14, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X15, X14, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X15, X14, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X15, X14, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPSHUFD     $0x4e, X15, X7
+	VPXOR       X7, X15, X15
+	VPCLMULQDQ  $0x00, X15, X14, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     48(BX), X14
 	VPSHUFB     reverse<>+0(SB), X14, X14
 	VMOVDQU     48(DI), X15
 	VPCLMULQDQ  $0x00, X15, X14, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X15, X14, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X15, X14, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X15, X14, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPSHUFD     $0x4e, X15, X7
+	VPXOR       X7, X15, X15
+	VPCLMULQDQ  $0x00, X15, X14, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     64(BX), X14
 	VPSHUFB     reverse<>+0(SB), X14, X14
 	VMOVDQU     64(DI), X15
 	VPCLMULQDQ  $0x00, X15, X14, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X15, X14, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X15, X14, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X15, X14, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPSHUFD     $0x4e, X15, X7
+	VPXOR       X7, X15, X15
+	VPCLMULQDQ  $0x00, X15, X14, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     80(BX), X14
 	VPSHUFB     reverse<>+0(SB), X14, X14
 	VMOVDQU     80(DI), X15
 	VPCLMULQDQ  $0x00, X15, X14, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X15, X14, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X15, X14, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X15, X14, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPSHUFD     $0x4e, X15, X7
+	VPXOR       X7, X15, X15
+	VPCLMULQDQ  $0x00, X15, X14, X7
+	VPXOR       X7, X5, X5
 	VMOVDQU     96(BX), X14
 	VPSHUFB     reverse<>+0(SB), X14, X14
 	VMOVDQU     96(DI), X15
 	VPCLMULQDQ  $0x00, X15, X14, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X15, X14, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X15, X14, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X15, X14, X7
 	VPXOR       X7, X6, X6
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPSHUFD     $0x4e, X15, X7
+	VPXOR       X7, X15, X15
+	VPCLMULQDQ  $0x00, X15, X14, X7
+	VPXOR       X7, X5, X5
 	VPXOR       X14, X14, X14
 	VMOVDQU     112(BX), X14
 	LEAQ        prefix<>+144(SB), CX
@@ -4007,21 +4237,25 @@ final8_last:
 	VMOVDQU     112(DI), X15
 	VPCLMULQDQ  $0x00, X15, X14, X7
 	VPXOR       X7, X4, X4
-	VPCLMULQDQ  $0x01, X15, X14, X7
-	VPXOR       X7, X5, X5
-	VPCLMULQDQ  $0x10, X15, X14, X7
-	VPXOR       X7, X5, X5
 	VPCLMULQDQ  $0x11, X15, X14, X7
 	VPXOR       X7, X6, X6
-	VMOVDQU     poly<>+0(SB), X7
-	VPCLMULQDQ  $0x00, X7, X4, X14
+	VPSHUFD     $0x4e, X14, X7
+	VPXOR       X7, X14, X14
+	VPSHUFD     $0x4e, X15, X7
+	VPXOR       X7, X15, X15
+	VPCLMULQDQ  $0x00, X15, X14, X7
+	VPXOR       X7, X5, X5
+	VMOVDQU     poly<>+0(SB), X14
+	VPXOR       X4, X5, X5
+	VPXOR       X6, X5, X5
+	VPCLMULQDQ  $0x00, X14, X4, X7
 	VPSHUFD     $0x4e, X4, X4
 	VPXOR       X4, X5, X5
-	VPXOR       X14, X5, X5
-	VPCLMULQDQ  $0x00, X7, X5, X14
+	VPXOR       X7, X5, X5
+	VPCLMULQDQ  $0x00, X14, X5, X7
 	VPSHUFD     $0x4e, X5, X5
 	VPXOR       X5, X6, X6
-	VPXOR       X14, X6, X6
+	VPXOR       X7, X6, X6
 	VPSHUFB     reverse<>+0(SB), X6, X6
 	VPXOR       X2, X6, X6
 	VPXOR       (BX)(SI*1), X6, X6
@@ -4047,12 +4281,14 @@ final8_last:
 	VPXOR       112(BX), X1, X1
 	VMOVDQU     X1, 112(BX)
 
-decrypted:
-	MOVQ    data_base+40(FP), SI
-	CMPQ    SI, BX
-	JE      done
+authentic:
+	MOVQ    data_base+40(FP), BX
+	MOVQ    data_len+48(FP), SI
+	SUBQ    $0x10, SI
 	VMOVDQA X0, X1
 	XORQ    CX, CX
+	CMPQ    SI, $0x00000060
+	JBE     decrypted
 	VPXOR   counters<>+32(SB), X1, X2
 	VPXOR   counters<>+48(SB), X1, X3
 	VPXOR   counters<>+64(SB), X1, X4
@@ -4123,7 +4359,7 @@ decrypted:
 	VAESENC X7, X6, X6
 	VAESENC X7, X1, X1
 	CMPQ    DX, $0x0a
-	JE      chunk2_last
+	JE      last_round88
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X2, X2
 	VAESENC X7, X3, X3
@@ -4153,7 +4389,7 @@ decrypted:
 	VAESENC X7, X6, X6
 	VAESENC X7, X1, X1
 
-chunk2_last:
+last_round88:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -4163,29 +4399,30 @@ chunk2_last:
 	VAESENCLAST X7, X5, X5
 	VAESENCLAST X7, X6, X6
 	VAESENCLAST X7, X1, X1
-	VPXOR       (SI), X2, X2
-	VMOVDQU     X2, (SI)
-	VPXOR       16(SI), X3, X3
-	VMOVDQU     X3, 16(SI)
-	VPXOR       32(SI), X4, X4
-	VMOVDQU     X4, 32(SI)
-	VPXOR       48(SI), X5, X5
-	VMOVDQU     X5, 48(SI)
-	VPXOR       64(SI), X6, X6
-	VMOVDQU     X6, 64(SI)
-	VPXOR       80(SI), X1, X1
-	VMOVDQU     X1, 80(SI)
-	ADDQ        $0x00000060, SI
+	VPXOR       (BX), X2, X2
+	VMOVDQU     X2, (BX)
+	VPXOR       16(BX), X3, X3
+	VMOVDQU     X3, 16(BX)
+	VPXOR       32(BX), X4, X4
+	VMOVDQU     X4, 32(BX)
+	VPXOR       48(BX), X5, X5
+	VMOVDQU     X5, 48(BX)
+	VPXOR       64(BX), X6, X6
+	VMOVDQU     X6, 64(BX)
+	VPXOR       80(BX), X1, X1
+	VMOVDQU     X1, 80(BX)
+	ADDQ        $0x00000060, BX
+	SUBQ        $0x00000060, SI
 
-decrypt:
-	CMPQ    SI, BX
-	JE      done
+chunk89:
 	ADDQ    $0x08, CX
 	MOVL    CX, DI
 	BSWAPL  DI
 	VPXOR   X1, X1, X1
 	VPINSRD $0x03, DI, X1, X1
 	VPXOR   X0, X1, X1
+	CMPQ    SI, $0x00000080
+	JB      decrypted
 	VPXOR   counters<>+0(SB), X1, X2
 	VPXOR   counters<>+16(SB), X1, X3
 	VPXOR   counters<>+32(SB), X1, X4
@@ -4276,7 +4513,7 @@ decrypt:
 	VAESENC X9, X8, X8
 	VAESENC X9, X1, X1
 	CMPQ    DX, $0x0a
-	JE      chunk0_last
+	JE      last_round90
 	VMOVDQU 448(AX), X9
 	VAESENC X9, X2, X2
 	VAESENC X9, X3, X3
@@ -4314,7 +4551,7 @@ decrypt:
 	VAESENC X9, X8, X8
 	VAESENC X9, X1, X1
 
-chunk0_last:
+last_round90:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X9
@@ -4326,26 +4563,27 @@ chunk0_last:
 	VAESENCLAST X9, X7, X7
 	VAESENCLAST X9, X8, X8
 	VAESENCLAST X9, X1, X1
-	VPXOR       (SI), X2, X2
-	VMOVDQU     X2, (SI)
-	VPXOR       16(SI), X3, X3
-	VMOVDQU     X3, 16(SI)
-	VPXOR       32(SI), X4, X4
-	VMOVDQU     X4, 32(SI)
-	VPXOR       48(SI), X5, X5
-	VMOVDQU     X5, 48(SI)
-	VPXOR       64(SI), X6, X6
-	VMOVDQU     X6, 64(SI)
-	VPXOR       80(SI), X7, X7
-	VMOVDQU     X7, 80(SI)
-	VPXOR       96(SI), X8, X8
-	VMOVDQU     X8, 96(SI)
-	VPXOR       112(SI), X1, X1
-	VMOVDQU     X1, 112(SI)
-	ADDQ        $0x00000080, SI
-	JMP         decrypt
+	VPXOR       (BX), X2, X2
+	VMOVDQU     X2, (BX)
+	VPXOR       16(BX), X3, X3
+	VMOVDQU     X3, 16(BX)
+	VPXOR       32(BX), X4, X4
+	VMOVDQU     X4, 32(BX)
+	VPXOR       48(BX), X5, X5
+	VMOVDQU     X5, 48(BX)
+	VPXOR       64(BX), X6, X6
+	VMOVDQU     X6, 64(BX)
+	VPXOR       80(BX), X7, X7
+	VMOVDQU     X7, 80(BX)
+	VPXOR       96(BX), X8, X8
+	VMOVDQU     X8, 96(BX)
+	VPXOR       112(BX), X1, X1
+	VMOVDQU     X1, 112(BX)
+	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000080, SI
+	JMP         chunk89
 
-done:
+decrypted:
 	VZEROUPPER
 	MOVB $0x01, AL
 	MOVB AL, ret+64(FP)
@@ -4385,27 +4623,17 @@ TEXT ·seal32(SB), NOSPLIT, $0-64
 	JE             absorbed
 	CMPQ           DI, $0x10
 	JA             long
-	JB             short
-	VMOVDQU        (CX), X8
-	JMP            turn
-
-short:
-	CMPQ DI, $0x08
-	JB   bytes
-	MOVQ (CX), R8
-	MOVQ -8(CX)(DI*1), R9
-	MOVQ $0x00000010, CX
-	SUBQ DI, CX
-	SHLQ $0x03, CX
-	SHRQ CL, R9
-	CMPQ DI, $0x08
-	JA   words
-	XORQ R9, R9
-
-words:
-	VMOVQ   R8, X8
-	VPINSRQ $0x01, R9, X8, X8
-	JMP     loaded
+	CMPQ           DI, $0x08
+	JBE            bytes
+	MOVQ           (CX), R8
+	MOVQ           -8(CX)(DI*1), R9
+	MOVQ           $0x00000010, CX
+	SUBQ           DI, CX
+	SHLQ           $0x03, CX
+	SHRQ           CL, R9
+	VMOVQ          R8, X8
+	VPINSRQ        $0x01, R9, X8, X8
+	JMP            loaded
 
 bytes:
 	XORQ R8, R8
@@ -4419,7 +4647,6 @@ byte:
 	VMOVQ   R8, X8
 
 loaded:
-turn:
 	VPSHUFB reverse<>+0(SB), X8, X8
 	JMP     absorbed
 
@@ -4449,23 +4676,27 @@ block:
 	ADDQ       $0x10, R9
 	VPCLMULQDQ $0x00, X4, X1, X9
 	VPXOR      X9, X5, X5
-	VPCLMULQDQ $0x01, X4, X1, X9
-	VPXOR      X9, X6, X6
-	VPCLMULQDQ $0x10, X4, X1, X9
-	VPXOR      X9, X6, X6
 	VPCLMULQDQ $0x11, X4, X1, X9
 	VPXOR      X9, X7, X7
+	VPSHUFD    $0x4e, X1, X9
+	VPXOR      X9, X1, X1
+	VPSHUFD    $0x4e, X4, X9
+	VPXOR      X9, X4, X4
+	VPCLMULQDQ $0x00, X4, X1, X9
+	VPXOR      X9, X6, X6
 	DECQ       R8
 	JNE        block
 	VMOVDQU    poly<>+0(SB), X1
-	VPCLMULQDQ $0x00, X1, X5, X4
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VPCLMULQDQ $0x00, X1, X5, X9
 	VPSHUFD    $0x4e, X5, X5
 	VPXOR      X5, X6, X6
-	VPXOR      X4, X6, X6
-	VPCLMULQDQ $0x00, X1, X6, X4
+	VPXOR      X9, X6, X6
+	VPCLMULQDQ $0x00, X1, X6, X9
 	VPSHUFD    $0x4e, X6, X6
 	VPXOR      X6, X7, X7
-	VPXOR      X4, X7, X7
+	VPXOR      X9, X7, X7
 	VMOVDQA    X7, X8
 	CMPQ       DI, $0x10
 	JA         group
@@ -4563,7 +4794,7 @@ absorbed:
 	VAESENC        Y11, Y10, Y10
 	VAESENC        Y11, Y1, Y1
 	CMPQ           DX, $0x0a
-	JE             chunk1_last
+	JE             last_round91
 	VBROADCASTI128 448(AX), Y11
 	VAESENC        Y11, Y4, Y4
 	VAESENC        Y11, Y5, Y5
@@ -4597,7 +4828,7 @@ absorbed:
 	VAESENC        Y11, Y10, Y10
 	VAESENC        Y11, Y1, Y1
 
-chunk1_last:
+last_round91:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y11
@@ -4626,88 +4857,106 @@ chunk1_last:
 	VPXOR          Y1, Y1, Y1
 	VINSERTI128    $0x00, X8, Y1, Y1
 	VPCLMULQDQ     $0x00, Y9, Y1, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y5
 	VMOVDQU        (BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        48(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        32(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        80(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        64(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        112(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        96(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        144(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        128(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        176(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        160(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        208(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        192(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        240(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        poly<>+0(SB), Y1
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y6, Y5, Y5
 	VPCLMULQDQ     $0x00, Y1, Y4, Y7
 	VPSHUFD        $0x4e, Y4, Y4
 	VPXOR          Y4, Y5, Y5
@@ -4722,7 +4971,7 @@ chunk1_last:
 	ADDQ           $0x000000e0, BX
 	SUBQ           $0x000000e0, SI
 
-chunk:
+chunk92:
 	ADDQ           $0x10, CX
 	MOVL           CX, DI
 	BSWAPL         DI
@@ -4822,7 +5071,7 @@ chunk:
 	VAESENC        Y12, Y11, Y11
 	VAESENC        Y12, Y1, Y1
 	CMPQ           DX, $0x0a
-	JE             chunk0_last
+	JE             last_round93
 	VBROADCASTI128 448(AX), Y12
 	VAESENC        Y12, Y4, Y4
 	VAESENC        Y12, Y5, Y5
@@ -4860,7 +5109,7 @@ chunk:
 	VAESENC        Y12, Y11, Y11
 	VAESENC        Y12, Y1, Y1
 
-chunk0_last:
+last_round93:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y12
@@ -4892,99 +5141,119 @@ chunk0_last:
 	VPXOR          Y1, Y1, Y1
 	VINSERTI128    $0x00, X8, Y1, Y1
 	VPCLMULQDQ     $0x00, Y9, Y1, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y5
 	VMOVDQU        (BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        16(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        32(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        48(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        64(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        80(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        96(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        112(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        128(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        144(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        160(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        176(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        192(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        208(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        224(BX), Y1
 	VPSHUFB        reverse<>+0(SB), Y1, Y1
 	VMOVDQU        240(AX), Y9
 	VPCLMULQDQ     $0x00, Y9, Y1, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y1, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y1, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y1, Y7
+	VPXOR          Y7, Y1, Y1
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y1, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        poly<>+0(SB), Y1
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y6, Y5, Y5
 	VPCLMULQDQ     $0x00, Y1, Y4, Y7
 	VPSHUFD        $0x4e, Y4, Y4
 	VPXOR          Y4, Y5, Y5
@@ -4998,7 +5267,7 @@ chunk0_last:
 	VMOVDQA        X6, X8
 	ADDQ           $0x00000100, BX
 	SUBQ           $0x00000100, SI
-	JMP            chunk
+	JMP            chunk92
 
 final:
 	LEAQ           15(SI), DI
@@ -5017,18 +5286,20 @@ later:
 	VINSERTI128    $0x01, X3, Y8, Y8
 	VINSERTI128    $0x01, 256(AX), Y0, Y0
 	VPCLMULQDQ     $0x00, Y0, Y8, Y4
-	VPCLMULQDQ     $0x01, Y0, Y8, Y5
-	VPCLMULQDQ     $0x10, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y8, Y6
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y8, Y5
 	CMPQ           SI, $0x00000080
-	JA             above4
+	JA             above94
 	CMPQ           SI, $0x00000040
-	JA             above2
+	JA             above95
 	CMPQ           SI, $0x00000020
-	JA             above1
+	JA             above96
 	CMPQ           SI, $0x00000000
-	JA             above0
+	JA             above97
 	VBROADCASTI128 304(AX), Y0
 	VAESENC        X0, X2, X2
 	VBROADCASTI128 320(AX), Y0
@@ -5048,7 +5319,7 @@ later:
 	VBROADCASTI128 432(AX), Y0
 	VAESENC        X0, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final0_last
+	JE             last_round98
 	VBROADCASTI128 448(AX), Y0
 	VAESENC        X0, X2, X2
 	VBROADCASTI128 464(AX), Y0
@@ -5058,14 +5329,14 @@ later:
 	VBROADCASTI128 496(AX), Y0
 	VAESENC        X0, X2, X2
 
-final0_last:
+last_round98:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y0
 	VAESENCLAST    X0, X2, X2
 	JMP            tag
 
-above0:
+above97:
 	VPXOR          (R8), Y1, Y0
 	VBROADCASTI128 304(AX), Y1
 	VAESENC        Y1, Y0, Y0
@@ -5095,7 +5366,7 @@ above0:
 	VAESENC        Y1, Y0, Y0
 	VAESENC        X1, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final1_last
+	JE             last_round99
 	VBROADCASTI128 448(AX), Y1
 	VAESENC        Y1, Y0, Y0
 	VAESENC        X1, X2, X2
@@ -5109,7 +5380,7 @@ above0:
 	VAESENC        Y1, Y0, Y0
 	VAESENC        X1, X2, X2
 
-final1_last:
+last_round99:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y1
@@ -5118,31 +5389,33 @@ final1_last:
 	LEAQ           prefix<>+32(SB), AX
 	SUBQ           SI, AX
 	CMPQ           SI, $0x00000010
-	JA             final1_whole
+	JA             whole100
 	VPXOR          (BX), X0, X0
 	VPAND          (AX), X0, X0
 	VMOVDQU        X0, (BX)
-	JMP            final1_end
+	JMP            end101
 
-final1_whole:
+whole100:
 	VPXOR   (BX), Y0, Y0
 	VPAND   (AX), Y0, Y0
 	VMOVDQU Y0, (BX)
 
-final1_end:
+end101:
 	VPSHUFB    reverse<>+0(SB), Y0, Y0
 	VMOVDQU    (DI), Y1
 	VPCLMULQDQ $0x00, Y1, Y0, Y7
 	VPXOR      Y7, Y4, Y4
-	VPCLMULQDQ $0x01, Y1, Y0, Y7
-	VPXOR      Y7, Y5, Y5
-	VPCLMULQDQ $0x10, Y1, Y0, Y7
-	VPXOR      Y7, Y5, Y5
 	VPCLMULQDQ $0x11, Y1, Y0, Y7
 	VPXOR      Y7, Y6, Y6
+	VPSHUFD    $0x4e, Y0, Y7
+	VPXOR      Y7, Y0, Y0
+	VPSHUFD    $0x4e, Y1, Y7
+	VPXOR      Y7, Y1, Y1
+	VPCLMULQDQ $0x00, Y1, Y0, Y7
+	VPXOR      Y7, Y5, Y5
 	JMP        tag
 
-above1:
+above96:
 	VPXOR          (R8), Y1, Y0
 	VPXOR          32(R8), Y1, Y1
 	VBROADCASTI128 304(AX), Y3
@@ -5182,7 +5455,7 @@ above1:
 	VAESENC        Y3, Y1, Y1
 	VAESENC        X3, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final2_last
+	JE             last_round102
 	VBROADCASTI128 448(AX), Y3
 	VAESENC        Y3, Y0, Y0
 	VAESENC        Y3, Y1, Y1
@@ -5200,7 +5473,7 @@ above1:
 	VAESENC        Y3, Y1, Y1
 	VAESENC        X3, X2, X2
 
-final2_last:
+last_round102:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y3
@@ -5213,42 +5486,46 @@ final2_last:
 	VMOVDQU        (DI), Y3
 	VPCLMULQDQ     $0x00, Y3, Y0, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y3, Y0, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y3, Y0, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y3, Y0, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPSHUFD        $0x4e, Y3, Y7
+	VPXOR          Y7, Y3, Y3
+	VPCLMULQDQ     $0x00, Y3, Y0, Y7
+	VPXOR          Y7, Y5, Y5
 	LEAQ           prefix<>+64(SB), AX
 	SUBQ           SI, AX
 	CMPQ           SI, $0x00000030
-	JA             final2_whole
+	JA             whole103
 	VPXOR          32(BX), X1, X1
 	VPAND          (AX), X1, X1
 	VMOVDQU        X1, 32(BX)
-	JMP            final2_end
+	JMP            end104
 
-final2_whole:
+whole103:
 	VPXOR   32(BX), Y1, Y1
 	VPAND   (AX), Y1, Y1
 	VMOVDQU Y1, 32(BX)
 
-final2_end:
+end104:
 	VPSHUFB    reverse<>+0(SB), Y1, Y1
 	VMOVDQU    32(DI), Y0
 	VPCLMULQDQ $0x00, Y0, Y1, Y7
 	VPXOR      Y7, Y4, Y4
-	VPCLMULQDQ $0x01, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
-	VPCLMULQDQ $0x10, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
 	VPCLMULQDQ $0x11, Y0, Y1, Y7
 	VPXOR      Y7, Y6, Y6
+	VPSHUFD    $0x4e, Y1, Y7
+	VPXOR      Y7, Y1, Y1
+	VPSHUFD    $0x4e, Y0, Y7
+	VPXOR      Y7, Y0, Y0
+	VPCLMULQDQ $0x00, Y0, Y1, Y7
+	VPXOR      Y7, Y5, Y5
 	JMP        tag
 
-above2:
+above95:
 	CMPQ           SI, $0x00000060
-	JA             above3
+	JA             above105
 	VPXOR          (R8), Y1, Y0
 	VPXOR          32(R8), Y1, Y3
 	VPXOR          64(R8), Y1, Y1
@@ -5298,7 +5575,7 @@ above2:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final3_last
+	JE             last_round106
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y3, Y3
@@ -5320,7 +5597,7 @@ above2:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final3_last:
+last_round106:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -5334,52 +5611,58 @@ final3_last:
 	VMOVDQU        (DI), Y8
 	VPCLMULQDQ     $0x00, Y8, Y0, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y8, Y0, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y8, Y0, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y8, Y0, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPCLMULQDQ     $0x00, Y8, Y0, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          32(BX), Y3, Y3
 	VMOVDQU        Y3, 32(BX)
 	VPSHUFB        reverse<>+0(SB), Y3, Y3
 	VMOVDQU        32(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y3, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y3, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y3, Y7
+	VPXOR          Y7, Y3, Y3
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y3, Y7
+	VPXOR          Y7, Y5, Y5
 	LEAQ           prefix<>+96(SB), AX
 	SUBQ           SI, AX
 	CMPQ           SI, $0x00000050
-	JA             final3_whole
+	JA             whole107
 	VPXOR          64(BX), X1, X1
 	VPAND          (AX), X1, X1
 	VMOVDQU        X1, 64(BX)
-	JMP            final3_end
+	JMP            end108
 
-final3_whole:
+whole107:
 	VPXOR   64(BX), Y1, Y1
 	VPAND   (AX), Y1, Y1
 	VMOVDQU Y1, 64(BX)
 
-final3_end:
+end108:
 	VPSHUFB    reverse<>+0(SB), Y1, Y1
 	VMOVDQU    64(DI), Y0
 	VPCLMULQDQ $0x00, Y0, Y1, Y7
 	VPXOR      Y7, Y4, Y4
-	VPCLMULQDQ $0x01, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
-	VPCLMULQDQ $0x10, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
 	VPCLMULQDQ $0x11, Y0, Y1, Y7
 	VPXOR      Y7, Y6, Y6
+	VPSHUFD    $0x4e, Y1, Y7
+	VPXOR      Y7, Y1, Y1
+	VPSHUFD    $0x4e, Y0, Y7
+	VPXOR      Y7, Y0, Y0
+	VPCLMULQDQ $0x00, Y0, Y1, Y7
+	VPXOR      Y7, Y5, Y5
 	JMP        tag
 
-above3:
+above105:
 	VPXOR          (R8), Y1, Y0
 	VPXOR          32(R8), Y1, Y3
 	VPXOR          64(R8), Y1, Y8
@@ -5439,7 +5722,7 @@ above3:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final4_last
+	JE             last_round109
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y3, Y3
@@ -5465,7 +5748,7 @@ above3:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final4_last:
+last_round109:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -5480,68 +5763,76 @@ final4_last:
 	VMOVDQU        (DI), Y9
 	VPCLMULQDQ     $0x00, Y9, Y0, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y0, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y0, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y0, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y0, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          32(BX), Y3, Y3
 	VMOVDQU        Y3, 32(BX)
 	VPSHUFB        reverse<>+0(SB), Y3, Y3
 	VMOVDQU        32(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y3, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y3, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y3, Y7
+	VPXOR          Y7, Y3, Y3
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y3, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          64(BX), Y8, Y8
 	VMOVDQU        Y8, 64(BX)
 	VPSHUFB        reverse<>+0(SB), Y8, Y8
 	VMOVDQU        64(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y8, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y8, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y8, Y7
+	VPXOR          Y7, Y5, Y5
 	LEAQ           prefix<>+128(SB), AX
 	SUBQ           SI, AX
 	CMPQ           SI, $0x00000070
-	JA             final4_whole
+	JA             whole110
 	VPXOR          96(BX), X1, X1
 	VPAND          (AX), X1, X1
 	VMOVDQU        X1, 96(BX)
-	JMP            final4_end
+	JMP            end111
 
-final4_whole:
+whole110:
 	VPXOR   96(BX), Y1, Y1
 	VPAND   (AX), Y1, Y1
 	VMOVDQU Y1, 96(BX)
 
-final4_end:
+end111:
 	VPSHUFB    reverse<>+0(SB), Y1, Y1
 	VMOVDQU    96(DI), Y0
 	VPCLMULQDQ $0x00, Y0, Y1, Y7
 	VPXOR      Y7, Y4, Y4
-	VPCLMULQDQ $0x01, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
-	VPCLMULQDQ $0x10, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
 	VPCLMULQDQ $0x11, Y0, Y1, Y7
 	VPXOR      Y7, Y6, Y6
+	VPSHUFD    $0x4e, Y1, Y7
+	VPXOR      Y7, Y1, Y1
+	VPSHUFD    $0x4e, Y0, Y7
+	VPXOR      Y7, Y0, Y0
+	VPCLMULQDQ $0x00, Y0, Y1, Y7
+	VPXOR      Y7, Y5, Y5
 	JMP        tag
 
-above4:
+above94:
 	CMPQ           SI, $0x000000c0
-	JA             above6
+	JA             above112
 	CMPQ           SI, $0x000000a0
-	JA             above5
+	JA             above113
 	VPXOR          (R8), Y1, Y0
 	VPXOR          32(R8), Y1, Y3
 	VPXOR          64(R8), Y1, Y8
@@ -5611,7 +5902,7 @@ above4:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final5_last
+	JE             last_round114
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y3, Y3
@@ -5641,7 +5932,7 @@ above4:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final5_last:
+last_round114:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -5657,76 +5948,86 @@ final5_last:
 	VMOVDQU        (DI), Y10
 	VPCLMULQDQ     $0x00, Y10, Y0, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y10, Y0, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y10, Y0, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y10, Y0, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPCLMULQDQ     $0x00, Y10, Y0, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          32(BX), Y3, Y3
 	VMOVDQU        Y3, 32(BX)
 	VPSHUFB        reverse<>+0(SB), Y3, Y3
 	VMOVDQU        32(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y3, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y3, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y3, Y7
+	VPXOR          Y7, Y3, Y3
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y3, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          64(BX), Y8, Y8
 	VMOVDQU        Y8, 64(BX)
 	VPSHUFB        reverse<>+0(SB), Y8, Y8
 	VMOVDQU        64(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y8, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y8, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y8, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          96(BX), Y9, Y9
 	VMOVDQU        Y9, 96(BX)
 	VPSHUFB        reverse<>+0(SB), Y9, Y9
 	VMOVDQU        96(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y9, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y9, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y9, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y9, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y9, Y7
+	VPXOR          Y7, Y5, Y5
 	LEAQ           prefix<>+160(SB), AX
 	SUBQ           SI, AX
 	CMPQ           SI, $0x00000090
-	JA             final5_whole
+	JA             whole115
 	VPXOR          128(BX), X1, X1
 	VPAND          (AX), X1, X1
 	VMOVDQU        X1, 128(BX)
-	JMP            final5_end
+	JMP            end116
 
-final5_whole:
+whole115:
 	VPXOR   128(BX), Y1, Y1
 	VPAND   (AX), Y1, Y1
 	VMOVDQU Y1, 128(BX)
 
-final5_end:
+end116:
 	VPSHUFB    reverse<>+0(SB), Y1, Y1
 	VMOVDQU    128(DI), Y0
 	VPCLMULQDQ $0x00, Y0, Y1, Y7
 	VPXOR      Y7, Y4, Y4
-	VPCLMULQDQ $0x01, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
-	VPCLMULQDQ $0x10, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
 	VPCLMULQDQ $0x11, Y0, Y1, Y7
 	VPXOR      Y7, Y6, Y6
+	VPSHUFD    $0x4e, Y1, Y7
+	VPXOR      Y7, Y1, Y1
+	VPSHUFD    $0x4e, Y0, Y7
+	VPXOR      Y7, Y0, Y0
+	VPCLMULQDQ $0x00, Y0, Y1, Y7
+	VPXOR      Y7, Y5, Y5
 	JMP        tag
 
-above5:
+above113:
 	VPXOR          (R8), Y1, Y0
 	VPXOR          32(R8), Y1, Y3
 	VPXOR          64(R8), Y1, Y8
@@ -5806,7 +6107,7 @@ above5:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final6_last
+	JE             last_round117
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y3, Y3
@@ -5840,7 +6141,7 @@ above5:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final6_last:
+last_round117:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -5857,90 +6158,102 @@ final6_last:
 	VMOVDQU        (DI), Y11
 	VPCLMULQDQ     $0x00, Y11, Y0, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y11, Y0, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y11, Y0, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y11, Y0, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPCLMULQDQ     $0x00, Y11, Y0, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          32(BX), Y3, Y3
 	VMOVDQU        Y3, 32(BX)
 	VPSHUFB        reverse<>+0(SB), Y3, Y3
 	VMOVDQU        32(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y3, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y3, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y3, Y7
+	VPXOR          Y7, Y3, Y3
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y3, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          64(BX), Y8, Y8
 	VMOVDQU        Y8, 64(BX)
 	VPSHUFB        reverse<>+0(SB), Y8, Y8
 	VMOVDQU        64(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y8, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y8, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y8, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          96(BX), Y9, Y9
 	VMOVDQU        Y9, 96(BX)
 	VPSHUFB        reverse<>+0(SB), Y9, Y9
 	VMOVDQU        96(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y9, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y9, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y9, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y9, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y9, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          128(BX), Y10, Y10
 	VMOVDQU        Y10, 128(BX)
 	VPSHUFB        reverse<>+0(SB), Y10, Y10
 	VMOVDQU        128(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y10, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y10, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y10, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y10, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y10, Y7
+	VPXOR          Y7, Y5, Y5
 	LEAQ           prefix<>+192(SB), AX
 	SUBQ           SI, AX
 	CMPQ           SI, $0x000000b0
-	JA             final6_whole
+	JA             whole118
 	VPXOR          160(BX), X1, X1
 	VPAND          (AX), X1, X1
 	VMOVDQU        X1, 160(BX)
-	JMP            final6_end
+	JMP            end119
 
-final6_whole:
+whole118:
 	VPXOR   160(BX), Y1, Y1
 	VPAND   (AX), Y1, Y1
 	VMOVDQU Y1, 160(BX)
 
-final6_end:
+end119:
 	VPSHUFB    reverse<>+0(SB), Y1, Y1
 	VMOVDQU    160(DI), Y0
 	VPCLMULQDQ $0x00, Y0, Y1, Y7
 	VPXOR      Y7, Y4, Y4
-	VPCLMULQDQ $0x01, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
-	VPCLMULQDQ $0x10, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
 	VPCLMULQDQ $0x11, Y0, Y1, Y7
 	VPXOR      Y7, Y6, Y6
+	VPSHUFD    $0x4e, Y1, Y7
+	VPXOR      Y7, Y1, Y1
+	VPSHUFD    $0x4e, Y0, Y7
+	VPXOR      Y7, Y0, Y0
+	VPCLMULQDQ $0x00, Y0, Y1, Y7
+	VPXOR      Y7, Y5, Y5
 	JMP        tag
 
-above6:
+above112:
 	CMPQ           SI, $0x000000e0
-	JA             above7
+	JA             above120
 	VPXOR          (R8), Y1, Y0
 	VPXOR          32(R8), Y1, Y3
 	VPXOR          64(R8), Y1, Y8
@@ -6030,7 +6343,7 @@ above6:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final7_last
+	JE             last_round121
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y3, Y3
@@ -6068,7 +6381,7 @@ above6:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final7_last:
+last_round121:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -6086,100 +6399,114 @@ final7_last:
 	VMOVDQU        (DI), Y12
 	VPCLMULQDQ     $0x00, Y12, Y0, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y12, Y0, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y12, Y0, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y12, Y0, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPCLMULQDQ     $0x00, Y12, Y0, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          32(BX), Y3, Y3
 	VMOVDQU        Y3, 32(BX)
 	VPSHUFB        reverse<>+0(SB), Y3, Y3
 	VMOVDQU        32(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y3, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y3, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y3, Y7
+	VPXOR          Y7, Y3, Y3
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y3, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          64(BX), Y8, Y8
 	VMOVDQU        Y8, 64(BX)
 	VPSHUFB        reverse<>+0(SB), Y8, Y8
 	VMOVDQU        64(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y8, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y8, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y8, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          96(BX), Y9, Y9
 	VMOVDQU        Y9, 96(BX)
 	VPSHUFB        reverse<>+0(SB), Y9, Y9
 	VMOVDQU        96(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y9, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y9, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y9, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y9, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y9, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          128(BX), Y10, Y10
 	VMOVDQU        Y10, 128(BX)
 	VPSHUFB        reverse<>+0(SB), Y10, Y10
 	VMOVDQU        128(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y10, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y10, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y10, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y10, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y10, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          160(BX), Y11, Y11
 	VMOVDQU        Y11, 160(BX)
 	VPSHUFB        reverse<>+0(SB), Y11, Y11
 	VMOVDQU        160(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y11, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y11, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y11, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y11, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y11, Y7
+	VPXOR          Y7, Y5, Y5
 	LEAQ           prefix<>+224(SB), AX
 	SUBQ           SI, AX
 	CMPQ           SI, $0x000000d0
-	JA             final7_whole
+	JA             whole122
 	VPXOR          192(BX), X1, X1
 	VPAND          (AX), X1, X1
 	VMOVDQU        X1, 192(BX)
-	JMP            final7_end
+	JMP            end123
 
-final7_whole:
+whole122:
 	VPXOR   192(BX), Y1, Y1
 	VPAND   (AX), Y1, Y1
 	VMOVDQU Y1, 192(BX)
 
-final7_end:
+end123:
 	VPSHUFB    reverse<>+0(SB), Y1, Y1
 	VMOVDQU    192(DI), Y0
 	VPCLMULQDQ $0x00, Y0, Y1, Y7
 	VPXOR      Y7, Y4, Y4
-	VPCLMULQDQ $0x01, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
-	VPCLMULQDQ $0x10, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
 	VPCLMULQDQ $0x11, Y0, Y1, Y7
 	VPXOR      Y7, Y6, Y6
+	VPSHUFD    $0x4e, Y1, Y7
+	VPXOR      Y7, Y1, Y1
+	VPSHUFD    $0x4e, Y0, Y7
+	VPXOR      Y7, Y0, Y0
+	VPCLMULQDQ $0x00, Y0, Y1, Y7
+	VPXOR      Y7, Y5, Y5
 	JMP        tag
 
-above7:
+above120:
 	VPXOR          (R8), Y1, Y0
 	VPXOR          32(R8), Y1, Y3
 	VPXOR          64(R8), Y1, Y8
@@ -6279,7 +6606,7 @@ above7:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final8_last
+	JE             last_round124
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y3, Y3
@@ -6321,7 +6648,7 @@ above7:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final8_last:
+last_round124:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -6340,120 +6667,138 @@ final8_last:
 	VMOVDQU        (DI), Y13
 	VPCLMULQDQ     $0x00, Y13, Y0, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y13, Y0, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y13, Y0, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y13, Y0, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPCLMULQDQ     $0x00, Y13, Y0, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          32(BX), Y3, Y3
 	VMOVDQU        Y3, 32(BX)
 	VPSHUFB        reverse<>+0(SB), Y3, Y3
 	VMOVDQU        32(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y3, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y3, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y3, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y3, Y7
+	VPXOR          Y7, Y3, Y3
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y3, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          64(BX), Y8, Y8
 	VMOVDQU        Y8, 64(BX)
 	VPSHUFB        reverse<>+0(SB), Y8, Y8
 	VMOVDQU        64(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y8, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y8, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y8, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y8, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          96(BX), Y9, Y9
 	VMOVDQU        Y9, 96(BX)
 	VPSHUFB        reverse<>+0(SB), Y9, Y9
 	VMOVDQU        96(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y9, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y9, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y9, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y9, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y9, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          128(BX), Y10, Y10
 	VMOVDQU        Y10, 128(BX)
 	VPSHUFB        reverse<>+0(SB), Y10, Y10
 	VMOVDQU        128(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y10, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y10, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y10, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y10, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y10, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          160(BX), Y11, Y11
 	VMOVDQU        Y11, 160(BX)
 	VPSHUFB        reverse<>+0(SB), Y11, Y11
 	VMOVDQU        160(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y11, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y11, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y11, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y11, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y11, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          192(BX), Y12, Y12
 	VMOVDQU        Y12, 192(BX)
 	VPSHUFB        reverse<>+0(SB), Y12, Y12
 	VMOVDQU        192(DI), Y0
 	VPCLMULQDQ     $0x00, Y0, Y12, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y0, Y12, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y0, Y12, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y0, Y12, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPSHUFD        $0x4e, Y0, Y7
+	VPXOR          Y7, Y0, Y0
+	VPCLMULQDQ     $0x00, Y0, Y12, Y7
+	VPXOR          Y7, Y5, Y5
 	LEAQ           prefix<>+256(SB), AX
 	SUBQ           SI, AX
 	CMPQ           SI, $0x000000f0
-	JA             final8_whole
+	JA             whole125
 	VPXOR          224(BX), X1, X1
 	VPAND          (AX), X1, X1
 	VMOVDQU        X1, 224(BX)
-	JMP            final8_end
+	JMP            end126
 
-final8_whole:
+whole125:
 	VPXOR   224(BX), Y1, Y1
 	VPAND   (AX), Y1, Y1
 	VMOVDQU Y1, 224(BX)
 
-final8_end:
+end126:
 	VPSHUFB    reverse<>+0(SB), Y1, Y1
 	VMOVDQU    224(DI), Y0
 	VPCLMULQDQ $0x00, Y0, Y1, Y7
 	VPXOR      Y7, Y4, Y4
-	VPCLMULQDQ $0x01, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
-	VPCLMULQDQ $0x10, Y0, Y1, Y7
-	VPXOR      Y7, Y5, Y5
 	VPCLMULQDQ $0x11, Y0, Y1, Y7
 	VPXOR      Y7, Y6, Y6
+	VPSHUFD    $0x4e, Y1, Y7
+	VPXOR      Y7, Y1, Y1
+	VPSHUFD    $0x4e, Y0, Y7
+	VPXOR      Y7, Y0, Y0
+	VPCLMULQDQ $0x00, Y0, Y1, Y7
+	VPXOR      Y7, Y5, Y5
 
 tag:
 	VMOVDQU      poly<>+0(SB), Y0
-	VPCLMULQDQ   $0x00, Y0, Y4, Y1
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
+	VPCLMULQDQ   $0x00, Y0, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
-	VPXOR        Y1, Y5, Y5
-	VPCLMULQDQ   $0x00, Y0, Y5, Y1
+	VPXOR        Y7, Y5, Y5
+	VPCLMULQDQ   $0x00, Y0, Y5, Y7
 	VPSHUFD      $0x4e, Y5, Y5
 	VPXOR        Y5, Y6, Y6
-	VPXOR        Y1, Y6, Y6
+	VPXOR        Y7, Y6, Y6
 	VEXTRACTI128 $0x01, Y6, X0
 	VPXOR        X0, X6, X6
 	VPSHUFB      reverse<>+0(SB), X6, X6
@@ -6490,27 +6835,17 @@ TEXT ·open32(SB), NOSPLIT, $0-65
 	JE             absorbed
 	CMPQ           DI, $0x10
 	JA             long
-	JB             short
-	VMOVDQU        (CX), X8
-	JMP            turn
-
-short:
-	CMPQ DI, $0x08
-	JB   bytes
-	MOVQ (CX), R8
-	MOVQ -8(CX)(DI*1), R9
-	MOVQ $0x00000010, CX
-	SUBQ DI, CX
-	SHLQ $0x03, CX
-	SHRQ CL, R9
-	CMPQ DI, $0x08
-	JA   words
-	XORQ R9, R9
-
-words:
-	VMOVQ   R8, X8
-	VPINSRQ $0x01, R9, X8, X8
-	JMP     loaded
+	CMPQ           DI, $0x08
+	JBE            bytes
+	MOVQ           (CX), R8
+	MOVQ           -8(CX)(DI*1), R9
+	MOVQ           $0x00000010, CX
+	SUBQ           DI, CX
+	SHLQ           $0x03, CX
+	SHRQ           CL, R9
+	VMOVQ          R8, X8
+	VPINSRQ        $0x01, R9, X8, X8
+	JMP            loaded
 
 bytes:
 	XORQ R8, R8
@@ -6524,7 +6859,6 @@ byte:
 	VMOVQ   R8, X8
 
 loaded:
-turn:
 	VPSHUFB reverse<>+0(SB), X8, X8
 	JMP     absorbed
 
@@ -6554,23 +6888,27 @@ block:
 	ADDQ       $0x10, R9
 	VPCLMULQDQ $0x00, X4, X1, X9
 	VPXOR      X9, X5, X5
-	VPCLMULQDQ $0x01, X4, X1, X9
-	VPXOR      X9, X6, X6
-	VPCLMULQDQ $0x10, X4, X1, X9
-	VPXOR      X9, X6, X6
 	VPCLMULQDQ $0x11, X4, X1, X9
 	VPXOR      X9, X7, X7
+	VPSHUFD    $0x4e, X1, X9
+	VPXOR      X9, X1, X1
+	VPSHUFD    $0x4e, X4, X9
+	VPXOR      X9, X4, X4
+	VPCLMULQDQ $0x00, X4, X1, X9
+	VPXOR      X9, X6, X6
 	DECQ       R8
 	JNE        block
 	VMOVDQU    poly<>+0(SB), X1
-	VPCLMULQDQ $0x00, X1, X5, X4
+	VPXOR      X5, X6, X6
+	VPXOR      X7, X6, X6
+	VPCLMULQDQ $0x00, X1, X5, X9
 	VPSHUFD    $0x4e, X5, X5
 	VPXOR      X5, X6, X6
-	VPXOR      X4, X6, X6
-	VPCLMULQDQ $0x00, X1, X6, X4
+	VPXOR      X9, X6, X6
+	VPCLMULQDQ $0x00, X1, X6, X9
 	VPSHUFD    $0x4e, X6, X6
 	VPXOR      X6, X7, X7
-	VPXOR      X4, X7, X7
+	VPXOR      X9, X7, X7
 	VMOVDQA    X7, X8
 	CMPQ       DI, $0x10
 	JA         group
@@ -6592,88 +6930,106 @@ absorbed:
 	VPXOR        Y1, Y1, Y1
 	VINSERTI128  $0x00, X8, Y1, Y1
 	VPCLMULQDQ   $0x00, Y9, Y1, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y5
 	VMOVDQU      (BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      48(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      32(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      80(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      64(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      112(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      96(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      144(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      128(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      176(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      160(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      208(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      192(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      240(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      poly<>+0(SB), Y1
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
 	VPCLMULQDQ   $0x00, Y1, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
@@ -6688,7 +7044,7 @@ absorbed:
 	ADDQ         $0x000000e0, BX
 	SUBQ         $0x000000e0, SI
 
-chunk:
+chunk127:
 	ADDQ         $0x10, CX
 	MOVL         CX, DI
 	BSWAPL       DI
@@ -6702,99 +7058,119 @@ chunk:
 	VPXOR        Y1, Y1, Y1
 	VINSERTI128  $0x00, X8, Y1, Y1
 	VPCLMULQDQ   $0x00, Y9, Y1, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y5
 	VMOVDQU      (BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      16(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      32(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      48(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      64(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      80(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      96(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      112(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      128(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      144(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      160(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      176(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      192(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      208(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      224(BX), Y1
 	VPSHUFB      reverse<>+0(SB), Y1, Y1
 	VMOVDQU      240(AX), Y9
 	VPCLMULQDQ   $0x00, Y9, Y1, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y1, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y1, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y1, Y7
+	VPXOR        Y7, Y1, Y1
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y1, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      poly<>+0(SB), Y1
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
 	VPCLMULQDQ   $0x00, Y1, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
@@ -6808,7 +7184,7 @@ chunk:
 	VMOVDQA      X6, X8
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x00000100, SI
-	JMP          chunk
+	JMP          chunk127
 
 final:
 	LEAQ           15(SI), DI
@@ -6816,29 +7192,31 @@ final:
 	NEGQ           DI
 	ADDQ           AX, DI
 	ADDQ           $0x00000100, DI
-	VBROADCASTI128 (DI), Y6
+	VBROADCASTI128 (DI), Y5
 	LEAQ           counters<>+0(SB), R8
 	TESTQ          CX, CX
 	JNE            later
-	VBROADCASTI128 -16(DI), Y6
+	VBROADCASTI128 -16(DI), Y5
 	ADDQ           $0x20, R8
 
 later:
 	VINSERTI128    $0x01, X3, Y8, Y8
-	VINSERTI128    $0x01, 256(AX), Y6, Y6
-	VPCLMULQDQ     $0x00, Y6, Y8, Y4
-	VPCLMULQDQ     $0x01, Y6, Y8, Y5
-	VPCLMULQDQ     $0x10, Y6, Y8, Y7
+	VINSERTI128    $0x01, 256(AX), Y5, Y5
+	VPCLMULQDQ     $0x00, Y5, Y8, Y4
+	VPCLMULQDQ     $0x11, Y5, Y8, Y6
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPSHUFD        $0x4e, Y5, Y7
 	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x11, Y6, Y8, Y6
+	VPCLMULQDQ     $0x00, Y5, Y8, Y5
 	CMPQ           SI, $0x00000080
-	JA             above4
+	JA             above128
 	CMPQ           SI, $0x00000040
-	JA             above2
+	JA             above129
 	CMPQ           SI, $0x00000020
-	JA             above1
+	JA             above130
 	CMPQ           SI, $0x00000000
-	JA             above0
+	JA             above131
 	VBROADCASTI128 304(AX), Y1
 	VAESENC        X1, X2, X2
 	VBROADCASTI128 320(AX), Y1
@@ -6858,7 +7236,7 @@ later:
 	VBROADCASTI128 432(AX), Y1
 	VAESENC        X1, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final0_last
+	JE             last_round132
 	VBROADCASTI128 448(AX), Y1
 	VAESENC        X1, X2, X2
 	VBROADCASTI128 464(AX), Y1
@@ -6868,20 +7246,22 @@ later:
 	VBROADCASTI128 496(AX), Y1
 	VAESENC        X1, X2, X2
 
-final0_last:
+last_round132:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y1
 	VAESENCLAST    X1, X2, X2
 	VMOVDQU        poly<>+0(SB), Y1
-	VPCLMULQDQ     $0x00, Y1, Y4, Y3
+	VPXOR          Y4, Y5, Y5
+	VPXOR          Y6, Y5, Y5
+	VPCLMULQDQ     $0x00, Y1, Y4, Y7
 	VPSHUFD        $0x4e, Y4, Y4
 	VPXOR          Y4, Y5, Y5
-	VPXOR          Y3, Y5, Y5
-	VPCLMULQDQ     $0x00, Y1, Y5, Y3
+	VPXOR          Y7, Y5, Y5
+	VPCLMULQDQ     $0x00, Y1, Y5, Y7
 	VPSHUFD        $0x4e, Y5, Y5
 	VPXOR          Y5, Y6, Y6
-	VPXOR          Y3, Y6, Y6
+	VPXOR          Y7, Y6, Y6
 	VEXTRACTI128   $0x01, Y6, X1
 	VPXOR          X1, X6, X6
 	VPSHUFB        reverse<>+0(SB), X6, X6
@@ -6889,9 +7269,9 @@ final0_last:
 	VPXOR          (BX)(SI*1), X6, X6
 	VPTEST         X6, X6
 	JNE            refused
-	JMP            decrypted
+	JMP            authentic
 
-above0:
+above131:
 	VPXOR          (R8), Y1, Y1
 	VBROADCASTI128 304(AX), Y3
 	VAESENC        Y3, Y1, Y1
@@ -6921,7 +7301,7 @@ above0:
 	VAESENC        Y3, Y1, Y1
 	VAESENC        X3, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final1_last
+	JE             last_round133
 	VBROADCASTI128 448(AX), Y3
 	VAESENC        Y3, Y1, Y1
 	VAESENC        X3, X2, X2
@@ -6935,7 +7315,7 @@ above0:
 	VAESENC        Y3, Y1, Y1
 	VAESENC        X3, X2, X2
 
-final1_last:
+last_round133:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y3
@@ -6943,14 +7323,14 @@ final1_last:
 	VAESENCLAST    X3, X2, X2
 	VPXOR          Y3, Y3, Y3
 	CMPQ           SI, $0x00000010
-	JA             final1_hash_whole
+	JA             whole134
 	VMOVDQU        (BX), X3
-	JMP            final1_hash_end
+	JMP            end135
 
-final1_hash_whole:
+whole134:
 	VMOVDQU (BX), Y3
 
-final1_hash_end:
+end135:
 	LEAQ         prefix<>+32(SB), CX
 	SUBQ         SI, CX
 	VPAND        (CX), Y3, Y3
@@ -6958,13 +7338,17 @@ final1_hash_end:
 	VMOVDQU      (DI), Y8
 	VPCLMULQDQ   $0x00, Y8, Y3, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y8, Y3, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y8, Y3, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y8, Y3, Y7
 	VPXOR        Y7, Y6, Y6
+	VPSHUFD      $0x4e, Y3, Y7
+	VPXOR        Y7, Y3, Y3
+	VPSHUFD      $0x4e, Y8, Y7
+	VPXOR        Y7, Y8, Y8
+	VPCLMULQDQ   $0x00, Y8, Y3, Y7
+	VPXOR        Y7, Y5, Y5
 	VMOVDQU      poly<>+0(SB), Y3
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
 	VPCLMULQDQ   $0x00, Y3, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
@@ -6984,19 +7368,19 @@ final1_hash_end:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000010
-	JA           final1_text_whole
+	JA           whole136
 	VPXOR        (BX), X1, X1
 	VMOVDQU      X1, (BX)
-	JMP          final1_text_end
+	JMP          end137
 
-final1_text_whole:
+whole136:
 	VPXOR   (BX), Y1, Y1
 	VMOVDQU Y1, (BX)
 
-final1_text_end:
-	JMP decrypted
+end137:
+	JMP authentic
 
-above1:
+above130:
 	VPXOR          (R8), Y1, Y3
 	VPXOR          32(R8), Y1, Y1
 	VBROADCASTI128 304(AX), Y7
@@ -7036,7 +7420,7 @@ above1:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final2_last
+	JE             last_round138
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y3, Y3
 	VAESENC        Y7, Y1, Y1
@@ -7054,7 +7438,7 @@ above1:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final2_last:
+last_round138:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -7066,22 +7450,24 @@ final2_last:
 	VMOVDQU        (DI), Y9
 	VPCLMULQDQ     $0x00, Y9, Y8, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y9, Y8, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y9, Y8, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y9, Y8, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y8, Y7
+	VPXOR          Y7, Y8, Y8
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPCLMULQDQ     $0x00, Y9, Y8, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          Y8, Y8, Y8
 	CMPQ           SI, $0x00000030
-	JA             final2_hash_whole
+	JA             whole139
 	VMOVDQU        32(BX), X8
-	JMP            final2_hash_end
+	JMP            end140
 
-final2_hash_whole:
+whole139:
 	VMOVDQU 32(BX), Y8
 
-final2_hash_end:
+end140:
 	LEAQ         prefix<>+64(SB), CX
 	SUBQ         SI, CX
 	VPAND        (CX), Y8, Y8
@@ -7089,21 +7475,25 @@ final2_hash_end:
 	VMOVDQU      32(DI), Y9
 	VPCLMULQDQ   $0x00, Y9, Y8, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y9, Y8, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y9, Y8, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y9, Y8, Y7
 	VPXOR        Y7, Y6, Y6
-	VMOVDQU      poly<>+0(SB), Y7
-	VPCLMULQDQ   $0x00, Y7, Y4, Y8
+	VPSHUFD      $0x4e, Y8, Y7
+	VPXOR        Y7, Y8, Y8
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPCLMULQDQ   $0x00, Y9, Y8, Y7
+	VPXOR        Y7, Y5, Y5
+	VMOVDQU      poly<>+0(SB), Y8
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
+	VPCLMULQDQ   $0x00, Y8, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
-	VPXOR        Y8, Y5, Y5
-	VPCLMULQDQ   $0x00, Y7, Y5, Y8
+	VPXOR        Y7, Y5, Y5
+	VPCLMULQDQ   $0x00, Y8, Y5, Y7
 	VPSHUFD      $0x4e, Y5, Y5
 	VPXOR        Y5, Y6, Y6
-	VPXOR        Y8, Y6, Y6
+	VPXOR        Y7, Y6, Y6
 	VEXTRACTI128 $0x01, Y6, X4
 	VPXOR        X4, X6, X6
 	VPSHUFB      reverse<>+0(SB), X6, X6
@@ -7117,21 +7507,21 @@ final2_hash_end:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000030
-	JA           final2_text_whole
+	JA           whole141
 	VPXOR        32(BX), X1, X1
 	VMOVDQU      X1, 32(BX)
-	JMP          final2_text_end
+	JMP          end142
 
-final2_text_whole:
+whole141:
 	VPXOR   32(BX), Y1, Y1
 	VMOVDQU Y1, 32(BX)
 
-final2_text_end:
-	JMP decrypted
+end142:
+	JMP authentic
 
-above2:
+above129:
 	CMPQ           SI, $0x00000060
-	JA             above3
+	JA             above143
 	VPXOR          (R8), Y1, Y3
 	VPXOR          32(R8), Y1, Y8
 	VPXOR          64(R8), Y1, Y1
@@ -7181,7 +7571,7 @@ above2:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final3_last
+	JE             last_round144
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y3, Y3
 	VAESENC        Y7, Y8, Y8
@@ -7203,7 +7593,7 @@ above2:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final3_last:
+last_round144:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -7216,33 +7606,37 @@ final3_last:
 	VMOVDQU        (DI), Y10
 	VPCLMULQDQ     $0x00, Y10, Y9, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y10, Y9, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y10, Y9, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y10, Y9, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPCLMULQDQ     $0x00, Y10, Y9, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        32(BX), Y9
 	VPSHUFB        reverse<>+0(SB), Y9, Y9
 	VMOVDQU        32(DI), Y10
 	VPCLMULQDQ     $0x00, Y10, Y9, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y10, Y9, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y10, Y9, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y10, Y9, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y9, Y7
+	VPXOR          Y7, Y9, Y9
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPCLMULQDQ     $0x00, Y10, Y9, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          Y9, Y9, Y9
 	CMPQ           SI, $0x00000050
-	JA             final3_hash_whole
+	JA             whole145
 	VMOVDQU        64(BX), X9
-	JMP            final3_hash_end
+	JMP            end146
 
-final3_hash_whole:
+whole145:
 	VMOVDQU 64(BX), Y9
 
-final3_hash_end:
+end146:
 	LEAQ         prefix<>+96(SB), CX
 	SUBQ         SI, CX
 	VPAND        (CX), Y9, Y9
@@ -7250,21 +7644,25 @@ final3_hash_end:
 	VMOVDQU      64(DI), Y10
 	VPCLMULQDQ   $0x00, Y10, Y9, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y10, Y9, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y10, Y9, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y10, Y9, Y7
 	VPXOR        Y7, Y6, Y6
-	VMOVDQU      poly<>+0(SB), Y7
-	VPCLMULQDQ   $0x00, Y7, Y4, Y9
+	VPSHUFD      $0x4e, Y9, Y7
+	VPXOR        Y7, Y9, Y9
+	VPSHUFD      $0x4e, Y10, Y7
+	VPXOR        Y7, Y10, Y10
+	VPCLMULQDQ   $0x00, Y10, Y9, Y7
+	VPXOR        Y7, Y5, Y5
+	VMOVDQU      poly<>+0(SB), Y9
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
+	VPCLMULQDQ   $0x00, Y9, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
-	VPXOR        Y9, Y5, Y5
-	VPCLMULQDQ   $0x00, Y7, Y5, Y9
+	VPXOR        Y7, Y5, Y5
+	VPCLMULQDQ   $0x00, Y9, Y5, Y7
 	VPSHUFD      $0x4e, Y5, Y5
 	VPXOR        Y5, Y6, Y6
-	VPXOR        Y9, Y6, Y6
+	VPXOR        Y7, Y6, Y6
 	VEXTRACTI128 $0x01, Y6, X4
 	VPXOR        X4, X6, X6
 	VPSHUFB      reverse<>+0(SB), X6, X6
@@ -7280,19 +7678,19 @@ final3_hash_end:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000050
-	JA           final3_text_whole
+	JA           whole147
 	VPXOR        64(BX), X1, X1
 	VMOVDQU      X1, 64(BX)
-	JMP          final3_text_end
+	JMP          end148
 
-final3_text_whole:
+whole147:
 	VPXOR   64(BX), Y1, Y1
 	VMOVDQU Y1, 64(BX)
 
-final3_text_end:
-	JMP decrypted
+end148:
+	JMP authentic
 
-above3:
+above143:
 	VPXOR          (R8), Y1, Y3
 	VPXOR          32(R8), Y1, Y8
 	VPXOR          64(R8), Y1, Y9
@@ -7352,7 +7750,7 @@ above3:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final4_last
+	JE             last_round149
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y3, Y3
 	VAESENC        Y7, Y8, Y8
@@ -7378,7 +7776,7 @@ above3:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final4_last:
+last_round149:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -7392,44 +7790,50 @@ final4_last:
 	VMOVDQU        (DI), Y11
 	VPCLMULQDQ     $0x00, Y11, Y10, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y11, Y10, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y11, Y10, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y11, Y10, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPCLMULQDQ     $0x00, Y11, Y10, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        32(BX), Y10
 	VPSHUFB        reverse<>+0(SB), Y10, Y10
 	VMOVDQU        32(DI), Y11
 	VPCLMULQDQ     $0x00, Y11, Y10, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y11, Y10, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y11, Y10, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y11, Y10, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPCLMULQDQ     $0x00, Y11, Y10, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        64(BX), Y10
 	VPSHUFB        reverse<>+0(SB), Y10, Y10
 	VMOVDQU        64(DI), Y11
 	VPCLMULQDQ     $0x00, Y11, Y10, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y11, Y10, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y11, Y10, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y11, Y10, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y10, Y7
+	VPXOR          Y7, Y10, Y10
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPCLMULQDQ     $0x00, Y11, Y10, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          Y10, Y10, Y10
 	CMPQ           SI, $0x00000070
-	JA             final4_hash_whole
+	JA             whole150
 	VMOVDQU        96(BX), X10
-	JMP            final4_hash_end
+	JMP            end151
 
-final4_hash_whole:
+whole150:
 	VMOVDQU 96(BX), Y10
 
-final4_hash_end:
+end151:
 	LEAQ         prefix<>+128(SB), CX
 	SUBQ         SI, CX
 	VPAND        (CX), Y10, Y10
@@ -7437,21 +7841,25 @@ final4_hash_end:
 	VMOVDQU      96(DI), Y11
 	VPCLMULQDQ   $0x00, Y11, Y10, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y11, Y10, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y11, Y10, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y11, Y10, Y7
 	VPXOR        Y7, Y6, Y6
-	VMOVDQU      poly<>+0(SB), Y7
-	VPCLMULQDQ   $0x00, Y7, Y4, Y10
+	VPSHUFD      $0x4e, Y10, Y7
+	VPXOR        Y7, Y10, Y10
+	VPSHUFD      $0x4e, Y11, Y7
+	VPXOR        Y7, Y11, Y11
+	VPCLMULQDQ   $0x00, Y11, Y10, Y7
+	VPXOR        Y7, Y5, Y5
+	VMOVDQU      poly<>+0(SB), Y10
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
+	VPCLMULQDQ   $0x00, Y10, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
-	VPXOR        Y10, Y5, Y5
-	VPCLMULQDQ   $0x00, Y7, Y5, Y10
+	VPXOR        Y7, Y5, Y5
+	VPCLMULQDQ   $0x00, Y10, Y5, Y7
 	VPSHUFD      $0x4e, Y5, Y5
 	VPXOR        Y5, Y6, Y6
-	VPXOR        Y10, Y6, Y6
+	VPXOR        Y7, Y6, Y6
 	VEXTRACTI128 $0x01, Y6, X4
 	VPXOR        X4, X6, X6
 	VPSHUFB      reverse<>+0(SB), X6, X6
@@ -7469,23 +7877,23 @@ final4_hash_end:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000070
-	JA           final4_text_whole
+	JA           whole152
 	VPXOR        96(BX), X1, X1
 	VMOVDQU      X1, 96(BX)
-	JMP          final4_text_end
+	JMP          end153
 
-final4_text_whole:
+whole152:
 	VPXOR   96(BX), Y1, Y1
 	VMOVDQU Y1, 96(BX)
 
-final4_text_end:
-	JMP decrypted
+end153:
+	JMP authentic
 
-above4:
+above128:
 	CMPQ           SI, $0x000000c0
-	JA             above6
+	JA             above154
 	CMPQ           SI, $0x000000a0
-	JA             above5
+	JA             above155
 	VPXOR          (R8), Y1, Y3
 	VPXOR          32(R8), Y1, Y8
 	VPXOR          64(R8), Y1, Y9
@@ -7555,7 +7963,7 @@ above4:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final5_last
+	JE             last_round156
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y3, Y3
 	VAESENC        Y7, Y8, Y8
@@ -7585,7 +7993,7 @@ above4:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final5_last:
+last_round156:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -7600,55 +8008,63 @@ final5_last:
 	VMOVDQU        (DI), Y12
 	VPCLMULQDQ     $0x00, Y12, Y11, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y12, Y11, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y12, Y11, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y12, Y11, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPCLMULQDQ     $0x00, Y12, Y11, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        32(BX), Y11
 	VPSHUFB        reverse<>+0(SB), Y11, Y11
 	VMOVDQU        32(DI), Y12
 	VPCLMULQDQ     $0x00, Y12, Y11, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y12, Y11, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y12, Y11, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y12, Y11, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPCLMULQDQ     $0x00, Y12, Y11, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        64(BX), Y11
 	VPSHUFB        reverse<>+0(SB), Y11, Y11
 	VMOVDQU        64(DI), Y12
 	VPCLMULQDQ     $0x00, Y12, Y11, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y12, Y11, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y12, Y11, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y12, Y11, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPCLMULQDQ     $0x00, Y12, Y11, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        96(BX), Y11
 	VPSHUFB        reverse<>+0(SB), Y11, Y11
 	VMOVDQU        96(DI), Y12
 	VPCLMULQDQ     $0x00, Y12, Y11, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y12, Y11, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y12, Y11, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y12, Y11, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y11, Y7
+	VPXOR          Y7, Y11, Y11
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPCLMULQDQ     $0x00, Y12, Y11, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          Y11, Y11, Y11
 	CMPQ           SI, $0x00000090
-	JA             final5_hash_whole
+	JA             whole157
 	VMOVDQU        128(BX), X11
-	JMP            final5_hash_end
+	JMP            end158
 
-final5_hash_whole:
+whole157:
 	VMOVDQU 128(BX), Y11
 
-final5_hash_end:
+end158:
 	LEAQ         prefix<>+160(SB), CX
 	SUBQ         SI, CX
 	VPAND        (CX), Y11, Y11
@@ -7656,21 +8072,25 @@ final5_hash_end:
 	VMOVDQU      128(DI), Y12
 	VPCLMULQDQ   $0x00, Y12, Y11, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y12, Y11, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y12, Y11, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y12, Y11, Y7
 	VPXOR        Y7, Y6, Y6
-	VMOVDQU      poly<>+0(SB), Y7
-	VPCLMULQDQ   $0x00, Y7, Y4, Y11
+	VPSHUFD      $0x4e, Y11, Y7
+	VPXOR        Y7, Y11, Y11
+	VPSHUFD      $0x4e, Y12, Y7
+	VPXOR        Y7, Y12, Y12
+	VPCLMULQDQ   $0x00, Y12, Y11, Y7
+	VPXOR        Y7, Y5, Y5
+	VMOVDQU      poly<>+0(SB), Y11
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
+	VPCLMULQDQ   $0x00, Y11, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
-	VPXOR        Y11, Y5, Y5
-	VPCLMULQDQ   $0x00, Y7, Y5, Y11
+	VPXOR        Y7, Y5, Y5
+	VPCLMULQDQ   $0x00, Y11, Y5, Y7
 	VPSHUFD      $0x4e, Y5, Y5
 	VPXOR        Y5, Y6, Y6
-	VPXOR        Y11, Y6, Y6
+	VPXOR        Y7, Y6, Y6
 	VEXTRACTI128 $0x01, Y6, X4
 	VPXOR        X4, X6, X6
 	VPSHUFB      reverse<>+0(SB), X6, X6
@@ -7690,19 +8110,19 @@ final5_hash_end:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000090
-	JA           final5_text_whole
+	JA           whole159
 	VPXOR        128(BX), X1, X1
 	VMOVDQU      X1, 128(BX)
-	JMP          final5_text_end
+	JMP          end160
 
-final5_text_whole:
+whole159:
 	VPXOR   128(BX), Y1, Y1
 	VMOVDQU Y1, 128(BX)
 
-final5_text_end:
-	JMP decrypted
+end160:
+	JMP authentic
 
-above5:
+above155:
 	VPXOR          (R8), Y1, Y3
 	VPXOR          32(R8), Y1, Y8
 	VPXOR          64(R8), Y1, Y9
@@ -7782,7 +8202,7 @@ above5:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final6_last
+	JE             last_round161
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y3, Y3
 	VAESENC        Y7, Y8, Y8
@@ -7816,7 +8236,7 @@ above5:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final6_last:
+last_round161:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -7832,66 +8252,76 @@ final6_last:
 	VMOVDQU        (DI), Y13
 	VPCLMULQDQ     $0x00, Y13, Y12, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y13, Y12, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPCLMULQDQ     $0x00, Y13, Y12, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        32(BX), Y12
 	VPSHUFB        reverse<>+0(SB), Y12, Y12
 	VMOVDQU        32(DI), Y13
 	VPCLMULQDQ     $0x00, Y13, Y12, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y13, Y12, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPCLMULQDQ     $0x00, Y13, Y12, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        64(BX), Y12
 	VPSHUFB        reverse<>+0(SB), Y12, Y12
 	VMOVDQU        64(DI), Y13
 	VPCLMULQDQ     $0x00, Y13, Y12, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y13, Y12, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPCLMULQDQ     $0x00, Y13, Y12, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        96(BX), Y12
 	VPSHUFB        reverse<>+0(SB), Y12, Y12
 	VMOVDQU        96(DI), Y13
 	VPCLMULQDQ     $0x00, Y13, Y12, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y13, Y12, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPCLMULQDQ     $0x00, Y13, Y12, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        128(BX), Y12
 	VPSHUFB        reverse<>+0(SB), Y12, Y12
 	VMOVDQU        128(DI), Y13
 	VPCLMULQDQ     $0x00, Y13, Y12, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y13, Y12, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y13, Y12, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y12, Y7
+	VPXOR          Y7, Y12, Y12
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPCLMULQDQ     $0x00, Y13, Y12, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          Y12, Y12, Y12
 	CMPQ           SI, $0x000000b0
-	JA             final6_hash_whole
+	JA             whole162
 	VMOVDQU        160(BX), X12
-	JMP            final6_hash_end
+	JMP            end163
 
-final6_hash_whole:
+whole162:
 	VMOVDQU 160(BX), Y12
 
-final6_hash_end:
+end163:
 	LEAQ         prefix<>+192(SB), CX
 	SUBQ         SI, CX
 	VPAND        (CX), Y12, Y12
@@ -7899,21 +8329,25 @@ final6_hash_end:
 	VMOVDQU      160(DI), Y13
 	VPCLMULQDQ   $0x00, Y13, Y12, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y13, Y12, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y13, Y12, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y13, Y12, Y7
 	VPXOR        Y7, Y6, Y6
-	VMOVDQU      poly<>+0(SB), Y7
-	VPCLMULQDQ   $0x00, Y7, Y4, Y12
+	VPSHUFD      $0x4e, Y12, Y7
+	VPXOR        Y7, Y12, Y12
+	VPSHUFD      $0x4e, Y13, Y7
+	VPXOR        Y7, Y13, Y13
+	VPCLMULQDQ   $0x00, Y13, Y12, Y7
+	VPXOR        Y7, Y5, Y5
+	VMOVDQU      poly<>+0(SB), Y12
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
+	VPCLMULQDQ   $0x00, Y12, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
-	VPXOR        Y12, Y5, Y5
-	VPCLMULQDQ   $0x00, Y7, Y5, Y12
+	VPXOR        Y7, Y5, Y5
+	VPCLMULQDQ   $0x00, Y12, Y5, Y7
 	VPSHUFD      $0x4e, Y5, Y5
 	VPXOR        Y5, Y6, Y6
-	VPXOR        Y12, Y6, Y6
+	VPXOR        Y7, Y6, Y6
 	VEXTRACTI128 $0x01, Y6, X4
 	VPXOR        X4, X6, X6
 	VPSHUFB      reverse<>+0(SB), X6, X6
@@ -7935,21 +8369,21 @@ final6_hash_end:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x000000b0
-	JA           final6_text_whole
+	JA           whole164
 	VPXOR        160(BX), X1, X1
 	VMOVDQU      X1, 160(BX)
-	JMP          final6_text_end
+	JMP          end165
 
-final6_text_whole:
+whole164:
 	VPXOR   160(BX), Y1, Y1
 	VMOVDQU Y1, 160(BX)
 
-final6_text_end:
-	JMP decrypted
+end165:
+	JMP authentic
 
-above6:
+above154:
 	CMPQ           SI, $0x000000e0
-	JA             above7
+	JA             above166
 	VPXOR          (R8), Y1, Y3
 	VPXOR          32(R8), Y1, Y8
 	VPXOR          64(R8), Y1, Y9
@@ -8039,7 +8473,7 @@ above6:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final7_last
+	JE             last_round167
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y3, Y3
 	VAESENC        Y7, Y8, Y8
@@ -8077,7 +8511,7 @@ above6:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final7_last:
+last_round167:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -8094,77 +8528,89 @@ final7_last:
 	VMOVDQU        (DI), Y14
 	VPCLMULQDQ     $0x00, Y14, Y13, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y14, Y13, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPCLMULQDQ     $0x00, Y14, Y13, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        32(BX), Y13
 	VPSHUFB        reverse<>+0(SB), Y13, Y13
 	VMOVDQU        32(DI), Y14
 	VPCLMULQDQ     $0x00, Y14, Y13, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y14, Y13, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPCLMULQDQ     $0x00, Y14, Y13, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        64(BX), Y13
 	VPSHUFB        reverse<>+0(SB), Y13, Y13
 	VMOVDQU        64(DI), Y14
 	VPCLMULQDQ     $0x00, Y14, Y13, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y14, Y13, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPCLMULQDQ     $0x00, Y14, Y13, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        96(BX), Y13
 	VPSHUFB        reverse<>+0(SB), Y13, Y13
 	VMOVDQU        96(DI), Y14
 	VPCLMULQDQ     $0x00, Y14, Y13, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y14, Y13, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPCLMULQDQ     $0x00, Y14, Y13, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        128(BX), Y13
 	VPSHUFB        reverse<>+0(SB), Y13, Y13
 	VMOVDQU        128(DI), Y14
 	VPCLMULQDQ     $0x00, Y14, Y13, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y14, Y13, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPCLMULQDQ     $0x00, Y14, Y13, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        160(BX), Y13
 	VPSHUFB        reverse<>+0(SB), Y13, Y13
 	VMOVDQU        160(DI), Y14
 	VPCLMULQDQ     $0x00, Y14, Y13, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y14, Y13, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y14, Y13, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y13, Y7
+	VPXOR          Y7, Y13, Y13
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPCLMULQDQ     $0x00, Y14, Y13, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          Y13, Y13, Y13
 	CMPQ           SI, $0x000000d0
-	JA             final7_hash_whole
+	JA             whole168
 	VMOVDQU        192(BX), X13
-	JMP            final7_hash_end
+	JMP            end169
 
-final7_hash_whole:
+whole168:
 	VMOVDQU 192(BX), Y13
 
-final7_hash_end:
+end169:
 	LEAQ         prefix<>+224(SB), CX
 	SUBQ         SI, CX
 	VPAND        (CX), Y13, Y13
@@ -8172,21 +8618,25 @@ final7_hash_end:
 	VMOVDQU      192(DI), Y14
 	VPCLMULQDQ   $0x00, Y14, Y13, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y14, Y13, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y14, Y13, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y14, Y13, Y7
 	VPXOR        Y7, Y6, Y6
-	VMOVDQU      poly<>+0(SB), Y7
-	VPCLMULQDQ   $0x00, Y7, Y4, Y13
+	VPSHUFD      $0x4e, Y13, Y7
+	VPXOR        Y7, Y13, Y13
+	VPSHUFD      $0x4e, Y14, Y7
+	VPXOR        Y7, Y14, Y14
+	VPCLMULQDQ   $0x00, Y14, Y13, Y7
+	VPXOR        Y7, Y5, Y5
+	VMOVDQU      poly<>+0(SB), Y13
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
+	VPCLMULQDQ   $0x00, Y13, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
-	VPXOR        Y13, Y5, Y5
-	VPCLMULQDQ   $0x00, Y7, Y5, Y13
+	VPXOR        Y7, Y5, Y5
+	VPCLMULQDQ   $0x00, Y13, Y5, Y7
 	VPSHUFD      $0x4e, Y5, Y5
 	VPXOR        Y5, Y6, Y6
-	VPXOR        Y13, Y6, Y6
+	VPXOR        Y7, Y6, Y6
 	VEXTRACTI128 $0x01, Y6, X4
 	VPXOR        X4, X6, X6
 	VPSHUFB      reverse<>+0(SB), X6, X6
@@ -8210,19 +8660,19 @@ final7_hash_end:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x000000d0
-	JA           final7_text_whole
+	JA           whole170
 	VPXOR        192(BX), X1, X1
 	VMOVDQU      X1, 192(BX)
-	JMP          final7_text_end
+	JMP          end171
 
-final7_text_whole:
+whole170:
 	VPXOR   192(BX), Y1, Y1
 	VMOVDQU Y1, 192(BX)
 
-final7_text_end:
-	JMP decrypted
+end171:
+	JMP authentic
 
-above7:
+above166:
 	VPXOR          (R8), Y1, Y3
 	VPXOR          32(R8), Y1, Y8
 	VPXOR          64(R8), Y1, Y9
@@ -8322,7 +8772,7 @@ above7:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             final8_last
+	JE             last_round172
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y3, Y3
 	VAESENC        Y7, Y8, Y8
@@ -8364,7 +8814,7 @@ above7:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-final8_last:
+last_round172:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y7
@@ -8382,88 +8832,102 @@ final8_last:
 	VMOVDQU        (DI), Y15
 	VPCLMULQDQ     $0x00, Y15, Y14, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y15, Y14, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPSHUFD        $0x4e, Y15, Y7
+	VPXOR          Y7, Y15, Y15
+	VPCLMULQDQ     $0x00, Y15, Y14, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        32(BX), Y14
 	VPSHUFB        reverse<>+0(SB), Y14, Y14
 	VMOVDQU        32(DI), Y15
 	VPCLMULQDQ     $0x00, Y15, Y14, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y15, Y14, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPSHUFD        $0x4e, Y15, Y7
+	VPXOR          Y7, Y15, Y15
+	VPCLMULQDQ     $0x00, Y15, Y14, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        64(BX), Y14
 	VPSHUFB        reverse<>+0(SB), Y14, Y14
 	VMOVDQU        64(DI), Y15
 	VPCLMULQDQ     $0x00, Y15, Y14, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y15, Y14, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPSHUFD        $0x4e, Y15, Y7
+	VPXOR          Y7, Y15, Y15
+	VPCLMULQDQ     $0x00, Y15, Y14, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        96(BX), Y14
 	VPSHUFB        reverse<>+0(SB), Y14, Y14
 	VMOVDQU        96(DI), Y15
 	VPCLMULQDQ     $0x00, Y15, Y14, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y15, Y14, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPSHUFD        $0x4e, Y15, Y7
+	VPXOR          Y7, Y15, Y15
+	VPCLMULQDQ     $0x00, Y15, Y14, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        128(BX), Y14
 	VPSHUFB        reverse<>+0(SB), Y14, Y14
 	VMOVDQU        128(DI), Y15
 	VPCLMULQDQ     $0x00, Y15, Y14, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y15, Y14, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPSHUFD        $0x4e, Y15, Y7
+	VPXOR          Y7, Y15, Y15
+	VPCLMULQDQ     $0x00, Y15, Y14, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        160(BX), Y14
 	VPSHUFB        reverse<>+0(SB), Y14, Y14
 	VMOVDQU        160(DI), Y15
 	VPCLMULQDQ     $0x00, Y15, Y14, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y15, Y14, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPSHUFD        $0x4e, Y15, Y7
+	VPXOR          Y7, Y15, Y15
+	VPCLMULQDQ     $0x00, Y15, Y14, Y7
+	VPXOR          Y7, Y5, Y5
 	VMOVDQU        192(BX), Y14
 	VPSHUFB        reverse<>+0(SB), Y14, Y14
 	VMOVDQU        192(DI), Y15
 	VPCLMULQDQ     $0x00, Y15, Y14, Y7
 	VPXOR          Y7, Y4, Y4
-	VPCLMULQDQ     $0x01, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
-	VPCLMULQDQ     $0x10, Y15, Y14, Y7
-	VPXOR          Y7, Y5, Y5
 	VPCLMULQDQ     $0x11, Y15, Y14, Y7
 	VPXOR          Y7, Y6, Y6
+	VPSHUFD        $0x4e, Y14, Y7
+	VPXOR          Y7, Y14, Y14
+	VPSHUFD        $0x4e, Y15, Y7
+	VPXOR          Y7, Y15, Y15
+	VPCLMULQDQ     $0x00, Y15, Y14, Y7
+	VPXOR          Y7, Y5, Y5
 	VPXOR          Y14, Y14, Y14
 	CMPQ           SI, $0x000000f0
-	JA             final8_hash_whole
+	JA             whole173
 	VMOVDQU        224(BX), X14
-	JMP            final8_hash_end
+	JMP            end174
 
-final8_hash_whole:
+whole173:
 	VMOVDQU 224(BX), Y14
 
-final8_hash_end:
+end174:
 	LEAQ         prefix<>+256(SB), CX
 	SUBQ         SI, CX
 	VPAND        (CX), Y14, Y14
@@ -8471,21 +8935,25 @@ final8_hash_end:
 	VMOVDQU      224(DI), Y15
 	VPCLMULQDQ   $0x00, Y15, Y14, Y7
 	VPXOR        Y7, Y4, Y4
-	VPCLMULQDQ   $0x01, Y15, Y14, Y7
-	VPXOR        Y7, Y5, Y5
-	VPCLMULQDQ   $0x10, Y15, Y14, Y7
-	VPXOR        Y7, Y5, Y5
 	VPCLMULQDQ   $0x11, Y15, Y14, Y7
 	VPXOR        Y7, Y6, Y6
-	VMOVDQU      poly<>+0(SB), Y7
-	VPCLMULQDQ   $0x00, Y7, Y4, Y14
+	VPSHUFD      $0x4e, Y14, Y7
+	VPXOR        Y7, Y14, Y14
+	VPSHUFD      $0x4e, Y15, Y7
+	VPXOR        Y7, Y15, Y15
+	VPCLMULQDQ   $0x00, Y15, Y14, Y7
+	VPXOR        Y7, Y5, Y5
+	VMOVDQU      poly<>+0(SB), Y14
+	VPXOR        Y4, Y5, Y5
+	VPXOR        Y6, Y5, Y5
+	VPCLMULQDQ   $0x00, Y14, Y4, Y7
 	VPSHUFD      $0x4e, Y4, Y4
 	VPXOR        Y4, Y5, Y5
-	VPXOR        Y14, Y5, Y5
-	VPCLMULQDQ   $0x00, Y7, Y5, Y14
+	VPXOR        Y7, Y5, Y5
+	VPCLMULQDQ   $0x00, Y14, Y5, Y7
 	VPSHUFD      $0x4e, Y5, Y5
 	VPXOR        Y5, Y6, Y6
-	VPXOR        Y14, Y6, Y6
+	VPXOR        Y7, Y6, Y6
 	VEXTRACTI128 $0x01, Y6, X4
 	VPXOR        X4, X6, X6
 	VPSHUFB      reverse<>+0(SB), X6, X6
@@ -8511,22 +8979,24 @@ final8_hash_end:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x000000f0
-	JA           final8_text_whole
+	JA           whole175
 	VPXOR        224(BX), X1, X1
 	VMOVDQU      X1, 224(BX)
-	JMP          final8_text_end
+	JMP          end176
 
-final8_text_whole:
+whole175:
 	VPXOR   224(BX), Y1, Y1
 	VMOVDQU Y1, 224(BX)
 
-final8_text_end:
-decrypted:
-	MOVQ           data_base+40(FP), SI
-	CMPQ           SI, BX
-	JE             done
+end176:
+authentic:
+	MOVQ           data_base+40(FP), BX
+	MOVQ           data_len+48(FP), SI
+	SUBQ           $0x10, SI
 	VMOVDQA        Y0, Y1
 	XORQ           CX, CX
+	CMPQ           SI, $0x000000e0
+	JBE            decrypted
 	VPXOR          counters<>+32(SB), Y1, Y2
 	VPXOR          counters<>+64(SB), Y1, Y3
 	VPXOR          counters<>+96(SB), Y1, Y4
@@ -8607,7 +9077,7 @@ decrypted:
 	VAESENC        Y8, Y7, Y7
 	VAESENC        Y8, Y1, Y1
 	CMPQ           DX, $0x0a
-	JE             chunk1_last
+	JE             last_round177
 	VBROADCASTI128 448(AX), Y8
 	VAESENC        Y8, Y2, Y2
 	VAESENC        Y8, Y3, Y3
@@ -8641,7 +9111,7 @@ decrypted:
 	VAESENC        Y8, Y7, Y7
 	VAESENC        Y8, Y1, Y1
 
-chunk1_last:
+last_round177:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y8
@@ -8652,25 +9122,24 @@ chunk1_last:
 	VAESENCLAST    Y8, Y6, Y6
 	VAESENCLAST    Y8, Y7, Y7
 	VAESENCLAST    Y8, Y1, Y1
-	VPXOR          (SI), Y2, Y2
-	VMOVDQU        Y2, (SI)
-	VPXOR          32(SI), Y3, Y3
-	VMOVDQU        Y3, 32(SI)
-	VPXOR          64(SI), Y4, Y4
-	VMOVDQU        Y4, 64(SI)
-	VPXOR          96(SI), Y5, Y5
-	VMOVDQU        Y5, 96(SI)
-	VPXOR          128(SI), Y6, Y6
-	VMOVDQU        Y6, 128(SI)
-	VPXOR          160(SI), Y7, Y7
-	VMOVDQU        Y7, 160(SI)
-	VPXOR          192(SI), Y1, Y1
-	VMOVDQU        Y1, 192(SI)
-	ADDQ           $0x000000e0, SI
+	VPXOR          (BX), Y2, Y2
+	VMOVDQU        Y2, (BX)
+	VPXOR          32(BX), Y3, Y3
+	VMOVDQU        Y3, 32(BX)
+	VPXOR          64(BX), Y4, Y4
+	VMOVDQU        Y4, 64(BX)
+	VPXOR          96(BX), Y5, Y5
+	VMOVDQU        Y5, 96(BX)
+	VPXOR          128(BX), Y6, Y6
+	VMOVDQU        Y6, 128(BX)
+	VPXOR          160(BX), Y7, Y7
+	VMOVDQU        Y7, 160(BX)
+	VPXOR          192(BX), Y1, Y1
+	VMOVDQU        Y1, 192(BX)
+	ADDQ           $0x000000e0, BX
+	SUBQ           $0x000000e0, SI
 
-decrypt:
-	CMPQ           SI, BX
-	JE             done
+chunk178:
 	ADDQ           $0x10, CX
 	MOVL           CX, DI
 	BSWAPL         DI
@@ -8678,6 +9147,8 @@ decrypt:
 	VPINSRD        $0x03, DI, X1, X1
 	VINSERTI128    $0x01, X1, Y1, Y1
 	VPXOR          Y0, Y1, Y1
+	CMPQ           SI, $0x00000100
+	JB             decrypted
 	VPXOR          counters<>+0(SB), Y1, Y2
 	VPXOR          counters<>+32(SB), Y1, Y3
 	VPXOR          counters<>+64(SB), Y1, Y4
@@ -8768,7 +9239,7 @@ decrypt:
 	VAESENC        Y9, Y8, Y8
 	VAESENC        Y9, Y1, Y1
 	CMPQ           DX, $0x0a
-	JE             chunk0_last
+	JE             last_round179
 	VBROADCASTI128 448(AX), Y9
 	VAESENC        Y9, Y2, Y2
 	VAESENC        Y9, Y3, Y3
@@ -8806,7 +9277,7 @@ decrypt:
 	VAESENC        Y9, Y8, Y8
 	VAESENC        Y9, Y1, Y1
 
-chunk0_last:
+last_round179:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y9
@@ -8818,26 +9289,27 @@ chunk0_last:
 	VAESENCLAST    Y9, Y7, Y7
 	VAESENCLAST    Y9, Y8, Y8
 	VAESENCLAST    Y9, Y1, Y1
-	VPXOR          (SI), Y2, Y2
-	VMOVDQU        Y2, (SI)
-	VPXOR          32(SI), Y3, Y3
-	VMOVDQU        Y3, 32(SI)
-	VPXOR          64(SI), Y4, Y4
-	VMOVDQU        Y4, 64(SI)
-	VPXOR          96(SI), Y5, Y5
-	VMOVDQU        Y5, 96(SI)
-	VPXOR          128(SI), Y6, Y6
-	VMOVDQU        Y6, 128(SI)
-	VPXOR          160(SI), Y7, Y7
-	VMOVDQU        Y7, 160(SI)
-	VPXOR          192(SI), Y8, Y8
-	VMOVDQU        Y8, 192(SI)
-	VPXOR          224(SI), Y1, Y1
-	VMOVDQU        Y1, 224(SI)
-	ADDQ           $0x00000100, SI
-	JMP            decrypt
+	VPXOR          (BX), Y2, Y2
+	VMOVDQU        Y2, (BX)
+	VPXOR          32(BX), Y3, Y3
+	VMOVDQU        Y3, 32(BX)
+	VPXOR          64(BX), Y4, Y4
+	VMOVDQU        Y4, 64(BX)
+	VPXOR          96(BX), Y5, Y5
+	VMOVDQU        Y5, 96(BX)
+	VPXOR          128(BX), Y6, Y6
+	VMOVDQU        Y6, 128(BX)
+	VPXOR          160(BX), Y7, Y7
+	VMOVDQU        Y7, 160(BX)
+	VPXOR          192(BX), Y8, Y8
+	VMOVDQU        Y8, 192(BX)
+	VPXOR          224(BX), Y1, Y1
+	VMOVDQU        Y1, 224(BX)
+	ADDQ           $0x00000100, BX
+	SUBQ           $0x00000100, SI
+	JMP            chunk178
 
-done:
+decrypted:
 	VZEROUPPER
 	MOVB $0x01, AL
 	MOVB AL, ret+64(FP)
