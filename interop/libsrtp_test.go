@@ -12,6 +12,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,7 @@ type srtpExchange struct {
 
 	streams []*srtpStream
 	opener  *protect.Opener
+	batch   bool          // we take several packets at once
 	late    []srtpArrival // sealed, and still on their way after the next burst
 
 	sealed, opened, replayed, damaged, reused int
@@ -66,6 +68,7 @@ type srtpArrival struct {
 	rtcp   bool
 	sealed []byte
 	plain  []byte // nil: it was damaged on its way
+	again  bool   // the packet before it, to be sealed a second time
 }
 
 // TestLibsrtpDifferential compares what both do to random packets: header
@@ -75,6 +78,7 @@ func TestLibsrtpDifferential(t *testing.T) {
 	if os.Getenv("SOTTO_LONG") != "" {
 		packets = srtpPacketsLong
 	}
+	t.Log("with the tier", protect.Tier())
 	var comparable []string
 	for _, name := range libsrtp.Profiles {
 		if !strings.HasPrefix(name, "AES_192") { // see TestLibsrtpDerives192Otherwise
@@ -98,6 +102,22 @@ func TestLibsrtpDifferential(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLibsrtpDifferentialTiers does it with the instructions that this processor
+// has besides the best ones. They are chosen when a program starts.
+func TestLibsrtpDifferentialTiers(t *testing.T) {
+	for _, tier := range protect.Tiers() {
+		if tier == protect.Tier() {
+			continue
+		}
+		again := exec.Command(os.Args[0], "-test.run=^TestLibsrtpDifferential$", "-test.v")
+		again.Env = append(os.Environ(), "SOTTO_SRTP_TIER="+tier)
+		out, err := again.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "with the tier "+tier) {
+			t.Errorf("%s: %v\n%s", tier, err, out)
+		}
 	}
 }
 
@@ -192,7 +212,7 @@ func (x *srtpExchange) key() {
 	if x.opener, err = protect.NewOpener(x.profile, key, salt); err != nil {
 		x.t.Fatal(err)
 	}
-	x.streams, x.late = nil, nil
+	x.streams, x.late, x.batch = nil, nil, !x.batch
 	for range 1 + x.rng.IntN(3) {
 		sealer, err := protect.NewSealer(x.profile, key, salt)
 		if err != nil {
@@ -218,37 +238,32 @@ func (x *srtpExchange) random(n int) []byte {
 func (x *srtpExchange) seal() []srtpArrival {
 	x.t.Helper()
 	var sent []srtpArrival
-	var theirs []libsrtp.Packet
 	for range burst {
-		stream := x.streams[x.rng.IntN(len(x.streams))]
-		d := srtpArrival{stream: stream, rtcp: x.rng.IntN(4) == 0}
-		seal, kind, overhead := stream.sealer.Seal, libsrtp.Protect, x.profile.TagLen()
+		d := srtpArrival{stream: x.streams[x.rng.IntN(len(x.streams))], rtcp: x.rng.IntN(4) == 0}
 		if d.rtcp {
-			d.plain = x.rtcp(stream)
-			seal, kind, overhead = stream.sealer.SealRTCP, libsrtp.ProtectRTCP, x.profile.RTCPOverhead()
+			d.plain = x.rtcp(d.stream)
 		} else {
-			d.plain = x.rtp(stream)
-			d.index = stream.index
-		}
-		theirs = append(theirs, libsrtp.Packet{Session: sealing, Kind: kind, Bytes: d.plain})
-		d.sealed = append(bytes.Clone(d.plain), make([]byte, overhead)...)
-		n, err := seal(d.sealed, len(d.plain))
-		if err != nil || n != len(d.sealed) {
-			x.t.Fatalf("sealed %d of %d bytes, %v: %x", n, len(d.sealed), err, d.plain)
+			d.plain = x.rtp(d.stream)
+			d.index = d.stream.index
 		}
 		sent = append(sent, d)
-		if again := slices.Concat(d.plain, make([]byte, overhead)); !d.rtcp && x.rng.IntN(30) == 0 {
-			if _, err := seal(again, len(d.plain)); !errors.Is(err, protect.ErrReuse) {
-				x.t.Fatalf("one index sealed twice: %v", err)
-			}
-			theirs = append(theirs, libsrtp.Packet{Session: sealing, Kind: kind, Bytes: d.plain})
-			sent = append(sent, srtpArrival{})
+		if !d.rtcp && x.rng.IntN(30) == 0 {
+			d.again = true
+			sent = append(sent, d)
+		}
+	}
+	theirs := make([]libsrtp.Packet, len(sent))
+	for i, d := range sent {
+		theirs[i] = libsrtp.Packet{Session: sealing, Kind: libsrtp.Protect, Bytes: d.plain}
+		if d.rtcp {
+			theirs[i].Kind = libsrtp.ProtectRTCP
 		}
 	}
 	x.run(theirs)
+	x.sealOurs(sent)
 	for i, d := range sent {
 		switch {
-		case d.stream == nil && theirs[i].Status == libsrtp.Replay:
+		case d.again && theirs[i].Status == libsrtp.Replay:
 			x.reused++
 		case theirs[i].Status != libsrtp.OK || !bytes.Equal(theirs[i].Result, d.sealed):
 			x.t.Fatalf("%x sealed to\n%x\nlibsrtp, status %d:\n%x", theirs[i].Bytes, d.sealed, theirs[i].Status, theirs[i].Result)
@@ -256,7 +271,52 @@ func (x *srtpExchange) seal() []srtpArrival {
 			x.sealed++
 		}
 	}
-	return slices.DeleteFunc(sent, func(d srtpArrival) bool { return d.stream == nil })
+	return slices.DeleteFunc(sent, func(d srtpArrival) bool { return d.again })
+}
+
+// sealOurs seals each packet, or the RTP packets of some at once.
+func (x *srtpExchange) sealOurs(sent []srtpArrival) {
+	x.t.Helper()
+	var jobs []protect.Outgoing
+	var of []*srtpArrival
+	flush := func() {
+		protect.SealBatch(jobs)
+		for i, job := range jobs {
+			x.check(of[i], job.N, job.Err)
+		}
+		jobs, of = jobs[:0], of[:0]
+	}
+	for i := range sent {
+		d := &sent[i]
+		if d.rtcp {
+			d.sealed = append(bytes.Clone(d.plain), make([]byte, x.profile.RTCPOverhead())...)
+			n, err := d.stream.sealer.SealRTCP(d.sealed, len(d.plain))
+			x.check(d, n, err)
+			continue
+		}
+		d.sealed = append(bytes.Clone(d.plain), make([]byte, x.profile.TagLen())...)
+		if x.batch {
+			jobs, of = append(jobs, protect.Outgoing{Sealer: d.stream.sealer, Packet: d.sealed, N: len(d.plain)}), append(of, d)
+			if x.rng.IntN(32) == 0 {
+				flush()
+			}
+			continue
+		}
+		n, err := d.stream.sealer.Seal(d.sealed, len(d.plain))
+		x.check(d, n, err)
+	}
+	flush()
+}
+
+// check looks at what sealing said.
+func (x *srtpExchange) check(d *srtpArrival, n int, err error) {
+	x.t.Helper()
+	switch {
+	case d.again && !errors.Is(err, protect.ErrReuse):
+		x.t.Fatalf("one index sealed twice: %v", err)
+	case !d.again && (err != nil || n != len(d.sealed)):
+		x.t.Fatalf("sealed %d of %d bytes, %v: %x", n, len(d.sealed), err, d.plain)
+	}
 }
 
 func (x *srtpExchange) run(packets []libsrtp.Packet) {
@@ -379,19 +439,42 @@ func (x *srtpExchange) open(arriving []srtpArrival) {
 		}
 	}
 	x.run(theirs)
+	packets := make([][]byte, len(arriving))
 	for i, d := range arriving {
-		open := x.opener.Open
-		if d.rtcp {
-			open = x.opener.OpenRTCP
-		}
-		packet := bytes.Clone(d.sealed)
-		n, err := open(packet)
-		x.compare(d, packet, n, err, theirs[i])
+		packets[i] = bytes.Clone(d.sealed)
 	}
+	var jobs []protect.Incoming
+	var of []int
+	flush := func() {
+		protect.OpenBatch(jobs)
+		for i, job := range jobs {
+			x.compare(arriving[of[i]], job, theirs[of[i]])
+		}
+		jobs, of = jobs[:0], of[:0]
+	}
+	for i, d := range arriving {
+		job := protect.Incoming{Opener: x.opener, Packet: packets[i]}
+		switch {
+		case d.rtcp:
+			job.N, job.Err = x.opener.OpenRTCP(job.Packet)
+			x.compare(d, job, theirs[i])
+		case x.batch:
+			jobs, of = append(jobs, job), append(of, i)
+			if x.rng.IntN(32) == 0 {
+				flush()
+			}
+		default:
+			job.N, job.Err = x.opener.Open(job.Packet)
+			x.compare(d, job, theirs[i])
+		}
+	}
+	flush()
 }
 
-func (x *srtpExchange) compare(d srtpArrival, packet []byte, n int, err error, theirs libsrtp.Packet) {
+// compare holds what we have opened against libsrtp's.
+func (x *srtpExchange) compare(d srtpArrival, ours protect.Incoming, theirs libsrtp.Packet) {
 	x.t.Helper()
+	packet, n, err := ours.Packet, ours.N, ours.Err
 	if (err == nil) != (theirs.Status == libsrtp.OK) {
 		x.t.Fatalf("we say %v, libsrtp %d: RTCP %t, index %d, greatest %d, intact %t: %x",
 			err, theirs.Status, d.rtcp, d.index, d.stream.seen, d.plain != nil, d.sealed)
@@ -422,4 +505,23 @@ func (x *srtpExchange) compare(d srtpArrival, packet []byte, n int, err error, t
 			err, theirs.Status, d.rtcp, d.index, d.stream.seen)
 	}
 	x.replayed++
+}
+
+// TestLibsrtpMeasures is what bench/srtp asks of the program.
+func TestLibsrtpMeasures(t *testing.T) {
+	peer := startLibsrtp(t)
+	if version, err := peer.Version(); err != nil || !strings.HasPrefix(version, "libsrtp2 2.") {
+		t.Errorf("%q, %v", version, err)
+	}
+	for _, name := range libsrtp.Profiles {
+		for _, unprotect := range []bool{false, true} {
+			l := libsrtp.Load{Profile: name, Unprotect: unprotect, Size: 80, Contexts: 3, Warm: 5, Timed: 64}
+			if spent, err := peer.Measure(l); err != nil || spent <= 0 {
+				t.Errorf("%+v: %v, %v", l, spent, err)
+			}
+		}
+	}
+	if _, err := peer.Measure(libsrtp.Load{Profile: libsrtp.Profiles[0], Size: 80, Timed: 64}); err == nil {
+		t.Error("packets of no context are measured")
+	}
 }
