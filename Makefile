@@ -19,7 +19,7 @@ ASM := internal/_asm/curve448:internal/curve448/field_amd64.s internal/_asm/mode
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help setup setup-interop build run test test-long race fuzz mutate lint asm asm-check consttime bench interop clean
+.PHONY: help setup setup-interop build run test test-long race fuzz mutate lint asm asm-check consttime bench bench-srtp interop clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -74,6 +74,13 @@ consttime: setup ## look for secrets in how long things take; wants a quiet mach
 
 bench: setup ## every Go benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-srtp: setup-interop ## measure SRTP beside pion and libsrtp; writes bench/srtp's page and plot
+	@mkdir -p out
+	go build -o bin/bench-srtp ./bench/srtp
+	taskset -c $$(($$(nproc) - 1)) bin/bench-srtp -json >out/srtp.json
+	mv out/srtp.json bench/srtp/results.json
+	bin/bench-srtp -report
 
 interop: setup-interop ## call real peers: linphonec, linphone-daemon, libbzrtp, libsrtp
 	scripts/gotest -tags=$(TAGS),interop -count=1 -timeout 15m ./interop/...

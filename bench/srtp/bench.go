@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+)
+
+// subject is one who is measured.
+type subject struct {
+	name  string // a tier of ours, or one of the names below
+	modes []string
+	has   func(profile string) bool
+	take  func(cell, string) (sample, error)
+	close func() error
+}
+
+const (
+	pionName    = "pion"
+	libsrtpName = "libsrtp"
+	limitName   = "limit"
+)
+
+// sample is one measurement.
+type sample struct {
+	NS     float64 // a packet
+	Allocs float64 // a packet
+}
+
+// series is what one subject did in a cell and mode, one sample a round.
+type series struct {
+	subject, mode string
+	cell          cell
+}
+
+// bench measures in rounds.
+type bench struct {
+	machine  machine
+	subjects []subject
+	rounds   int
+	progress io.Writer
+	taken    map[series][]sample
+	begun    time.Time
+}
+
+// newBench starts everybody who is to be measured.
+func newBench(rounds int) (*bench, error) {
+	b := &bench{rounds: rounds, machine: thisMachine(rounds), progress: os.Stderr, taken: map[series][]sample{}, begun: time.Now()}
+	for _, tier := range b.machine.Tiers {
+		s, err := startWorker("ours", tier)
+		if err != nil {
+			return nil, errors.Join(err, b.close())
+		}
+		b.subjects = append(b.subjects, s)
+	}
+	pion, err := startWorker(pionName, "")
+	if err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	b.subjects = append(b.subjects, pion)
+	if s, version, err := startLibsrtp(); err != nil {
+		fmt.Fprintln(os.Stderr, "srtp: NO LIBSRTP to compare with:", err)
+	} else {
+		b.subjects, b.machine.Libsrtp = append(b.subjects, s), version
+	}
+	if s, err := startLimit(); err != nil {
+		fmt.Fprintln(os.Stderr, "srtp: the processor's LIMIT IS NOT MEASURED:", err)
+	} else {
+		b.subjects, b.machine.Limit = append(b.subjects, s), true
+	}
+	return b, nil
+}
+
+func (b *bench) close() error {
+	var all error
+	for _, s := range b.subjects {
+		all = errors.Join(all, s.close())
+	}
+	return all
+}
+
+// measure goes through the profiles, and through the numbers of contexts, fewest
+// first: so none are there yet that are not in use. In each round everybody has
+// a turn in every cell, one right after the other, so that what else the machine
+// does hits all alike.
+func (b *bench) measure(chosen []string) ([]row, error) {
+	var rows []row
+	for i, profile := range chosen {
+		for _, n := range contexts {
+			all := cells(profile, n)
+			for round := range b.rounds {
+				_, _ = fmt.Fprintf(b.progress, "\r%3.0f s: profile %d of %d, %4d contexts, round %d of %d ", time.Since(b.begun).Seconds(),
+					i+1, len(chosen), n, round+1, b.rounds)
+				if err := b.round(all, round); err != nil {
+					_, _ = fmt.Fprintln(b.progress)
+					return nil, err
+				}
+			}
+			for _, c := range all {
+				rows = append(rows, b.rows(c)...)
+			}
+		}
+	}
+	_, _ = fmt.Fprintf(b.progress, "\r%80s\r", "")
+	return rows, nil
+}
+
+// round gives everybody a turn in each cell. Each round begins with another.
+func (b *bench) round(all []cell, round int) error {
+	for _, c := range all {
+		for i := range b.subjects {
+			s := b.subjects[(i+round)%len(b.subjects)]
+			if !s.has(c.profile) {
+				continue
+			}
+			for _, mode := range s.modes {
+				got, err := s.take(c, mode)
+				if err != nil {
+					return fmt.Errorf("%s: %s, %s, %d bytes, %s, %d contexts: %w", s.name, c.profile, c.op, c.size, mode, c.contexts, err)
+				}
+				key := series{s.name, mode, c}
+				b.taken[key] = append(b.taken[key], got)
+			}
+		}
+	}
+	return nil
+}
+
+// rows are the medians of one cell: a row for each tier and mode of ours.
+func (b *bench) rows(c cell) []row {
+	var rows []row
+	for _, s := range b.subjects {
+		if !slices.Contains(b.machine.Tiers, s.name) {
+			continue
+		}
+		for _, mode := range s.modes {
+			r := row{Profile: c.profile, Size: c.size, Op: c.op, Mode: mode, Contexts: c.contexts, Tier: s.name}
+			r.OursNS, r.Allocs = medianOf(b.taken[series{s.name, mode, c}])
+			r.PionNS = b.median(series{pionName, single, c})
+			r.LibsrtpNS = b.median(series{libsrtpName, single, c})
+			r.LimitNS = b.median(series{limitName, mode, c})
+			if r.PionNS != nil {
+				ratio := *r.PionNS / r.OursNS
+				r.RatioPion = &ratio
+			}
+			rows = append(rows, r.rounded())
+		}
+	}
+	return rows
+}
+
+// median is nil where nothing was measured.
+func (b *bench) median(key series) *float64 {
+	if len(b.taken[key]) == 0 {
+		return nil
+	}
+	ns, _ := medianOf(b.taken[key])
+	return &ns
+}
