@@ -51,17 +51,17 @@ func (k *SRTPKeys) Wipe() {
 type kdf struct {
 	mac     hash.Hash // HMAC, keyed: its state is made once for all labels
 	context []byte    // ZIDi || ZIDr || total_hash
+	message []byte    // room for what is authenticated
 }
 
 // newKDF does not keep key, which mostly is s0.
 func newKDF(newHash func() hash.Hash, key *secret.Bytes, context []byte) kdf {
-	return kdf{hmac.New(newHash, key.Reveal()), context}
+	return kdf{hmac.New(newHash, key.Reveal()), context, make([]byte, 0, 160)}
 }
 
 // derive gives bits/8 bytes of key for the label.
 func (k kdf) derive(label string, bits int) []byte {
-	message := make([]byte, 0, 128)
-	message = append(message, 0, 0, 0, 1)
+	message := append(k.message, 0, 0, 0, 1)
 	message = append(message, label...)
 	message = append(message, 0)
 	message = append(message, k.context...)

@@ -76,16 +76,14 @@ func (o Offer) Validate() error {
 	return nil
 }
 
-// implied returns what every endpoint supports without saying so
-// (RFC 6189 §5.1.2 to §5.1.6).
-func implied() Offer {
-	return Offer{
-		Hashes:        algos("S256"),
-		Ciphers:       algos("AES1"),
-		AuthTags:      algos("HS32", "HS80"),
-		KeyAgreements: algos("DH3k"),
-		SASTypes:      algos("B32"),
-	}
+// implied is what every endpoint supports without saying so (RFC 6189 §5.1.2 to
+// §5.1.6). It is only read.
+var implied = Offer{
+	Hashes:        algos("S256"),
+	Ciphers:       algos("AES1"),
+	AuthTags:      algos("HS32", "HS80"),
+	KeyAgreements: algos("DH3k"),
+	SASTypes:      algos("B32"),
 }
 
 func algos(names ...string) []wire.Algo {
@@ -143,19 +141,16 @@ func (o *Offer) lists() [5]*[]wire.Algo {
 	return [5]*[]wire.Algo{&o.Hashes, &o.Ciphers, &o.AuthTags, &o.KeyAgreements, &o.SASTypes}
 }
 
-// offerOf is what a peer's Hello offers: its lists and, behind them, the
-// mandatory algorithms it did not name (RFC 6189 §5.2).
+// offerOf is what a peer's Hello, which it uses up, offers: its lists and, behind
+// them, the mandatory algorithms it did not name (RFC 6189 §5.2).
 func offerOf(h *wire.Hello) Offer {
 	o := Offer{h.Hashes, h.Ciphers, h.AuthTags, h.KeyAgreements, h.SASTypes}
-	mandatory := implied()
 	for i, list := range o.lists() {
-		full := slices.Clone(*list)
-		for _, a := range *mandatory.lists()[i] {
-			if !slices.Contains(full, a) {
-				full = append(full, a)
+		for _, a := range *implied.lists()[i] {
+			if !slices.Contains(*list, a) {
+				*list = append(*list, a)
 			}
 		}
-		*list = full
 	}
 	return o
 }

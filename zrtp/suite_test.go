@@ -43,7 +43,7 @@ func TestChoose(t *testing.T) {
 
 // Everything that can be offered is built in.
 func TestBuiltIn(t *testing.T) {
-	for _, offer := range []Offer{DefaultOffer(), implied()} {
+	for _, offer := range []Offer{DefaultOffer(), implied} {
 		if err := offer.Validate(); err != nil {
 			t.Error(err)
 		}

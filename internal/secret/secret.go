@@ -40,8 +40,12 @@ func From(b []byte) *Bytes {
 
 // Copy copies the secret in b and leaves b to its owner.
 func Copy(b []byte) *Bytes {
-	own := append(make([]byte, 0, len(b)), b...)
-	return &Bytes{b: &own}
+	s := &struct { // in one piece
+		Bytes
+		own []byte
+	}{own: append(make([]byte, 0, len(b)), b...)}
+	s.b = &s.own
+	return &s.Bytes
 }
 
 // Len is the length in bytes; a nil or wiped secret has none.

@@ -32,8 +32,8 @@ const (
 )
 
 func (c *Commit) fields() [][]byte {
-	fields := [][]byte{c.H2[:], c.ZID[:],
-		c.Hash[:], c.Cipher[:], c.AuthTag[:], c.KeyAgreement[:], c.SAS[:]}
+	fields := append(make([][]byte, 0, 10), c.H2[:], c.ZID[:],
+		c.Hash[:], c.Cipher[:], c.AuthTag[:], c.KeyAgreement[:], c.SAS[:])
 	switch c.KeyAgreement {
 	case Multistream:
 		fields = append(fields, c.Nonce[:])

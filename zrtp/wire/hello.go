@@ -45,7 +45,7 @@ func (h *Hello) lists() [5]*[]Algo {
 }
 
 func (h *Hello) fields(flags *[4]byte) [][]byte {
-	fields := [][]byte{h.Version[:], h.ClientID[:], h.H3[:], h.ZID[:], flags[:]}
+	fields := append(make([][]byte, 0, 6+5*maxAlgos), h.Version[:], h.ClientID[:], h.H3[:], h.ZID[:], flags[:])
 	for _, list := range h.lists() {
 		for i := range *list {
 			fields = append(fields, (*list)[i][:])

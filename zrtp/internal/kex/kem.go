@@ -7,6 +7,7 @@ import (
 	"hash"
 	"reflect"
 	"slices"
+	"sync/atomic"
 
 	circl "github.com/cloudflare/circl/kem"
 	"github.com/cloudflare/circl/kem/mlkem/mlkem1024"
@@ -82,14 +83,22 @@ func LookupKEM(name wire.Algo, newHash func() hash.Hash) (*KEM, bool) {
 }
 
 // KEMKey is a fresh key pair, good for one exchange and then to be wiped. Of the
-// lattice it holds the seed alone: 64 bytes where the expanded key would take
-// 16 KiB while the peer makes us wait.
+// lattice it holds the seed, and for as long as few do, what that expands to: to
+// do it twice takes 40 µs, but the expanded key takes 13 KiB for as long as the
+// peer makes us wait.
 type KEMKey struct {
-	name    wire.Algo
-	newHash func() hash.Hash
-	curve   *Key
-	seed    []byte // empty without a lattice
+	name     wire.Algo
+	newHash  func() hash.Hash
+	curve    *Key
+	seed     []byte           // empty without a lattice
+	expanded circl.PrivateKey // nil if not kept
 }
+
+// expansions is how many KEMKeys are kept expanded. That of the call that is being
+// set up is one of them, where no flood of Hellos keeps them busy.
+var expansions atomic.Int32
+
+const maxExpansions = 4
 
 func (k *KEMKey) kem() *KEM {
 	m, _ := LookupKEM(k.name, k.newHash)
@@ -162,10 +171,24 @@ func (k *KEMKey) Public() ([]byte, error) {
 	if lattice == nil {
 		return public, nil
 	}
-	onLattice, private := lattice.DeriveKeyPair(k.seed)
-	defer wipeMemory(reflect.ValueOf(private)) // parts of it are onLattice's too
-	encoded, err := onLattice.MarshalBinary()
+	private, done := k.expand(lattice)
+	defer done()
+	encoded, err := private.Public().MarshalBinary()
 	return append(public, encoded...), err
+}
+
+// expand gives the lattice key until done is called. It is kept if that is the
+// first time and few others are.
+func (k *KEMKey) expand(lattice circl.Scheme) (private circl.PrivateKey, done func()) {
+	if k.expanded == nil {
+		_, private = lattice.DeriveKeyPair(k.seed)
+		if expansions.Add(1) > maxExpansions {
+			expansions.Add(-1)
+			return private, func() { wipeMemory(reflect.ValueOf(private)) }
+		}
+		k.expanded = private
+	}
+	return k.expanded, func() {}
 }
 
 // Decapsulate returns the shared secret of SharedLen bytes that Encapsulate
@@ -184,8 +207,8 @@ func (k *KEMKey) Decapsulate(ciphertext []byte) ([]byte, error) {
 		return curveShared, err
 	}
 	defer secret.Wipe(curveShared)
-	_, private := m.lattice.DeriveKeyPair(k.seed)
-	defer wipeMemory(reflect.ValueOf(private))
+	private, done := k.expand(m.lattice)
+	defer done()
 	latticeShared, err := m.lattice.Decapsulate(private, onLattice)
 	if err != nil {
 		return nil, err
@@ -201,6 +224,11 @@ func (k *KEMKey) Wipe() {
 	}
 	k.curve.Wipe()
 	secret.Wipe(k.seed)
+	if k.expanded != nil {
+		wipeMemory(reflect.ValueOf(k.expanded))
+		k.expanded = nil
+		expansions.Add(-1)
+	}
 }
 
 // derive makes a KEM of Diffie-Hellman as DHKEM of RFC 9180 §4.1 does, but with

@@ -356,6 +356,38 @@ func FuzzDecapsulate(f *testing.F) {
 	})
 }
 
+// TestExpansions: no more lattice keys than the limit are kept expanded, whoever
+// makes us wait, and what is not kept is none the worse.
+func TestExpansions(t *testing.T) {
+	before := expansions.Swap(0) // of keys that other tests have left
+	defer func() { expansions.Add(before) }()
+	m := lookupKEM(t, "X3M3", sha512.New)
+	var keys []*KEMKey
+	for range maxExpansions + 3 {
+		keys = append(keys, generateKEM(t, m, randomBytes(m.SecretLen)))
+	}
+	for i, key := range keys {
+		ciphertext, shared := encapsulate(t, m, randomBytes(m.EncapsulateLen), publicOf(t, key))
+		if kept := key.expanded != nil; kept != (i < maxExpansions) {
+			t.Errorf("key %d is kept: %t", i, kept)
+		}
+		if got, err := key.Decapsulate(ciphertext); err != nil || !bytes.Equal(got, shared) {
+			t.Errorf("key %d: %x, %v", i, got, err)
+		}
+	}
+	keys[0].Wipe()
+	keys[0].Wipe()
+	if publicOf(t, keys[maxExpansions]); keys[maxExpansions].expanded == nil {
+		t.Error("a wiped key leaves no room")
+	}
+	for _, key := range keys {
+		key.Wipe()
+	}
+	if n := expansions.Load(); n != 0 {
+		t.Errorf("%d keys are still kept", n)
+	}
+}
+
 // BenchmarkKEM is what one handshake costs both sides together.
 func BenchmarkKEM(b *testing.B) {
 	for _, row := range kems {
