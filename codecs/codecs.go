@@ -76,6 +76,7 @@ type Codec struct {
 type constructors struct {
 	encoder func(Options) (Encoder, error)
 	decoder func() (Decoder, error)
+	inspect func(pkt []byte) (redundant, quiet bool) // nil: neither, ever
 }
 
 // FrameSamples is the number of PCM samples in one frame that we send.
@@ -102,8 +103,18 @@ func (c Codec) NewDecoder() (Decoder, error) {
 	return c.impl.decoder()
 }
 
+// Inspect tells of a packet whether it carries the packet before it, so that
+// [Decoder.DecodeFEC] can do more than conceal, and whether its sender may
+// pause after it (silence suppression).
+func (c Codec) Inspect(pkt []byte) (redundant, quiet bool) {
+	if c.impl == nil || c.impl.inspect == nil {
+		return false, false
+	}
+	return c.impl.inspect(pkt)
+}
+
 var table = [...]Codec{
-	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, impl: &constructors{opusEncoder, opusDecoder}},
+	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, impl: &constructors{opusEncoder, opusDecoder, opus.Inspect}},
 	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, impl: companding(g711.MuLaw)},
 	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, impl: companding(g711.ALaw)},
 }

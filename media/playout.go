@@ -8,35 +8,45 @@ import (
 	"sotto/codecs"
 	"sotto/media/audio"
 	"sotto/media/jitter"
+	"sotto/media/timescale"
 )
 
 const (
 	maxDecoded = audio.SampleRate / 1000 * 120 // codecs.MaxFrameDuration
-	maxFade    = audio.SampleRate / 1000 * 5
+	// past is how much of what was played is kept, to join what comes to it.
+	past = timescale.MaxPast
+	// joinLen is how long it takes where one source of sound follows another,
+	// 5 ms.
+	joinLen = audio.SampleRate / 1000 * 5
+	// primeLen is longer than the memory of a resampler, in samples it takes.
+	primeLen = 80
 )
 
-// playout is the half of a Receiver that makes frames. Packets are of any
-// length, frames are not: what a packet holds beyond the frame waits in pcm.
+// playout is the half of a Receiver that makes frames: it does what the jitter
+// buffer decides. Packets are of any length, frames are not: what a packet
+// holds beyond the frame waits in pcm.
 type playout struct {
 	sink  audio.Sink
 	trace Tracer
 
 	opening *opening    // under which the rest came
-	voices  [128]*voice // by payload type
+	voices  [128]*voice // by payload type; none changes
 	voice   *voice      // of the last packet; nil before the first
 
-	have   int                                    // samples in pcm
-	pcm    [audio.FrameSamples + maxDecoded]int16 // at 48 kHz
-	coded  [maxDecoded]int16                      // at the codec's rate
-	packet [jitter.MaxPayload]byte                // popped
+	have   int // samples in pcm behind the past
+	pcm    [past + audio.FrameSamples + maxDecoded + timescale.MaxChange]int16
+	coded  [maxDecoded]int16       // at the codec's rate
+	packet [jitter.MaxPayload]byte // popped
 
-	fade  [maxFade]int16 // what would have come next, had it not been skipped
-	fadeN int
+	from   *voice        // what the last samples came from, nil for silence
+	change jitter.Action // of the length, wanted by the last pop
+	scaler *timescale.Scaler
 
 	began   bool   // a packet's voice begins in this frame
 	beganAt uint32 // its timestamp
 
-	undecodable atomic.Uint64
+	undecodable           atomic.Uint64
+	accelerated, expanded atomic.Uint64 // samples
 }
 
 // voice decodes one payload type.
@@ -48,6 +58,10 @@ type voice struct {
 
 func (p *playout) init(c ReceiverConfig, trace Tracer) error {
 	p.sink, p.trace = c.Sink, trace
+	var err error
+	if p.scaler, err = timescale.New(1); err != nil {
+		return fmt.Errorf("media: %w", err)
+	}
 	for payloadType, codec := range c.Payloads {
 		decoder, err := codec.NewDecoder()
 		if err != nil {
@@ -73,15 +87,18 @@ func (r *Receiver) Play(now time.Time) error {
 	}
 	p := &r.playout
 	if p.opening != k {
-		p.opening, p.have, p.fadeN = k, 0, 0
+		p.opening, p.have, p.from = k, 0, nil
+		clear(p.pcm[:past])
 	}
-	p.began = false
-	for p.have < audio.FrameSamples {
-		n, action := r.pop(now)
-		p.follow(action, p.packet[:n])
+	p.began, p.change = false, jitter.Action{}
+	r.fill(now)
+	if p.change.Length > 0 {
+		p.stretch()
+		r.fill(now)
 	}
-	err := p.sink.WriteFrame(p.pcm[:audio.FrameSamples])
-	p.have = copy(p.pcm[:], p.pcm[audio.FrameSamples:p.have])
+	err := p.sink.WriteFrame(p.pcm[past : past+audio.FrameSamples])
+	copy(p.pcm[:], p.pcm[audio.FrameSamples:past+p.have])
+	p.have -= audio.FrameSamples
 	if err != nil {
 		return fmt.Errorf("media: audio sink: %w", err)
 	}
@@ -91,48 +108,84 @@ func (r *Receiver) Play(now time.Time) error {
 	return nil
 }
 
+// fill makes the frame full. Every action adds samples, and a buffer has only
+// so many packets too short to add any.
+func (r *Receiver) fill(now time.Time) {
+	p := &r.playout
+	for p.have < audio.FrameSamples {
+		n, action := r.pop(now)
+		p.follow(action, p.packet[:n])
+	}
+}
+
 // pop asks the jitter buffer, which holds nothing from before the last Release
 // or Revoke.
 func (r *Receiver) pop(now time.Time) (int, jitter.Action) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.buffer.Pop(now, r.playout.packet[:])
+	return r.buffer.Pop(now, length(r.playout.have), r.playout.packet[:])
 }
 
-// follow does what the jitter buffer says. Every action but Skip adds samples,
-// and a buffer has only so many packets to skip.
+// length is how long n samples take, and samples how many there are in d, at
+// rate Hz.
+func length(n int) time.Duration { return time.Duration(n) * time.Second / audio.SampleRate }
+
+func samples(rate int, d time.Duration) int { return int(time.Duration(rate) * d / time.Second) }
+
+// follow does what the jitter buffer says.
 func (p *playout) follow(action jitter.Action, packet []byte) {
-	switch action {
+	switch action.Kind {
 	case jitter.Play:
-		p.add(p.decode(packet))
-	case jitter.Skip:
-		n := p.decode(packet)
-		if p.fadeN == 0 {
-			p.fadeN = copy(p.fade[:], p.pcm[p.have:p.have+n])
-		}
+		p.decode(packet)
+	case jitter.Accelerate, jitter.Expand:
+		p.change = action // of the whole frame, when it is full
+		p.decode(packet)
 	case jitter.FEC:
-		p.add(p.recover(packet))
-	case jitter.Conceal:
-		p.add(p.conceal())
+		p.recover(packet, action.Length)
+	case jitter.Conceal, jitter.Noise:
+		p.conceal(action.Length)
 	default:
-		clear(p.pcm[p.have:audio.FrameSamples])
-		p.have, p.fadeN = audio.FrameSamples, 0
+		p.silence(max(audio.FrameSamples-p.have, 0))
 	}
 }
 
-// add takes over n samples behind pcm[:have]. After a skip they fade in from
-// what was skipped.
-func (p *playout) add(n int) {
-	fresh := p.pcm[p.have : p.have+n]
-	for i := range min(p.fadeN, n) {
-		fresh[i] = int16((int(p.fade[i])*(p.fadeN-i) + int(fresh[i])*i) / p.fadeN)
+// stretch changes the length of what is here as the jitter buffer wants, as
+// far as speech allows.
+func (p *playout) stretch() {
+	limit := samples(audio.SampleRate, p.change.Length)
+	pcm := p.pcm[:past+p.have]
+	if p.change.Kind == jitter.Accelerate {
+		n := p.scaler.Shorten(pcm, past, limit)
+		p.have -= n
+		p.accelerated.Add(uint64(n))
+		return
+	}
+	n := p.scaler.Lengthen(pcm, past, limit)
+	p.have += n
+	p.expanded.Add(uint64(n))
+}
+
+// add takes over n samples behind what is here. Where they are of another
+// source than those before, they fade in from where those ended: nothing jumps.
+func (p *playout) add(n int, from *voice) {
+	if fresh := p.pcm[past+p.have:][:n]; from != p.from && n > 0 {
+		last := int(p.pcm[past+p.have-1])
+		for i := range min(joinLen, n) {
+			fresh[i] = int16((last*(joinLen-i) + int(fresh[i])*i) / joinLen)
+		}
+		p.from = from
 	}
 	p.have += n
-	p.fadeN = 0
 }
 
-// decode puts what a packet holds behind pcm[:have] and returns its length.
-func (p *playout) decode(packet []byte) int {
+// silence adds n samples of it.
+func (p *playout) silence(n int) {
+	clear(p.pcm[past+p.have:][:n])
+	p.add(n, nil)
+}
+
+// decode adds what a packet holds.
+func (p *playout) decode(packet []byte) {
 	payloadType, timestamp, payload := cutTag(packet)
 	p.voice = p.voices[payloadType]
 	n, err := p.voice.decoder.Decode(p.room(p.voice.MaxSamples()), payload)
@@ -140,48 +193,59 @@ func (p *playout) decode(packet []byte) int {
 	p.began, p.beganAt = true, timestamp
 	if err != nil || n == 0 {
 		p.undecodable.Add(1)
-		return p.conceal()
+		p.conceal(FrameDuration)
+		return
 	}
-	return p.resample(n)
+	p.take(n)
 }
 
-// recover makes up a lost frame from the packet after it.
-func (p *playout) recover(next []byte) int {
+// recover makes up a lost packet of length d from the one after it.
+func (p *playout) recover(next []byte, d time.Duration) {
 	payloadType, _, payload := cutTag(next)
 	if p.voice == nil || p.voice != p.voices[payloadType] {
-		return p.conceal() // another codec knows nothing of the frame
+		p.conceal(d) // another codec knows nothing of the packet
+		return
 	}
-	n, err := p.voice.decoder.DecodeFEC(p.room(p.voice.FrameSamples()), payload)
+	n, err := p.voice.decoder.DecodeFEC(p.room(samples(p.voice.SampleRate, d)), payload)
 	if err != nil || n == 0 {
-		return p.conceal()
+		p.conceal(d)
+		return
 	}
-	return p.resample(n)
+	p.take(n)
 }
 
-// conceal makes up a frame from those before it.
-func (p *playout) conceal() int {
+// conceal makes up d from what was before it.
+func (p *playout) conceal(d time.Duration) {
 	if p.voice != nil {
-		if n, err := p.voice.decoder.Conceal(p.room(p.voice.FrameSamples())); err == nil && n > 0 {
-			return p.resample(n)
+		if n, err := p.voice.decoder.Conceal(p.room(samples(p.voice.SampleRate, d))); err == nil && n > 0 {
+			p.take(n)
+			return
 		}
 	}
-	clear(p.pcm[p.have : p.have+audio.FrameSamples])
-	return audio.FrameSamples
+	p.silence(samples(audio.SampleRate, d))
 }
 
 // room is where the voice decodes n samples to: straight into pcm if it runs
 // at 48 kHz.
 func (p *playout) room(n int) []int16 {
 	if p.voice.up == nil {
-		return p.pcm[p.have : p.have+n]
+		return p.pcm[past+p.have:][:n]
 	}
 	return p.coded[:n]
 }
 
-// resample brings n samples in room to 48 kHz behind pcm[:have].
-func (p *playout) resample(n int) int {
-	if p.voice.up == nil {
-		return n
+// take adds n samples from room, at 48 kHz.
+func (p *playout) take(n int) {
+	v := p.voice
+	if v.up != nil {
+		if p.from != v { // what it remembers is long past
+			var held [primeLen]int16
+			for i := range held {
+				held[i] = p.coded[0]
+			}
+			v.up.Process(p.pcm[past+p.have:], held[:])
+		}
+		n = v.up.Process(p.pcm[past+p.have:], p.coded[:n])
 	}
-	return p.voice.up.Process(p.pcm[p.have:], p.coded[:n])
+	p.add(n, v)
 }

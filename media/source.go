@@ -64,6 +64,7 @@ func (r *Receiver) queue(a arrival) bool {
 		r.stats.PacketsReceived++
 		r.stats.BytesReceived += uint64(len(a.tagged) - tagLen)
 		if len(a.tagged) > tagLen {
+			p.Redundant, p.Quiet = r.playout.voices[h.payloadType].Inspect(a.tagged[tagLen:])
 			putTag(a.tagged, h.payloadType, h.timestamp)
 			p.Payload = a.tagged
 		}

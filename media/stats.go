@@ -28,13 +28,17 @@ type ReceiverStats struct {
 	TelephoneEvents uint64 // packets, not played
 	Streams         uint64 // times another source took over, the first included
 
-	Concealed   uint64 // frames made up
-	Recovered   uint64 // frames recovered by forward error correction
-	Skipped     uint64 // frames left out to shorten the delay
+	Concealed   uint64 // packets made up, in frames of 20 ms if they are longer
+	Recovered   uint64 // packets recovered by forward error correction
+	Skipped     uint64 // packets lost and not made up, to shorten the delay
 	Undecodable uint64 // packets that the codec refused
 
+	Accelerated time.Duration // speech left out to shorten the delay
+	Expanded    time.Duration // speech repeated to lengthen the delay
+
 	Jitter time.Duration // interarrival, RFC 3550 §6.4.1
-	Delay  time.Duration // of the jitter buffer
+	Delay  time.Duration // of the jitter buffer: what is heard, against the quickest packets
+	Target time.Duration // what Delay is brought to, to a frame
 }
 
 // Discarded counts packets that were dropped, by reason.

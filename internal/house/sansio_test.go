@@ -12,7 +12,7 @@ import (
 // time comes in as an argument, and engine or a sound card calls them.
 var pure = []string{
 	"codecs", "codecs/g711", "codecs/opus",
-	"media", "media/audio", "media/jitter", "media/protect", "media/protect/internal/cm", "media/protect/internal/gcm", "media/route",
+	"media", "media/audio", "media/jitter", "media/protect", "media/protect/internal/cm", "media/protect/internal/gcm", "media/route", "media/timescale",
 	"sip/sdp",
 	"zrtp", "zrtp/audit", "zrtp/internal/kex", "zrtp/wire",
 }

@@ -45,6 +45,8 @@ type harness struct {
 	empty  uint64 // packets without payload
 	handed uint64
 	done   map[uint32]bool
+	ahead  time.Duration
+	sound  bool // a sound stream, without pauses
 	dst    [MaxPayload]byte
 }
 
@@ -68,7 +70,9 @@ func (h *harness) step(kind, x, y byte) {
 		h.seq++
 		h.push(true)
 	case 5:
+		h.ahead = time.Duration(x) * Frame / 256
 		h.pop()
+		h.ahead = 0
 	case 6: // losses
 		h.seq, h.ts = h.seq+uint16(x%70), h.ts+uint32(h.clock/50)*uint32(x%70)
 	case 7: // a new stream
@@ -84,29 +88,30 @@ func (h *harness) push(empty bool) {
 		h.empty++
 	} else {
 		p.Payload = binary.BigEndian.AppendUint32(nil, h.id)
+		p.Redundant, p.Quiet = h.id%3 > 0, h.id%7 == 0 && !h.sound
 		h.id++
 	}
 	h.b.Push(h.now, p)
 }
 
+// pop makes a frame of packets of 20 ms.
 func (h *harness) pop() (last Action) {
-	for {
-		n, a := h.b.Pop(h.now, h.dst[:])
-		if (n > 0) != (a == Play || a == Skip || a == FEC) || n != 0 && n != 4 {
-			h.t.Fatalf("%v with %d bytes", a, n)
-		}
-		if a == Play || a == Skip {
-			id := binary.BigEndian.Uint32(h.dst[:])
-			if h.done[id] {
-				h.t.Fatalf("packet %d was handed out twice", id)
-			}
-			h.done[id] = true
-			h.handed++
-		}
-		if a != Skip {
-			return a
-		}
+	n, a := h.b.Pop(h.now, h.ahead, h.dst[:])
+	if (n > 0) != a.Kind.Packet() || n != 0 && n != 4 {
+		h.t.Fatalf("%v with %d bytes", a, n)
 	}
+	if a.Length < 0 || (a.Length == 0) != (a.Kind == Wait || a.Kind == Play) {
+		h.t.Fatalf("%v", a)
+	}
+	if n > 0 && a.Kind != FEC {
+		id := binary.BigEndian.Uint32(h.dst[:])
+		if h.done[id] {
+			h.t.Fatalf("packet %d was handed out twice", id)
+		}
+		h.done[id] = true
+		h.handed++
+	}
+	return a
 }
 
 func (h *harness) totals() {
@@ -120,15 +125,32 @@ func (h *harness) totals() {
 	}
 }
 
-// recovers sends six seconds of a sound stream, of which the last must be
+// recovers sends twenty seconds of a sound stream, of which the last must be
 // played without a gap.
 func (h *harness) recovers() {
-	for i := range 300 {
+	h.sound = true
+	for i := range 1000 {
 		h.seq, h.ts = h.seq+1, h.ts+uint32(h.clock/50)
 		h.push(false)
-		if a := h.pop(); i >= 250 && a != Play {
-			h.t.Fatalf("frame %d of a sound stream: %v, %+v", i, a, h.b.Stats())
+		for h.ahead < Frame {
+			a := h.pop()
+			switch a.Kind {
+			case Wait:
+				h.ahead = Frame
+			case Accelerate:
+				h.ahead += Frame - min(a.Length, Frame/2)
+			case Expand:
+				h.ahead += Frame + min(a.Length, Frame/2)
+			case Play:
+				h.ahead += Frame
+			default:
+				h.ahead += a.Length
+			}
+			if i >= 950 && (!a.Kind.Packet() || a.Kind == FEC) {
+				h.t.Fatalf("frame %d of a sound stream: %v, %+v", i, a, h.b.Stats())
+			}
 		}
+		h.ahead -= Frame
 		h.now = h.now.Add(Frame)
 	}
 }
@@ -148,7 +170,7 @@ func TestNoAllocation(t *testing.T) {
 		if seq%10 != 0 { // losses take other ways through the code
 			b.Push(now, Packet{Seq: seq, Timestamp: ts, Payload: payload})
 		}
-		b.Pop(now, dst)
+		b.Pop(now, 0, dst)
 		b.Stats()
 	})
 	if n != 0 {
@@ -167,6 +189,6 @@ func BenchmarkPushPop(b *testing.B) {
 	for b.Loop() {
 		seq, ts, now = seq+1, ts+960, now.Add(Frame)
 		buf.Push(now, Packet{Seq: seq, Timestamp: ts, Payload: payload})
-		buf.Pop(now, dst)
+		buf.Pop(now, 0, dst)
 	}
 }

@@ -79,8 +79,8 @@ func TestGoldenTraces(t *testing.T) {
 			fmt.Fprintf(&got, "  %s\n", s.letters(from, from+time.Second))
 		}
 		st := s.b.Stats()
-		fmt.Fprintf(&got, "  received %d lost %d late %d played %d concealed %d recovered %d skipped %d, delay %v, target %v, jitter %d\n\n",
-			st.Received, st.Lost, st.Late, st.Played, st.Concealed, st.Recovered, st.Skipped, st.Delay.Round(ms), st.Target, st.Jitter)
+		fmt.Fprintf(&got, "  received %d lost %d late %d played %d concealed %d recovered %d skipped %d, accelerated %v, expanded %v, delay %v, target %v, jitter %d\n\n",
+			st.Received, st.Lost, st.Late, st.Played, st.Concealed, st.Recovered, st.Skipped, s.accelerated, s.expanded, st.Delay.Round(ms), st.Target, st.Jitter)
 	}
 	if *update {
 		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
@@ -96,12 +96,13 @@ func TestGoldenTraces(t *testing.T) {
 	}
 }
 
-// letters is what was done: W(ait), P(lay), F(EC), C(onceal), S(kip).
+// letters is what was done: W(ait), P(lay), A(ccelerate), E(xpand), F(EC),
+// C(onceal), N(oise).
 func (s *stream) letters(from, to time.Duration) string {
 	var b strings.Builder
 	for _, r := range s.out {
 		if r.at >= from && r.at < to {
-			b.WriteByte("WPFCS"[r.action])
+			b.WriteByte("WPAEFCN"[r.action.Kind])
 		}
 	}
 	return b.String()

@@ -1,19 +1,24 @@
 // Package jitter is a pull jitter buffer: packets are pushed as they arrive,
-// and once a frame the playout pulls and is told what to do ([Action]).
+// and whenever the playout runs out of samples it pulls and is told what to do
+// ([Action]).
 //
-// The buffer decides, it does not decode: it neither knows codecs nor touches
+// The buffer decides, it does not execute: it neither knows codecs nor touches
 // PCM. It opens nothing, starts nothing and never reads the clock. It is not
 // safe for concurrent use. After [New] it allocates nothing.
 //
 // # How the delay adapts
 //
 // A packet's lag is how much later than the quickest recent packets it
-// arrives. The wanted delay is the 95th percentile of the lags of the last
-// seconds plus one frame, but not less than [Config].MinDelay. The delay grows only when it has to: an empty buffer
-// is concealed without giving up the packet that is missing, and when that
-// comes within the wanted delay it is played after all. The delay shrinks by
-// leaving out what is concealed anyway, by dropping packets that come later
-// than the wanted delay allows, and at last by skipping a frame now and then.
+// arrives. The wanted delay is the quantile of a histogram of lags that
+// forgets, see the type delay. What is played is as long behind the quickest
+// packet as it is: nothing that arrives in its turn is thrown away to catch
+// up. When the delay is longer than wanted, the playout is told to accelerate,
+// when it is shorter to expand, and it does so where speech allows. How far it
+// got shows in what is ahead at the next [Buffer.Pop], so nobody keeps a
+// second account.
+//
+// The sound card is the clock: when it runs faster or slower than the sender's,
+// the lag of what is played drifts, and is brought back the same way.
 package jitter
 
 import (
@@ -24,11 +29,11 @@ import (
 const (
 	// MaxPayload is the largest payload taken, in bytes.
 	MaxPayload = 1500
-	// Frame is what one Pop stands for in time.
+	// Frame is what the playout makes at a time.
 	Frame = 20 * time.Millisecond
+	// MinLength is the shortest that is concealed, and the grid of libopus.
+	MinLength = 2500 * time.Microsecond
 
-	// slots bounds the packets held: 1.28 s of 20 ms packets.
-	slots = 64
 	// maxPacket is the longest packet. Timestamps of neighbours that differ by
 	// more mean a pause of the sender (silence suppression).
 	maxPacket = 120 * time.Millisecond
@@ -39,21 +44,24 @@ const (
 	// explain; a stream that jumps further has started again (RFC 3550 §A.1).
 	maxJump  = 3000
 	maxShift = 2 * time.Second
-	// skipEvery is the least number of frames between two that are skipped,
-	// unless the delay is too long by more than rush.
-	skipEvery = 10
-	rush      = 100 * time.Millisecond
-	// margin keeps the delay from being shortened for next to nothing.
-	margin = Frame / 2
+	// maxExcess over the wanted delay is made good by acceleration. What comes
+	// later than that is dropped.
+	maxExcess = time.Second
+	// The delay is brought down when it is too long by tooMuch at steadily
+	// packets in a row, or by urgent at one: a playout that was woken late once
+	// does not count. It is brought up when it is too short by tooLittle.
+	tooMuch   = 4 * time.Millisecond
+	tooLittle = time.Millisecond
+	steadily  = 10
+	urgent    = 60 * time.Millisecond
 )
 
 // Config is the fixed setting of a Buffer.
 type Config struct {
 	// ClockRate of the RTP timestamps in Hz.
 	ClockRate int
-	// MinDelay is the delay on a network without jitter, and on any until it
-	// has been measured. 0 means 40 ms: one frame for the network and one for
-	// a playout that the scheduler woke late.
+	// MinDelay is the least wanted delay, on a network without jitter. 0 means
+	// 10 ms. A stream begins with 20 ms, before anything is known.
 	MinDelay time.Duration
 }
 
@@ -64,68 +72,83 @@ type Packet struct {
 	Seq       uint16
 	Timestamp uint32
 	Payload   []byte
+	// Redundant: the payload carries the packet before it, too (in-band FEC).
+	Redundant bool
+	// Quiet: the sender may pause after it (silence suppression). What does
+	// not come then is not missing.
+	Quiet bool
 }
 
-// Action is what the playout is to do.
-type Action uint8
+// Kind says what the playout is to do.
+type Kind uint8
 
 const (
-	// Wait: the stream has not begun, or paused. Play silence.
-	Wait Action = iota
+	// Wait: the stream has not begun, or paused. Play silence until the frame
+	// is full.
+	Wait Kind = iota
 	// Play: decode the packet in dst and play it.
 	Play
-	// FEC: the frame is lost, and dst holds the packet after it: recover the
-	// frame from that. The packet stays in the buffer.
+	// Accelerate: the same, and leave out up to Length of what is ahead then:
+	// the delay is longer than wanted.
+	Accelerate
+	// Expand: the same, and make what is ahead then longer by up to Length:
+	// the delay is shorter than wanted.
+	Expand
+	// FEC: a packet of Length is lost, and dst holds the packet after it, which
+	// carries it: recover it from that. The packet stays in the buffer.
 	FEC
-	// Conceal: the frame is missing. Conceal one [Frame].
+	// Conceal: Length is missing. Make it up.
 	Conceal
-	// Skip: decode the packet in dst, but do not play it: the delay is longer
-	// than needed. Then pop again at once (and fade from one into the other).
-	Skip
+	// Noise: the sender pauses. Play comfort noise for Length.
+	Noise
 )
 
-// String is the action's name.
-func (a Action) String() string {
-	switch a {
-	case Wait:
-		return "wait"
-	case Play:
-		return "play"
-	case FEC:
-		return "fec"
-	case Conceal:
-		return "conceal"
-	case Skip:
-		return "skip"
+// String is the kind's name.
+func (k Kind) String() string {
+	names := [...]string{"wait", "play", "accelerate", "expand", "fec", "conceal", "noise"}
+	if int(k) >= len(names) {
+		return fmt.Sprintf("kind(%d)", uint8(k))
 	}
-	return fmt.Sprintf("action(%d)", uint8(a))
+	return names[k]
+}
+
+// Packet tells whether there is a packet in dst.
+func (k Kind) Packet() bool { return k == Play || k == Accelerate || k == Expand || k == FEC }
+
+// Action is what the playout is to do.
+type Action struct {
+	Kind   Kind
+	Length time.Duration // 0 for Wait and Play
 }
 
 // Stats are totals since New; Reset keeps them.
 type Stats struct {
 	Received  uint64 // packets pushed, without duplicates and oversized ones
 	Duplicate uint64 // packets that were here before
-	Oversized uint64 // packets longer than MaxPayload
+	Oversized uint64 // packets longer than MaxPayload, or than the room that is left
 	Lost      uint64 // packets that were never here
 	Late      uint64 // packets that came too late to be played
-	Played    uint64 // frames handed out by Play
-	Concealed uint64 // frames answered by Conceal
-	Recovered uint64 // frames answered by FEC
-	Skipped   uint64 // frames skipped or not concealed, to shorten the delay
+	Played    uint64 // packets handed out to be played
+	Concealed uint64 // packets, or frames of longer ones, answered by Conceal
+	Recovered uint64 // packets answered by FEC
+	Skipped   uint64 // packets, or frames, not concealed, to shorten the delay
 	Restarts  uint64 // times the stream jumped and was taken up anew
 
-	Delay  time.Duration // of the last frame played, against the quickest packet
+	Delay  time.Duration // of the last packet played, against the quickest one
 	Target time.Duration // wanted delay
 	Jitter uint32        // interarrival jitter in timestamp units, RFC 3550 §6.4.1
 }
 
 // slot is one place of the ring; the packet with number seq lives in
-// slots[seq%slots] and leaves its number behind when it goes.
+// ring[seq%slots] and leaves its number behind when it goes.
 type slot struct {
-	seq     int64
-	ts      int64
-	n       int // payload bytes
-	present bool
+	seq       int64
+	ts        int64
+	n         int // payload bytes
+	cell      uint16
+	present   bool
+	redundant bool
+	quiet     bool
 }
 
 // Buffer orders the packets of one stream and sets its delay.
@@ -145,31 +168,35 @@ type Buffer struct {
 	jitter  uint32    // RFC 3550 §A.8's estimate, times 16
 
 	playing bool
-	fresh   bool  // nothing of this timeline was played yet
-	next    int64 // sequence number to be played next
-	nextTS  int64 // ts expected of it
-	elapsed int64 // ticks from nextTS on that were concealed already
-	span    int64 // ticks from packet to packet
-	count   int   // packets present, all of [next, next+slots)
-	pops    int   // since the last skip
+	fresh   bool          // nothing of this timeline was played yet
+	quiet   bool          // the last packet played said that a pause may follow
+	next    int64         // sequence number to be played next
+	nextTS  int64         // ts expected of it
+	elapsed int64         // ticks from nextTS on that were made up already
+	span    int64         // ticks from packet to packet
+	grain   time.Duration // greatest common divisor of span and Frame
+	long    int           // packets in a row whose delay was too long
+	cutting bool          // the delay is being brought down
+	count   int           // packets present, all of [next, next+slots)
 
 	ring  [slots]slot
-	bytes [slots][MaxPayload]byte
+	store store
 }
 
 // New makes an empty buffer.
 func New(c Config) (*Buffer, error) {
 	if c.MinDelay == 0 {
-		c.MinDelay = 2 * Frame
+		c.MinDelay = Frame / 2
 	}
-	if c.MinDelay < Frame || c.MinDelay > maxTarget {
-		return nil, fmt.Errorf("jitter: delay of at least %v is not from %v to %v", c.MinDelay, Frame, maxTarget)
+	if c.MinDelay < MinLength || c.MinDelay > maxTarget {
+		return nil, fmt.Errorf("jitter: delay of at least %v is not from %v to %v", c.MinDelay, MinLength, maxTarget)
 	}
 	if c.ClockRate < 1000 || c.ClockRate > 1_000_000 {
 		return nil, fmt.Errorf("jitter: clock rate %d Hz", c.ClockRate)
 	}
 	b := &Buffer{}
 	b.delay.init(c.MinDelay)
+	b.store.init()
 	b.setClock(c.ClockRate)
 	return b, nil
 }
@@ -177,7 +204,7 @@ func New(c Config) (*Buffer, error) {
 func (b *Buffer) setClock(rate int) {
 	b.rate = int64(rate)
 	b.frame = b.ticks(Frame)
-	b.span = b.frame
+	b.setSpan(b.frame)
 }
 
 // Reset forgets the stream and keeps the statistics and what is known of the

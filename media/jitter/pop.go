@@ -2,45 +2,48 @@ package jitter
 
 import "time"
 
-// Pop tells what to play at now; the playout calls it once a [Frame], more
-// often when packets are shorter and less often when they are longer. With
-// Play, FEC and Skip dst[:n] is a payload; dst needs [MaxPayload] bytes.
-func (b *Buffer) Pop(now time.Time, dst []byte) (n int, a Action) {
-	b.pops++
+// Pop tells what to play next: the playout calls it at now, when its frame is
+// due, until the frame is full. ahead is what the playout has already and will
+// play first. When the action has a packet, dst[:n] is its payload; dst needs
+// [MaxPayload] bytes.
+func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a Action) {
 	for {
 		head := b.head()
-		if !b.playing && !b.start(now, head) {
-			return 0, Wait
+		if !b.playing && !b.start(now, ahead, head) {
+			return 0, Action{Kind: Wait}
 		}
 		if head == nil {
-			return 0, b.conceal()
+			return 0, b.starve()
 		}
 		if head.n == 0 {
 			b.take(head)
 			continue
 		}
-		switch gap := b.gap(head); {
-		case gap > b.elapsed && b.tooLong(now, b.nextTS+b.elapsed, b.frame):
-			b.leaveOut(now, gap-b.elapsed)
-		case gap > b.elapsed && gap-b.elapsed <= b.frame && head.seq > b.next:
-			b.elapsed += b.frame
+		missing := b.gap(head) - b.elapsed
+		place := b.place(now, ahead, head.ts-max(missing, 0))
+		switch {
+		case missing > 0 && b.leftOut(place, missing):
+		case missing > 0 && head.seq == b.next: // nothing is lost: a pause
+			return 0, b.makeUp(Noise, missing)
+		case missing > 0 && head.redundant && b.elapsed%b.span == 0 && missing <= b.span && b.duration(b.span) >= MinLength:
 			b.stats.Recovered++
-			return b.payload(head, dst), FEC
-		case gap > b.elapsed:
-			return 0, b.conceal()
-		case gap < b.elapsed && b.tooLong(now, head.ts, b.span):
-			b.pass(head, b.elapsed-gap-b.span) // its time was concealed
+			b.giveUp(head)
+			b.nextTS, b.elapsed = head.ts, 0
+			return b.payload(head, dst), Action{FEC, b.duration(b.span)}
+		case missing > 0:
+			b.stats.Concealed++
+			return 0, b.makeUp(Conceal, missing)
+		case place.excess() > maxExcess:
 			b.stats.Late++
-		case b.maySkip(now, head):
-			b.pops = 0
-			b.stats.Skipped++
-			b.pass(head, 0)
-			return b.payload(head, dst), Skip
+			b.pass(head)
+		case b.quiet && b.elapsed > 0 && place.spare < -tooLittle:
+			return 0, b.makeUp(Noise, b.frame) // the pause is where to gain delay
 		default:
-			b.stats.Delay = b.lag(now, head.ts)
+			b.stats.Delay = place.delay
 			b.stats.Played++
-			b.pass(head, 0)
-			return b.payload(head, dst), Play
+			n = b.payload(head, dst)
+			b.pass(head)
+			return n, b.adapt(place)
 		}
 	}
 }
@@ -58,8 +61,14 @@ func (b *Buffer) head() *slot {
 }
 
 // start begins to play once the first packet has aged to the wanted delay.
-func (b *Buffer) start(now time.Time, head *slot) bool {
-	if head == nil || b.lag(now, head.ts) < b.delay.target() {
+func (b *Buffer) start(now time.Time, ahead time.Duration, head *slot) bool {
+	if head == nil {
+		return false
+	}
+	if second := &b.ring[index(head.seq+1)]; second.present && second.seq == head.seq+1 && !head.quiet {
+		b.step(second.ts - head.ts)
+	}
+	if b.place(now, ahead, head.ts).spare < 0 {
 		return false
 	}
 	b.playing, b.fresh = true, false
@@ -67,67 +76,145 @@ func (b *Buffer) start(now time.Time, head *slot) bool {
 	return true
 }
 
-// conceal answers for a frame that is missing; in the end the stream has
-// paused.
-func (b *Buffer) conceal() Action {
-	b.elapsed += b.frame
-	if b.elapsed > b.ticks(pauseAfter) {
+// step learns how long packets are from two that follow each other.
+func (b *Buffer) step(ticks int64) {
+	if ticks > 0 && ticks <= b.ticks(maxPacket) && ticks != b.span {
+		b.setSpan(ticks)
+	}
+}
+
+func (b *Buffer) setSpan(ticks int64) {
+	b.span = ticks
+	x, y := ticks, b.frame
+	for y > 0 {
+		x, y = y, x%y
+	}
+	b.grain = max(b.duration(x), 1)
+}
+
+// starve answers when nothing is here; in the end the stream has paused.
+func (b *Buffer) starve() Action {
+	rest := b.span - b.elapsed%b.span
+	if b.quiet {
+		return b.makeUp(Noise, rest)
+	}
+	if b.elapsed >= b.ticks(pauseAfter) {
 		b.playing = false
-		return Wait
+		return Action{Kind: Wait}
 	}
 	b.stats.Concealed++
-	return Conceal
+	return b.makeUp(Conceal, rest)
+}
+
+// makeUp answers for up to a unit of the missing ticks.
+func (b *Buffer) makeUp(k Kind, missing int64) Action {
+	length := (min(b.duration(missing), b.unit()) + MinLength - 1) / MinLength * MinLength
+	b.elapsed += b.ticks(length)
+	return Action{k, length}
+}
+
+// unit is what is made up at a time: a packet, but no more than a Frame.
+func (b *Buffer) unit() time.Duration {
+	return min(max(b.duration(b.span), MinLength), Frame)
 }
 
 // gap is the time from what is expected next to head. Packets that follow each
 // other closely have none, whatever their length is.
 func (b *Buffer) gap(head *slot) int64 {
 	gap := head.ts - b.nextTS
-	if gap < 0 || head.seq == b.next && gap+b.span <= b.ticks(maxPacket) {
+	if gap < 0 || head.seq == b.next && !b.quiet && gap+b.span <= b.ticks(maxPacket) {
 		return 0
 	}
 	return gap
 }
 
-// tooLong tells whether the delay, if ts is played now, stays long enough
-// without step ticks of it.
-func (b *Buffer) tooLong(now time.Time, ts, step int64) bool {
-	return b.lag(now, ts)-b.duration(step) >= b.delay.target()+margin
-}
-
-// leaveOut shortens the delay by up to missing ticks that nothing came for.
-func (b *Buffer) leaveOut(now time.Time, missing int64) {
-	excess := b.ticks(b.lag(now, b.nextTS+b.elapsed) - b.delay.target() - margin)
-	frames := max(1, min(missing, excess)/b.frame)
-	b.elapsed += frames * b.frame
-	b.stats.Skipped += uint64(frames)
-}
-
-func (b *Buffer) maySkip(now time.Time, head *slot) bool {
-	if b.count < 2 || !b.tooLong(now, head.ts, b.span) {
+// leftOut shortens the delay by what nothing came for, if it is too long. Of
+// what is lost the last packet is made up all the same: it leads into the next.
+func (b *Buffer) leftOut(p place, missing int64) bool {
+	unit := b.ticks(b.unit())
+	n := min(missing-b.span, b.ticks(p.excess())) / unit
+	if n <= 0 || !p.tooLong() {
 		return false
 	}
-	return b.pops > skipEvery || b.lag(now, head.ts) > b.delay.target()+rush
+	b.elapsed += n * unit
+	b.stats.Skipped += uint64(n)
+	return true
 }
 
-// pass moves past head, of whose successor elapsed ticks are concealed.
-func (b *Buffer) pass(head *slot, elapsed int64) {
-	if step := head.ts - b.nextTS + b.span; head.seq == b.next && step > 0 && step <= b.ticks(maxPacket) {
-		b.span = step
+// pass moves past head.
+func (b *Buffer) pass(head *slot) {
+	if head.seq == b.next && !b.quiet {
+		b.step(head.ts - b.nextTS + b.span)
 	}
-	b.nextTS = head.ts + b.span
-	b.elapsed = max(elapsed, 0)
+	b.nextTS, b.elapsed, b.quiet = head.ts+b.span, 0, head.quiet
 	b.take(head)
 }
 
-// take removes head. Whatever is missing before it counts as lost.
+// take removes head, and gives up what is missing before it.
 func (b *Buffer) take(head *slot) {
+	b.giveUp(head)
+	b.next++
+	b.remove(head)
+}
+
+// giveUp what is missing before head: it counts as lost.
+func (b *Buffer) giveUp(head *slot) {
 	b.stats.Lost += uint64(head.seq - b.next)
-	b.next = head.seq + 1
-	head.present = false
-	b.count--
+	b.next = head.seq
 }
 
 func (b *Buffer) payload(s *slot, dst []byte) int {
-	return copy(dst, b.bytes[index(s.seq)][:s.n])
+	b.store.get(dst, s.cell, s.n)
+	return s.n
+}
+
+// place is where a packet would be played, against where it is wanted. The
+// playout makes frames, so a packet has to be here when its frame is due, some
+// time before it is heard; and the delay can be had only to a grain, the
+// divisor of packets and frames.
+type place struct {
+	grain time.Duration
+	delay time.Duration // until it is heard
+	over  time.Duration // by which delay is longer than grains make it
+	spare time.Duration // what the packets that wait the least have over the target
+	slack time.Duration // and over the floor
+}
+
+func (b *Buffer) place(now time.Time, ahead time.Duration, ts int64) place {
+	p := place{grain: b.grain, delay: b.lag(now, ts) + ahead}
+	p.over = ahead % b.grain
+	due := p.delay - (Frame - b.grain) - p.over
+	p.spare, p.slack = due-b.delay.target(), due-b.delay.floor()
+	return p
+}
+
+// tooLong tells whether the delay is to be shortened.
+func (p place) tooLong() bool { return p.slack+p.over >= p.grain+tooMuch }
+
+// excess is how much shorter the delay could be.
+func (p place) excess() time.Duration {
+	if p.slack < 0 {
+		return 0
+	}
+	return p.over + p.slack/p.grain*p.grain
+}
+
+// adapt tells how to play a packet at p. A cut that has begun is brought to its
+// end, or the delay would stay between two units.
+func (b *Buffer) adapt(p place) Action {
+	excess := p.excess()
+	if p.tooLong() {
+		b.long++
+	} else {
+		b.long = 0
+	}
+	b.cutting = b.cutting && excess >= MinLength || b.long > steadily || b.long > 0 && excess > urgent
+	switch {
+	case b.cutting:
+		return Action{Accelerate, excess}
+	case p.spare < -tooLittle:
+		short := (p.grain - 1 - p.spare) / p.grain * p.grain
+		return Action{Expand, short - p.over + Frame/2}
+	}
+	return Action{Kind: Play}
 }

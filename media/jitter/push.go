@@ -18,12 +18,12 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 		b.begin(now, p)
 		seq, ts = b.unwrap(p)
 	}
-	if !b.accept(seq) {
+	if !b.accept(seq, len(p.Payload)) {
 		return
 	}
 	b.stats.Received++
 	if len(p.Payload) > 0 {
-		b.measure(now, ts)
+		b.measure(now, ts, p.Redundant && seq > b.first && b.ring[index(seq-1)].seq != seq-1)
 	}
 	s := &b.ring[index(seq)]
 	if seq < b.next {
@@ -35,7 +35,10 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 		return
 	}
 	b.highest = max(b.highest, seq)
-	*s = slot{seq: seq, ts: ts, n: copy(b.bytes[index(seq)][:], p.Payload), present: true}
+	*s = slot{
+		seq: seq, ts: ts, n: len(p.Payload), cell: b.store.put(p.Payload),
+		present: true, redundant: p.Redundant, quiet: p.Quiet,
+	}
 	b.count++
 }
 
@@ -52,8 +55,9 @@ func (b *Buffer) begin(now time.Time, p Packet) {
 func (b *Buffer) forget() {
 	b.stats.Late += uint64(b.count)
 	b.ring = [slots]slot{}
+	b.store.init()
 	b.count = 0
-	b.playing = false
+	b.playing, b.quiet = false, false
 	b.delay.forgetBase()
 }
 
@@ -82,8 +86,8 @@ func (b *Buffer) restarted(now time.Time, seq, ts int64, empty bool) bool {
 }
 
 // accept tells whether seq is new and near enough to be counted, and makes
-// room for it.
-func (b *Buffer) accept(seq int64) bool {
+// room for its n bytes.
+func (b *Buffer) accept(seq int64, n int) bool {
 	if seq < b.next-slots || b.ring[index(seq)].seq >= seq {
 		b.stats.Duplicate++ // or too old to tell
 		return false
@@ -91,8 +95,12 @@ func (b *Buffer) accept(seq int64) bool {
 	if b.fresh && seq < b.next && b.highest-seq < slots {
 		b.next, b.first = seq, seq // overtaken by those that began the timeline
 	}
-	for seq-b.next >= slots {
+	for seq-b.next >= slots || seq > b.next && !b.store.fits(n) {
 		b.dropNext()
+	}
+	if seq == b.next && !b.store.fits(n) {
+		b.stats.Oversized++
+		return false
 	}
 	return true
 }
@@ -101,8 +109,7 @@ func (b *Buffer) accept(seq int64) bool {
 func (b *Buffer) dropNext() {
 	b.fresh = false
 	if s := &b.ring[index(b.next)]; s.present {
-		s.present = false
-		b.count--
+		b.remove(s)
 		b.stats.Late++
 	} else {
 		b.stats.Lost++
@@ -110,15 +117,28 @@ func (b *Buffer) dropNext() {
 	b.next++
 }
 
-// measure feeds one arrival to the delay and to the jitter estimate.
-func (b *Buffer) measure(now time.Time, ts int64) {
+// remove frees what s holds.
+func (b *Buffer) remove(s *slot) {
+	b.store.drop(s.cell)
+	s.present = false
+	b.count--
+}
+
+// measure feeds one arrival to the delay and to the jitter estimate. A packet
+// that recovers the lost one before it is that one's arrival, too: the delay
+// has to be long enough for it to come in time.
+func (b *Buffer) measure(now time.Time, ts int64, recovers bool) {
 	at := now.Sub(b.epoch)
 	transit := at - b.duration(ts)
 	if b.delay.known {
 		d := b.ticks((transit - b.delay.last).Abs())
 		b.jitter += uint32(d) - (b.jitter+8)>>4
 	}
-	b.delay.add(at, transit)
+	var more time.Duration
+	if recovers {
+		more = b.duration(b.span)
+	}
+	b.delay.add(at, transit, more)
 	b.lastTS = ts
 }
 
