@@ -34,7 +34,8 @@ type Config struct {
 	// First is the Session of the call's first stream, which must be Secure
 	// and owned by the same goroutine, when this is for a further stream: it
 	// goes in Multistream mode, in parallel with others (RFC 6189 §4.4.3).
-	// Store and AuxSecret are not used then.
+	// Store and AuxSecret are not used then. With First's SSRC, when First is
+	// Clear, it is for that stream, to be secure again.
 	First *Session
 	// AuxSecret is a secret that both users agreed on outside ZRTP, or nil
 	// (RFC 6189 §4.3). The Session copies it.

@@ -251,7 +251,9 @@ func (s *Session) secured() {
 		s.keys.mac[side(s.role)].Wipe()
 		s.keys.confirm[side(s.role)].Wipe()
 	}
-	s.chain.wipe()
+	if !s.clearAgreed() { // from clear, the way back begins with the same chain
+		s.chain.wipe()
+	}
 	s.retained.wipe()
 	s.call.wipe()
 	s.assembler, s.fragmented.first = nil, nil

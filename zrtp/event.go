@@ -102,7 +102,8 @@ type NotRelayed struct{}
 // (RFC 6189 §4.7.2). The owner stops SRTP at once, in all streams of the call.
 // Unless our own user asked for it, it sends nothing in clear before that user
 // has seen and confirmed that nothing protects the call any more. A new Session
-// with Config.First makes the call secure again.
+// with Config.First makes a stream secure again: one with the SSRC of First and
+// passive takes the peer's Commit, one not passive, when our user wants it, sends ours.
 type Cleared struct {
 	Remote bool // the peer asked for it
 }

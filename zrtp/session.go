@@ -101,6 +101,11 @@ func New(cfg Config) (*Session, error) {
 	} else if cfg.AuxSecret.Len() > 0 {
 		s.retained.aux = secret.Copy(cfg.AuxSecret.Reveal())
 	}
+	if f := cfg.First; f != nil && f.state == Clear && f.cfg.SSRC == cfg.SSRC { // that stream again: both Hellos are known
+		s.chain, s.seq, s.ours.hello, s.theirs.hello = newChain(f.chain.h[0]), f.seq, f.ours.hello, f.theirs.hello
+		s.peer.ssrc, s.peer.hello, s.helloHash = f.peer.ssrc, f.peer.hello, f.helloHash
+		return s, nil
+	}
 	s.chain = newChain([32]byte(random[:32]))
 	// Peers take sequence numbers for monotonous and compare without
 	// wrapping: begin in the lowest quarter, far from the middle.
@@ -154,12 +159,20 @@ func (s *Session) helloFits(hello []byte) bool {
 // State is where the Session stands.
 func (s *Session) State() State { return s.state }
 
-// Start begins discovery: the first Hello goes out.
+// Start begins discovery: the first Hello goes out. Where a stream that has gone
+// clear is to be secure again, that is over: the Commit goes out, unless we are
+// passive and wait for the peer's (RFC 6189 §4.7.2).
 func (s *Session) Start(now time.Time) {
 	if s.state != Idle {
 		return
 	}
 	s.state = Discovery
+	if s.theirs.hello != nil {
+		if !s.cfg.Passive {
+			s.sendCommit(now)
+		}
+		return
+	}
 	s.send(s.ours.hello)
 	s.hello.begin(now, s.ours.hello, helloRhythm)
 	if s.helloHash != nil {

@@ -1,0 +1,167 @@
+package zrtp
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"sotto/internal/netsim"
+	"sotto/internal/secret"
+	"sotto/zrtp/wire"
+)
+
+// back is the stream of p, which is clear, on its way back to secure. Those who
+// are passive wait for the other.
+func (p *pair) back(seed uint64, aPassive, bPassive bool, network netsim.Config) *pair {
+	p.t.Helper()
+	a, b := configA(seed+2000), configB(seed+2000)
+	a.First, b.First, a.Passive, b.Passive = p.a.Session, p.b.Session, aPassive, bPassive
+	a.Policy, b.Policy = p.a.cfg.Policy, p.b.cfg.Policy
+	return newPair(p.t, a, b, network)
+}
+
+// A call goes clear and comes back again and again, whoever wants it, by a
+// Commit alone (RFC 6189 §4.7.2), with new keys each time.
+func TestBackFromClear(t *testing.T) {
+	p := clearPair(t, true, true)
+	seen := map[string]bool{string(p.a.send.Key.Reveal()): true, string(p.a.recv.Key.Reveal()): true}
+	now := p
+	for i, wants := range [][2]bool{{true, false}, {false, true}, {true, true}, {false, true}, {true, true}} {
+		now.goClear(now.a)
+		now.settle()
+		if now.a.State() != Clear || now.b.State() != Clear || !p.a.keys.zrtpSess.Equal(p.b.keys.zrtpSess) {
+			t.Fatalf("%d: a %s, b %s", i, now.a.State(), now.b.State())
+		}
+		before := secret.Copy(p.a.keys.zrtpSess.Reveal())
+		now = p.back(uint64(i), !wants[0], !wants[1], netsim.Config{Delay: time.Millisecond})
+		now.run()
+		now.mustBeFurther()
+		initiator, responder := now.a, now.b
+		if now.a.role == Responder {
+			initiator, responder = now.b, now.a
+		}
+		for _, e := range []*end{now.a, now.b} {
+			if count(e.sent, wire.TypeHello)+count(e.sent, wire.TypeHelloACK) > 0 || e.found > 0 {
+				t.Errorf("%d: sent %v", i, e.sent)
+			}
+		}
+		if wants != [2]bool{true, true} && (count(initiator.sent, wire.TypeCommit) != 1 || count(responder.sent, wire.TypeCommit) != 0) {
+			t.Errorf("%d: sent %v and %v", i, initiator.sent, responder.sent)
+		}
+		checkBackKeys(t, before, responder, initiator)
+		for _, k := range []*SRTPKeys{now.a.send, now.a.recv} {
+			if seen[string(k.Key.Reveal())] {
+				t.Errorf("%d: a key is used again", i)
+			}
+			seen[string(k.Key.Reveal())] = true
+		}
+	}
+	p.a.Close()
+	now.a.Close()
+	if p.a.chain.h != [4][32]byte{} || now.a.chain.h != [4][32]byte{} {
+		t.Error("a hash chain outlives the call")
+	}
+}
+
+// checkBackKeys computes by hand the key that the initiator sends with, from the
+// session key that both sides have after going clear (RFC 6189 §4.4.3.2).
+func checkBackKeys(t *testing.T, zrtpSess *secret.Bytes, responder, initiator *end) {
+	t.Helper()
+	newHash := newHash(initiator.suite.Hash)
+	bits := map[int][]byte{256: {0, 0, 1, 0}, 384: {0, 0, 1, 0x80}}
+	zids := slices.Concat(initiator.cfg.ZID[:], initiator.peer.hello.ZID[:])
+	total := newHash()
+	total.Write(responder.ours.hello)
+	total.Write(responder.theirs.commit)
+	context := total.Sum(zids)
+	s0 := mac(newHash, zrtpSess.Reveal(), []byte("\x00\x00\x00\x01ZRTP MSK\x00"), context, bits[384])
+	key := mac(newHash, s0, []byte("\x00\x00\x00\x01Initiator SRTP master key\x00"), context, bits[256])[:32]
+	if initiator.suite.Cipher != wire.A("AES3") || !bytes.Equal(key, initiator.send.Key.Reveal()) {
+		t.Error("the keys are not those of Multistream mode from the new session key")
+	}
+}
+
+// Over a bad network too both sides come back or neither is secure.
+func TestBackFromClearOverABadNetwork(t *testing.T) {
+	secure := 0
+	for seed := range uint64(200) {
+		p := clearPair(t, true, true)
+		p.goClear(p.a)
+		p.settle()
+		wants := [][2]bool{{true, false}, {false, true}, {true, true}}[seed%3]
+		again := p.back(seed, !wants[0], !wants[1], badNetwork(seed))
+		again.seed = seed
+		again.run()
+		if again.a.secured == nil || again.b.secured == nil {
+			continue
+		}
+		secure++
+		again.mustBeFurther()
+	}
+	if secure < 100 {
+		t.Errorf("only %d of 200 are secure again", secure)
+	}
+}
+
+// Who is not the peer can't start it, nor with an old Commit of the peer's.
+func TestBackFromClearForged(t *testing.T) {
+	p := clearPair(t, true, true)
+	p.goClear(p.a)
+	p.settle()
+	first := p.back(1, false, true, netsim.Config{Delay: time.Millisecond})
+	first.run()
+	first.mustBeFurther()
+	old := bytes.Clone(first.b.theirs.commit)
+	first.goClear(first.b)
+	first.settle()
+
+	waiting := p.back(2, true, true, netsim.Config{}).b
+	waiting.Start(p.now)
+	if !waiting.Deadline().IsZero() || len(waiting.out) != 0 {
+		t.Error("who waits for the peer's wish sends something")
+	}
+	stranger, err := wire.ParseCommit(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger.Nonce[0]++
+	stranger.H2[0]++
+	if err := p.inject(waiting, p.a, stranger.Append(nil)); err == nil || waiting.State() != Discovery || len(waiting.out) != 0 {
+		t.Errorf("a stranger's Commit: %v, now in %s", err, waiting.State())
+	}
+	// Keys would come back: the exchange ends (RFC 6189 §4.4.3.1).
+	if err := p.inject(waiting, p.a, old); err != nil {
+		t.Fatal(err)
+	}
+	waiting.drain(p.now, p.ba)
+	if waiting.failed == nil || waiting.send != nil || waiting.recv != nil {
+		t.Errorf("the peer's old Commit: %+v, now in %s", waiting.failed, waiting.State())
+	}
+}
+
+// Only a stream that is clear comes back this way, and only with First's SSRC.
+func TestBackFromClearOnlyFromClear(t *testing.T) {
+	p := clearPair(t, true, true)
+	for state, want := range map[State]bool{Secure: false, Clear: true} {
+		if state == Clear {
+			p.goClear(p.a)
+			p.settle()
+		}
+		for ssrc, same := range map[uint32]bool{0xa: true, 0xaa: false} {
+			cfg := configA(9)
+			cfg.First, cfg.SSRC = p.a.Session, ssrc
+			s, err := New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Start(p.now)
+			if again := s.state == CommitSent; again != (want && same) || p.a.State() != state {
+				t.Errorf("%s, SSRC %x: now in %s", state, ssrc, s.state)
+			}
+		}
+	}
+	if h := clearPair(t, true, false).a.chain.h; h != [4][32]byte{} {
+		t.Error("a hash chain is kept for a way back that nobody will go")
+	}
+}
