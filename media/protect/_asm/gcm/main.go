@@ -56,12 +56,6 @@ var narrow, wide = width{"16", 1, XMM}, width{"32", 2, YMM}
 
 func (w width) bytes() int { return w.blocks * block }
 
-// chunk is how many bytes a whole chunk is. The first is shorter, because the
-// counters 0 and 1 are not for data: so the counters of a later chunk begin with
-// a multiple of lanes·blocks.
-func (w width) chunk() int      { return lanes * w.bytes() }
-func (w width) firstChunk() int { return w.chunk() - 2*block }
-
 // low and both are the lowest block of a register, and its lowest two.
 func low(v reg.VecVirtual) reg.VecVirtual  { return v.AsX().(reg.VecVirtual) }
 func both(v reg.VecVirtual) reg.VecVirtual { return v.AsY().(reg.VecVirtual) }
@@ -82,18 +76,8 @@ func (w width) repeat(v reg.VecVirtual) {
 	}
 }
 
-// alone copies the block in v to a register whose other places are zero.
-func (w width) alone(v reg.VecVirtual) reg.VecVirtual {
-	if w.blocks == 1 {
-		return v
-	}
-	to := w.vector()
-	VPXOR(to, to, to)
-	VINSERTI128(U8(0), v, to, to)
-	return to
-}
-
-// fold adds up the blocks of v; the sum is the lowest block.
+// fold adds up the blocks of v. The sum is the lowest block, and the other places
+// are zero, as an instruction on the lowest leaves them.
 func (w width) fold(v reg.VecVirtual) {
 	if w.blocks == 2 {
 		high := XMM()
@@ -106,7 +90,6 @@ func (w width) fold(v reg.VecVirtual) {
 type tables struct {
 	counters Mem // blocks whose last word is 0, 1, … 15, big-endian
 	prefix   Mem // 32 bytes of ones, then 32 of zeros
-	suffix   Mem // a shuffle that keeps all 16 bytes, then nothing
 	reverse  Mem // a shuffle that turns the bytes of each block round
 	poly     Mem // x^127 + x^126 + x^121, the low words of the polynomial reflected: SP 800-38D §6.3
 }
@@ -125,11 +108,10 @@ func newTables() {
 	for i := range uint64(lanes * wide.blocks) {
 		counters = append(counters, 0, i<<56)
 	}
-	const ones, none = 1<<64 - 1, 0x8080808080808080
+	const ones = 1<<64 - 1
 	table = tables{
 		counters: constant("counters", counters...),
 		prefix:   constant("prefix", ones, ones, ones, ones, 0, 0, 0, 0),
-		suffix:   constant("suffix", 0x0706050403020100, 0x0f0e0d0c0b0a0908, none, none),
 		reverse:  constant("reverse", 0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607),
 		poly:     constant("poly", 0xc2<<56, 0xc2<<56, 0xc2<<56, 0xc2<<56),
 	}
@@ -181,12 +163,12 @@ func prefetch() {
 // product writes the multiplication of GHASH alone.
 func product() {
 	TEXT("multiply", NOSPLIT, "func(z, x, y *[16]byte)")
-	Doc("multiply sets z to x·y in GF(2^128): SP 800-38D §6.3. All are as in Keys.powers.")
+	Doc("multiply sets z to x·y in GF(2^128): SP 800-38D §6.3. All are as in kernel.powers.")
 	x, y := XMM(), XMM()
 	VMOVDQU(Mem{Base: Load(Param("x"), GP64())}, x)
 	VMOVDQU(Mem{Base: Load(Param("y"), GP64())}, y)
 	s := newSum(narrow)
 	s.add(x, y)
-	VMOVDQU(s.reduce(), Mem{Base: Load(Param("z"), GP64())})
+	VMOVDQU(low(s.reduce()), Mem{Base: Load(Param("z"), GP64())})
 	RET()
 }

@@ -8,64 +8,77 @@ import (
 
 // message is the packet in hand.
 type message struct {
-	w       width
-	sealing bool
-	keys    expanded
-	data    reg.GPVirtual  // the text that is left
-	left    reg.GPVirtual  // and its bytes
-	nonce   reg.VecVirtual // and the first round key: FIPS 197 §5.1.4 of counter 0, in each place
-	start   reg.VecVirtual // nonce, with the counter of the chunk's first block
-	mask    reg.VecVirtual // what the tag is encrypted with: SP 800-38D §7.1, step 6
-	state   reg.VecVirtual // of GHASH, and with the next block where that is no text
-	lengths reg.VecVirtual // the last block of GHASH: SP 800-38D §7.1, step 5
-	counter reg.GPVirtual  // of the chunk's first block, but for the first chunk
-	sum     *sum
+	w        width
+	keys     expanded
+	data     reg.GPVirtual  // the text that is left
+	left     reg.GPVirtual  // and its bytes
+	nonce    reg.VecVirtual // and the first round key: FIPS 197 §5.1.4 of counter 0, in each place
+	start    reg.VecVirtual // nonce, with the counter of the chunk's first block, but in the first chunk
+	chunk    reg.GPVirtual  // that counter
+	counters reg.GPVirtual  // the chunk's counters, as differences from start
+	mask     reg.VecVirtual // what the tag is encrypted with: SP 800-38D §7.1, step 6
+	state    reg.VecVirtual // of GHASH, a block alone: it is added to the next block, or is one itself
+	before   reg.GPVirtual  // from the power of H for the next block to that for the state, in bytes
+	lengths  reg.VecVirtual // the last block of GHASH: SP 800-38D §7.1, step 5
+	sum      *sum
 }
 
+// seal writes authenticated encryption: SP 800-38D §7.1.
 func seal(w width) {
 	TEXT("seal"+w.name, NOSPLIT, "func(k *byte, nonce *[12]byte, aad, data []byte)")
-	Doc("seal" + w.name + " is Keys.Seal in registers of " + w.name + " bytes: SP 800-38D §7.1.")
+	Doc("seal" + w.name + " is Keys.Seal in registers of " + w.name + " bytes.")
 	m := begin(w)
-	m.sealing = true
-	m.chunks("final", func(skip int) {
-		m.applyChunk(skip)
-		m.hashChunk(skip)
+	m.chunks("final", part.seal)
+	Label("final")
+	m.finals(func(p part) {
+		p.seal()
+		JMP(LabelRef("tag"))
 	})
-	m.finals()
 	Label("tag")
-	tag := m.tag()
-	VMOVDQU(tag, Mem{Base: m.data}.Idx(m.left, 1))
+	VMOVDQU(m.tag(), Mem{Base: m.data}.Idx(m.left, 1))
 	VZEROUPPER()
 	RET()
 }
 
+// open writes authenticated decryption: SP 800-38D §7.2. Nothing is written before
+// the tag is known to be right: whole chunks are decrypted after that, and the
+// keystream of the final part waits in registers.
 func open(w width) {
 	TEXT("open"+w.name, NOSPLIT, "func(k *byte, nonce *[12]byte, aad, data []byte) bool")
-	Doc("open" + w.name + " is Keys.Open in registers of " + w.name + " bytes: SP 800-38D §7.2.")
+	Doc("open" + w.name + " is Keys.Open in registers of " + w.name + " bytes.")
 	m := begin(w)
-	m.chunks("final", m.hashChunk)
-	m.finals()
+	m.chunks("final", part.hash)
+	Label("final")
+	m.finals(func(p part) {
+		xs := p.keystream(m.mask)
+		p.hash()
+		tag := m.tag()
+		VPXOR(Mem{Base: m.data}.Idx(m.left, 1), tag, tag)
+		VPTEST(tag, tag)
+		JNE(LabelRef("refused"))
+		p.apply(xs)
+		JMP(LabelRef("authentic"))
+	})
 	Label("authentic")
 	m.loadData()
-	m.chunks("decrypted", m.applyChunk)
+	m.chunks("decrypted", func(p part) { p.apply(p.keystream(nil)) })
 	Label("decrypted")
-	m.verdict(1)
+	verdict := func(ok int) {
+		VZEROUPPER()
+		result := GP8()
+		MOVB(U8(ok), result)
+		Store(result, ReturnIndex(0))
+		RET()
+	}
+	verdict(1)
 	Label("refused")
-	m.verdict(0)
+	verdict(0)
 }
 
-func (m *message) verdict(ok int) {
-	VZEROUPPER()
-	verdict := GP8()
-	MOVB(U8(ok), verdict)
-	Store(verdict, ReturnIndex(0))
-	RET()
-}
-
-// begin loads the arguments and absorbs the additional data.
+// begin loads the arguments and hashes the additional data.
 func begin(w width) *message {
-	m := &message{w: w, keys: loadKeys(), data: GP64(), left: GP64(), nonce: w.vector(), start: w.vector(),
-		mask: XMM(), lengths: XMM(), counter: GP64(), sum: newSum(w)}
+	m := &message{w: w, keys: loadKeys(), data: GP64(), left: GP64(), nonce: w.vector(), start: w.vector(), chunk: GP64(),
+		counters: GP64(), before: GP64(), mask: XMM(), state: w.vector(), lengths: XMM(), sum: newSum(w)}
 	nonce, key := Mem{Base: Load(Param("nonce"), GP64())}, w.vector()
 	VMOVQ(nonce, low(m.nonce))
 	VPINSRD(U8(2), nonce.Offset(8), low(m.nonce), low(m.nonce))
@@ -74,7 +87,9 @@ func begin(w width) *message {
 	VPXOR(key, m.nonce, m.nonce)
 	VPXOR(table.counters.Offset(block), low(m.nonce), m.mask)
 
-	aad, aadLen, bits := Load(Param("aad").Base(), GP64()), Load(Param("aad").Len(), GP64()), GP64()
+	aad, aadLen, bits := GP64(), GP64(), GP64()
+	Load(Param("aad").Base(), aad)
+	Load(Param("aad").Len(), aadLen)
 	m.loadData()
 	MOVQ(m.left, bits)
 	SHLQ(U8(3), bits)
@@ -82,7 +97,7 @@ func begin(w width) *message {
 	MOVQ(aadLen, bits)
 	SHLQ(U8(3), bits)
 	VPINSRQ(U8(1), bits, m.lengths, m.lengths)
-	m.state = m.absorb(aad.(reg.GPVirtual), aadLen.(reg.GPVirtual))
+	m.absorb(aad, aadLen)
 	return m
 }
 
@@ -92,70 +107,34 @@ func (m *message) loadData() {
 	SUBQ(U8(tagLen), m.left)
 }
 
-// absorb is GHASH of the additional data but for its last block, to which it
-// is added. Nothing is read beyond their end.
-func (m *message) absorb(p, n reg.GPVirtual) reg.VecVirtual {
-	state, x := XMM(), XMM()
-	VPXOR(state, state, state)
+// absorb sets the state to the last block of the n bytes at p, filled up with zeros,
+// to which GHASH of those before is added. Without any it is zero.
+func (m *message) absorb(p, n reg.GPVirtual) {
+	x, power, s := XMM(), XMM(), newSum(narrow)
+	VPXOR(m.state, m.state, m.state)
 	TESTQ(n, n)
 	JE(LabelRef("absorbed"))
+	Label("absorb")
 	CMPQ(n, U8(block))
-	JA(LabelRef("long"))
-	shortBlock(p, n, state)
-	turn(state, state)
-	JMP(LabelRef("absorbed"))
-
-	Label("long")
-	m.absorbBlocks(p, n, state)
-	// 1 to 16 bytes are left, and 16 more before them are additional data, too.
-	NEGQ(n)
-	suffix := GP64()
-	LEAQ(table.suffix.Offset(block), suffix)
-	ADDQ(n, suffix)
-	SUBQ(n, p)
-	VMOVDQU(Mem{Base: p, Disp: -block}, x)
-	VPSHUFB(Mem{Base: suffix}, x, x)
-	turn(x, x)
-	VPXOR(x, state, state)
-	Label("absorbed")
-	return state
-}
-
-// absorbBlocks adds to state, which is 0, the GHASH of whole blocks, until 1 to
-// 16 bytes are left.
-func (m *message) absorbBlocks(p, n reg.GPVirtual, state reg.VecVirtual) {
-	x, power := XMM(), XMM()
-	group, at := GP64(), GP64()
-	Label("group")
-	LEAQ(Mem{Base: n, Disp: -1}, group)
-	SHRQ(U8(4), group)
-	MOVQ(U32(powerCount), at)
-	CMPQ(group, at)
-	CMOVQHI(at, group)
-	MOVQ(group, at)
-	SHLQ(U8(4), at)
-	SUBQ(at, n)
-	NEGQ(at)
-	ADDQ(m.keys.base, at)
-	s := newSum(narrow)
-	s.clear()
-	Label("block")
+	JB(LabelRef("short"))
 	VMOVDQU(Mem{Base: p}, x)
-	ADDQ(U8(block), p)
+	JMP(LabelRef("loaded"))
+	Label("short")
+	shortBlock(p, n, x)
+	Label("loaded")
 	turn(x, x)
-	VPXOR(state, x, x)
-	VPXOR(state, state, state)
-	VMOVDQU(Mem{Base: at, Disp: powerEnd}, power)
-	ADDQ(U8(block), at)
-	s.add(x, power)
-	DECQ(group)
-	JNE(LabelRef("block"))
-	VMOVDQA(s.reduce(), state)
-	CMPQ(n, U8(block))
-	JA(LabelRef("group"))
+	VPXOR(low(m.state), x, low(m.state))
+	ADDQ(U8(block), p)
+	SUBQ(U8(block), n)
+	JBE(LabelRef("absorbed"))
+	VMOVDQU(m.keys.lastPowers(1), power)
+	s.add(low(m.state), power)
+	VMOVDQA(s.reduce(), low(m.state))
+	JMP(LabelRef("absorb"))
+	Label("absorbed")
 }
 
-// shortBlock loads n bytes, 1 to 16; the rest of the block is zero.
+// shortBlock loads n bytes, 1 to 15; the rest of the block is zero.
 func shortBlock(p, n reg.GPVirtual, to reg.VecVirtual) {
 	head, tail := GP64(), GP64()
 	CMPQ(n, U8(8))
@@ -171,47 +150,51 @@ func shortBlock(p, n reg.GPVirtual, to reg.VecVirtual) {
 	VPINSRQ(U8(1), tail, to, to)
 	JMP(LabelRef("loaded"))
 
-	Label("bytes") // no packet has so few
+	Label("bytes")
+	at := GP64()
+	MOVQ(n, at)
 	XORQ(head, head)
 	Label("byte")
 	SHLQ(U8(8), head)
-	MOVBQZX(Mem{Base: p, Disp: -1}.Idx(n, 1), tail)
+	MOVBQZX(Mem{Base: p, Disp: -1}.Idx(at, 1), tail)
 	ORQ(tail, head)
-	DECQ(n)
+	DECQ(at)
 	JNE(LabelRef("byte"))
 	VMOVQ(head, to)
-	Label("loaded")
 }
 
 // chunks does each for all whole chunks, until what is left is a final part, and
-// goes to the label end. Skip is how many registers' worth of counters a chunk passes
-// over.
-func (m *message) chunks(end string, each func(skip int)) {
-	chunk := func(n, skip int) {
-		each(skip)
-		ADDQ(U32(n), m.data)
-		SUBQ(U32(n), m.left)
+// goes to the label end. The first chunk begins with counter 2.
+func (m *message) chunks(end string, each func(p part)) {
+	do := func(registers int) {
+		each(part{m, registers, false, m.keys.lastPowers(registers * m.w.blocks)})
+		ADDQ(U32(registers*m.w.bytes()), m.data)
+		SUBQ(U32(registers*m.w.bytes()), m.left)
 	}
+	first, next := lanes-2/m.w.blocks, fresh("chunk")
 	VMOVDQA(m.nonce, m.start)
-	XORQ(m.counter, m.counter)
-	CMPQ(m.left, U32(m.w.firstChunk()))
+	XORQ(m.chunk, m.chunk)
+	LEAQ(table.counters.Offset(2*block), m.counters)
+	MOVQ(I32(-block), m.before)
+	CMPQ(m.left, U32(first*m.w.bytes()))
 	JBE(LabelRef(end))
-	chunk(m.w.firstChunk(), 2/m.w.blocks)
-	next := fresh("chunk")
+	do(first)
+	LEAQ(table.counters, m.counters)
+	XORQ(m.before, m.before)
 	Label(next)
 	m.nextCounter()
-	CMPQ(m.left, U32(m.w.chunk()))
+	CMPQ(m.left, U32(lanes*m.w.bytes()))
 	JB(LabelRef(end))
-	chunk(m.w.chunk(), 0)
+	do(lanes)
 	JMP(LabelRef(next))
 }
 
 // nextCounter goes to the next chunk: start is inc32, a chunk's worth, of
 // SP 800-38D §6.2. The counter's lowest bits are 0, so a block's is found with exclusive or.
 func (m *message) nextCounter() {
-	ADDQ(U8(lanes*m.w.blocks), m.counter)
+	ADDQ(U8(lanes*m.w.blocks), m.chunk)
 	word := GP32()
-	MOVL(m.counter.As32(), word)
+	MOVL(m.chunk.As32(), word)
 	BSWAPL(word)
 	VPXOR(m.start, m.start, m.start)
 	VPINSRD(U8(3), word, low(m.start), low(m.start))
@@ -219,53 +202,46 @@ func (m *message) nextCounter() {
 	VPXOR(m.nonce, m.start, m.start)
 }
 
-// keystream makes counter blocks for as many registers.
-func (m *message) keystream(n int, counters Mem) []reg.VecVirtual {
-	xs := make([]reg.VecVirtual, n)
-	for i := range xs {
-		xs[i] = m.w.vector()
-		VPXOR(counters.Offset(i*m.w.bytes()), m.start, xs[i])
+// finals does each for every number of registers that the final part may fill, and
+// finds the one to use. The products begin with those of the state and of the lengths.
+func (m *message) finals(each func(p part)) {
+	at, power, last := GP64(), m.w.vector(), m.keys.lastPowers(1)
+	// The first block of n is to be multiplied by H^(n+1).
+	LEAQ(Mem{Base: m.left, Disp: block - 1}, at)
+	ANDQ(I8(-block), at)
+	NEGQ(at)
+	ADDQ(m.keys.base, at)
+	first := Mem{Base: at, Disp: powerEnd - block}
+	m.w.broadcast(first.Idx(m.before, 1), power)
+	if m.w.blocks == 1 {
+		m.sum.add(m.state, power)
+		VMOVDQU(last, power)
+		m.sum.add(m.lengths, power)
+	} else {
+		VINSERTI128(U8(1), m.lengths, m.state, m.state)
+		VINSERTI128(U8(1), last, power, power)
+		m.sum.add(m.state, power)
 	}
-	return xs
-}
-
-func (m *message) text(i int) Mem { return Mem{Base: m.data, Disp: i * m.w.bytes()} }
-
-// applyChunk applies the keystream to a chunk in place: GCTR of SP 800-38D §6.5.
-func (m *message) applyChunk(skip int) {
-	xs := m.keystream(lanes-skip, table.counters.Offset(skip*m.w.bytes()))
-	m.keys.cipher(m.w, xs, nil)
-	for i, x := range xs {
-		VPXOR(m.text(i), x, x)
-		VMOVDQU(x, m.text(i))
+	var choose func(from, to int)
+	choose = func(from, to int) {
+		if from == to {
+			m.sum.begun = true
+			each(part{m, from, true, first})
+			return
+		}
+		middle, above := (from+to)/2, fresh("above")
+		CMPQ(m.left, U32(middle*m.w.bytes()))
+		JA(LabelRef(above))
+		choose(from, middle)
+		Label(above)
+		choose(middle+1, to)
 	}
-}
-
-// hashChunk adds a chunk to the state. That of the first one is a block for
-// itself; otherwise it is added to the chunk's first block.
-func (m *message) hashChunk(skip int) {
-	x, power := m.w.vector(), m.w.vector()
-	n := lanes - skip
-	first := Mem{Base: m.keys.base, Disp: powerEnd - n*m.w.bytes()}
-	own := first
-	if skip > 0 {
-		own = first.Offset(-block)
-	}
-	m.sum.begun = false
-	VMOVDQU(own, power)
-	m.sum.add(m.w.alone(m.state), power)
-	for i := range n {
-		VMOVDQU(m.text(i), x)
-		turn(x, x)
-		VMOVDQU(first.Offset(i*m.w.bytes()), power)
-		m.sum.add(x, power)
-	}
-	VMOVDQA(m.sum.reduce(), m.state)
+	choose(0, lanes)
 }
 
 // tag finishes GHASH and encrypts it.
 func (m *message) tag() reg.VecVirtual {
-	tag := m.sum.reduce()
+	tag := low(m.sum.reduce())
 	turn(tag, tag)
 	VPXOR(m.mask, tag, tag)
 	return tag

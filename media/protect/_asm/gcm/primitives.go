@@ -31,6 +31,9 @@ func loadKeys() expanded {
 
 func (k expanded) round(i int) Mem { return Mem{Base: k.base, Disp: roundOffset + block*i} }
 
+// lastPowers are the last n powers of H: H^n first.
+func (k expanded) lastPowers(n int) Mem { return Mem{Base: k.base, Disp: powerEnd - n*block} }
+
 // cipher is all of the block cipher but the first AddRoundKey: FIPS 197 §5.1. It works
 // on all blocks of xs and on the one block y, if there is one.
 func (k expanded) cipher(w width, xs []reg.VecVirtual, y reg.VecVirtual) {
@@ -97,16 +100,9 @@ func (s *sum) add(x, power reg.VecVirtual) {
 
 const swapHalves = U8(0x4e)
 
-// clear is a sum of nothing.
-func (s *sum) clear() {
-	for _, v := range []reg.VecVirtual{s.low, s.cross, s.high} {
-		VPXOR(v, v, v)
-	}
-	s.begun = true
-}
-
 // reduce is the sum modulo the polynomial of SP 800-38D §6.3. Twice the lowest 64
-// bits go up, times the polynomial's inverse; what is below is zero then.
+// bits go up, times the polynomial's inverse; what is below is zero then. The
+// result is a block alone.
 func (s *sum) reduce() reg.VecVirtual {
 	poly := s.w.vector()
 	VMOVDQU(table.poly, poly)
@@ -119,7 +115,8 @@ func (s *sum) reduce() reg.VecVirtual {
 		VPXOR(s.term, step.to, step.to)
 	}
 	s.w.fold(s.high)
-	return low(s.high)
+	s.begun = false
+	return s.high
 }
 
 // turn turns the bytes of each block round.
