@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 
+	"sotto/internal/hmac"
 	"sotto/internal/secret"
 )
 
@@ -42,7 +43,7 @@ func (c *chain) wipe() {
 // image that the next message will reveal (RFC 6189 §5.1.2.2).
 func appendMAC(msg []byte, key [32]byte) []byte {
 	body := msg[:len(msg)-macLen]
-	return append(body, mac(sha256.New, key[:], body)[:macLen]...)
+	return append(body, hmac.Sum(sha256.New, key[:], body)[:macLen]...)
 }
 
 // checkMAC verifies a stored message once its key has been revealed.
@@ -51,7 +52,7 @@ func checkMAC(msg []byte, key [32]byte) error {
 		return errMAC
 	}
 	body := msg[:len(msg)-macLen]
-	want := mac(sha256.New, key[:], body)[:macLen]
+	want := hmac.Sum(sha256.New, key[:], body)[:macLen]
 	if subtle.ConstantTimeCompare(want, msg[len(msg)-macLen:]) != 1 {
 		return errMAC
 	}

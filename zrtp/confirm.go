@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"sotto/internal/hmac"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
 )
@@ -67,12 +68,12 @@ func (s *Session) seal(iv [16]byte, plain []byte) (tag [macLen]byte, err error) 
 	if err := cfb(s.keys.confirm[i], iv, plain, encrypt); err != nil {
 		return tag, err
 	}
-	return [macLen]byte(mac(newHash(s.suite.Hash), s.keys.mac[i].Reveal(), plain)), nil
+	return [macLen]byte(hmac.Sum(newHash(s.suite.Hash), s.keys.mac[i].Reveal(), plain)), nil
 }
 
 // authentic checks the MAC of the peer's Confirm or SASrelay.
 func (s *Session) authentic(tag [macLen]byte, encrypted []byte) bool {
-	want := mac(newHash(s.suite.Hash), s.keys.mac[side(s.role.other())].Reveal(), encrypted)[:macLen]
+	want := hmac.Sum(newHash(s.suite.Hash), s.keys.mac[side(s.role.other())].Reveal(), encrypted)[:macLen]
 	return subtle.ConstantTimeCompare(want, tag[:]) == 1
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sotto/internal/dudect"
+	"sotto/internal/hmac"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
 )
@@ -34,7 +35,7 @@ func TestConstantTimeMAC(t *testing.T) {
 	s := &Session{role: Initiator, suite: Suite{Hash: wire.A("S256")}, keys: &sessionKeys{}}
 	s.keys.mac[side(Responder)] = secret.Copy(key[:])
 	body := make([]byte, 40)
-	tag := [macLen]byte(mac(sha256.New, key[:], body))
+	tag := [macLen]byte(hmac.Sum(sha256.New, key[:], body))
 	sent := tag
 	dudect.Constant(t, dudect.Case{
 		Name: "Confirm's MAC", Samples: 20_000, Repeat: 4,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"sotto/internal/hmac"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
 )
@@ -16,7 +17,7 @@ var errClearMAC = errors.New("zrtp: GoClear with a wrong clear_mac")
 type clearMACs struct{ ours, theirs [macLen]byte }
 
 func (s *Session) clearMAC(sender Role) [macLen]byte {
-	return [macLen]byte(mac(newHash(s.suite.Hash), s.keys.mac[side(sender)].Reveal(), wire.TypeGoClear[:]))
+	return [macLen]byte(hmac.Sum(newHash(s.suite.Hash), s.keys.mac[side(sender)].Reveal(), wire.TypeGoClear[:]))
 }
 
 // allowsClear is our A flag. A PBX that enrols somebody never sets it

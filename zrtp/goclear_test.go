@@ -2,9 +2,11 @@ package zrtp
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
+	"sotto/internal/hmac"
 	"sotto/internal/netsim"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
@@ -70,7 +72,7 @@ func TestGoClear(t *testing.T) {
 	}
 	// RFC 6189 §4.7.2.1, computed by hand.
 	zids := append(bytes.Clone(zidA[:]), zidB[:]...)
-	want := mac(newHash(p.a.suite.Hash), before, []byte("\x00\x00\x00\x01New ZRTP Session\x00"), zids, []byte{0, 0, 1, 0x80})
+	want := hmac.Sum(newHash(p.a.suite.Hash), before, slices.Concat([]byte("\x00\x00\x00\x01New ZRTP Session\x00"), zids, []byte{0, 0, 1, 0x80}))
 	if p.a.suite.Hash != wire.A("S384") || !bytes.Equal(want, p.a.keys.zrtpSess.Reveal()) || !p.a.keys.zrtpSess.Equal(p.b.keys.zrtpSess) {
 		t.Error("the session key is not the one derived from the last")
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"sotto/internal/hmac"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
 )
@@ -27,7 +28,7 @@ func presharedKey(newHash func() hash.Hash, known shared) *secret.Bytes {
 }
 
 func keyID(newHash func() hash.Hash, presharedKey *secret.Bytes) [8]byte {
-	return [8]byte(mac(newHash, presharedKey.Reveal(), []byte("Prsh")))
+	return [8]byte(hmac.Sum(newHash, presharedKey.Reveal(), []byte("Prsh")))
 }
 
 // presharedKeyFor finds the key that the initiator means and what is in it;

@@ -2,10 +2,12 @@ package zrtp
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"sotto/internal/hmac"
 	"sotto/internal/netsim"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
@@ -112,7 +114,7 @@ func TestAdversary_E6_EnrolmentNeedsConsent(t *testing.T) {
 	if p.a.role == Responder {
 		zids = append(zids[12:], zids[:12]...)
 	}
-	want := mac(newHash(p.a.suite.Hash), p.a.keys.zrtpSess.Reveal(), []byte("\x00\x00\x00\x01Trusted MiTM key\x00"), zids, []byte{0, 0, 1, 0})
+	want := hmac.Sum(newHash(p.a.suite.Hash), p.a.keys.zrtpSess.Reveal(), slices.Concat([]byte("\x00\x00\x00\x01Trusted MiTM key\x00"), zids, []byte{0, 0, 1, 0}))
 	if !bytes.Equal(want[:32], ours.PBXSecret.Reveal()) {
 		t.Error("not the key of the specification")
 	}

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"time"
 
+	"sotto/internal/hmac"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
 )
@@ -84,7 +85,7 @@ func (r *retained) idsOf(newHash func() hash.Hash, role Role, h3 [32]byte) secre
 
 func secretID(newHash func() hash.Hash, s *secret.Bytes, label []byte) (id [8]byte) {
 	if s.Len() > 0 {
-		copy(id[:], mac(newHash, s.Reveal(), label))
+		copy(id[:], hmac.Sum(newHash, s.Reveal(), label))
 	}
 	return id
 }

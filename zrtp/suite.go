@@ -1,7 +1,6 @@
 package zrtp
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
 	"fmt"
@@ -272,13 +271,4 @@ func intersect(a, b []wire.Algo) []wire.Algo {
 		}
 	}
 	return common
-}
-
-// mac is HMAC with the negotiated hash (RFC 6189 §5.1.2.1).
-func mac(newHash func() hash.Hash, key []byte, parts ...[]byte) []byte {
-	m := hmac.New(newHash, key)
-	for _, p := range parts {
-		m.Write(p)
-	}
-	return m.Sum(nil)
 }

@@ -3,7 +3,6 @@ package kex
 import (
 	"bytes"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"hash"
 	"reflect"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/cloudflare/circl/kem/mlkem/mlkem1024"
 	"github.com/cloudflare/circl/kem/mlkem/mlkem512"
 
+	"sotto/internal/hmac"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
 )
@@ -251,10 +251,9 @@ func (m *KEM) derive(own *Key, peer, context []byte) ([]byte, error) {
 func (m *KEM) combine(curveShared, latticeShared, ciphertext []byte) []byte {
 	var key []byte
 	for _, message := range [][]byte{curveShared, latticeShared, ciphertext} {
-		mac := hmac.New(m.newHash, key)
-		mac.Write(message)
+		mac := hmac.Sum(m.newHash, key, message)
 		secret.Wipe(key)
-		key = mac.Sum(nil)
+		key = mac
 	}
 	return key
 }
