@@ -1,0 +1,37 @@
+package gcm
+
+import (
+	"reflect"
+	"testing"
+
+	"sotto/media/protect/internal/tier"
+)
+
+// Wipe leaves nothing of the key, neither here nor in what the standard library
+// made of it.
+func TestWipe(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier tier.Tier, keyLen int) {
+		var k Keys
+		k.Init(tier, make([]byte, keyLen))
+		data := make([]byte, 80)
+		k.Seal(new([12]byte), nil, data)
+		k.Open(new([12]byte), nil, data)
+		std := k.std
+		var behind []reflect.Value
+		if std != nil {
+			behind = []reflect.Value{reflect.ValueOf(std).Elem(), reflect.ValueOf(std.block).Elem(), reflect.ValueOf(std.aead).Elem()}
+		}
+		for i, v := range behind {
+			if v.IsZero() {
+				t.Errorf("part %d is not there", i)
+			}
+		}
+		k.Wipe()
+		for i, v := range append(behind, reflect.ValueOf(k)) {
+			if !v.IsZero() {
+				t.Errorf("part %d was not wiped: %v", i, v)
+			}
+		}
+		k.Wipe() // once more does no harm
+	})
+}
