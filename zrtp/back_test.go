@@ -143,22 +143,24 @@ func TestBackFromClearForged(t *testing.T) {
 // Only a stream that is clear comes back this way, and only with First's SSRC.
 func TestBackFromClearOnlyFromClear(t *testing.T) {
 	p := clearPair(t, true, true)
-	for state, want := range map[State]bool{Secure: false, Clear: true} {
-		if state == Clear {
+	for i, c := range []struct {
+		state State
+		ssrc  uint32
+		again bool
+	}{{Secure, 0xa, false}, {Secure, 0xaa, false}, {Clear, 0xaa, false}, {Clear, 0xa, true}} {
+		if c.state == Clear && p.a.State() == Secure {
 			p.goClear(p.a)
 			p.settle()
 		}
-		for ssrc, same := range map[uint32]bool{0xa: true, 0xaa: false} {
-			cfg := configA(9)
-			cfg.First, cfg.SSRC = p.a.Session, ssrc
-			s, err := New(cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.Start(p.now)
-			if again := s.state == CommitSent; again != (want && same) || p.a.State() != state {
-				t.Errorf("%s, SSRC %x: now in %s", state, ssrc, s.state)
-			}
+		cfg := configA(uint64(i + 9))
+		cfg.First, cfg.SSRC = p.a.Session, c.ssrc
+		s, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start(p.now)
+		if again := s.state == CommitSent; again != c.again || p.a.State() != c.state {
+			t.Errorf("%s, SSRC %x: now in %s", c.state, c.ssrc, s.state)
 		}
 	}
 	if h := clearPair(t, true, false).a.chain.h; h != [4][32]byte{} {
