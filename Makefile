@@ -14,6 +14,7 @@ FUZZTIME ?= 20s
 # The folder of each generator, and what it writes.
 ASM := internal/_asm/curve448:internal/curve448/field_amd64.s internal/_asm/modexp:internal/modexp/montgomery_amd64.s \
 	internal/_asm/processor:internal/processor/leaf7_amd64.s \
+	media/protect/_asm/cm:media/protect/internal/cm/kernels_amd64.s \
 	media/protect/_asm/gcm:media/protect/internal/gcm/kernel_amd64.s
 
 LINT_VERSION := v2.15.0

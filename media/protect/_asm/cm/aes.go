@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// vectors is how many registers of blocks are encrypted at once: about as many
+// as hide that a round takes longer than the next one can start.
+const vectors = 6
+
+// substitute writes the S-box for the expansion of keys.
+func substitute() {
+	TEXT("substitute", NOSPLIT, "func(word uint32) uint32")
+	Doc("substitute is SubWord of FIPS 197 §5.2.")
+	x, word := XMM(), GP32()
+	VMOVD(Load(Param("word"), GP32()), x)
+	VPSLLDQ(U8(4), x, x) // AESKEYGENASSIST substitutes the words 1 and 3
+	VAESKEYGENASSIST(U8(0), x, x)
+	VMOVD(x, word)
+	Store(word, ReturnIndex(0))
+	RET()
+}
+
+// counterMode is what the parts of one function share.
+type counterMode struct {
+	width
+	keys, data   Mem
+	left, rounds reg.GPVirtual  // bytes of data; Nr of FIPS 197 §5
+	counter      reg.VecVirtual // of the next blocks, in the processor's byte order
+	swap         reg.VecVirtual
+}
+
+// xorKeyStream writes AES in counter mode (SP 800-38A §6.5) on registers of
+// width w. What is left after turns of six registers is done with as many as it
+// needs.
+func xorKeyStream(w width) {
+	name := "xor" + w.name
+	TEXT(name, NOSPLIT, "func(k *byte, iv *[16]byte, data *byte, length int)")
+	Doc(name + " is standard.xor.")
+	c := counterMode{width: w, keys: argument("k"), counter: w.register(), swap: w.register(), rounds: GP64()}
+	iv, first := argument("iv"), XMM()
+	c.data = argument("data")
+	c.left = Load(Param("length"), GP64()).(reg.GPVirtual)
+	MOVBQZX(c.keys.Offset(keysRounds), c.rounds)
+	Comment("In two halves, as it was written: a load waits for two stores, not for one.")
+	VMOVQ(iv, first)
+	VPINSRQ(U8(1), iv.Offset(8), first, first)
+	VPSHUFB(lastSwap, first, first)
+	switch w.bytes {
+	case 16:
+		VMOVDQA(first, c.counter)
+	case 32:
+		VINSERTI128(U8(1), first, first.AsY(), c.counter)
+	default:
+		VSHUFI32X4(U8(0), first.AsZ(), first.AsZ(), c.counter)
+	}
+	w.broadcast(lastSwap, c.swap)
+
+	Label("turn")
+	CMPQ(c.left, U32(vectors*w.bytes))
+	JB(LabelRef("rest"))
+	for i, x := range c.keyStream("turn", vectors) {
+		c.apply(x, i)
+	}
+	step := w.register()
+	w.broadcast(counts.Offset(vectors*w.bytes), step)
+	VPADDD(step, c.counter, c.counter)
+	c.advance(vectors * w.bytes)
+	JMP(LabelRef("turn"))
+
+	Label("rest")
+	TESTQ(c.left, c.left)
+	JZ(LabelRef("done"))
+	part := func(n int) string { return fmt.Sprintf("rest%d", n) }
+	for n := 1; n < vectors; n++ {
+		CMPQ(c.left, U32(n*w.bytes))
+		JBE(LabelRef(part(n)))
+	}
+	tail := w.register()
+	for n := vectors; n > 0; n-- {
+		Label(part(n))
+		stream := c.keyStream(part(n), n)
+		for i, x := range stream[:n-1] {
+			c.apply(x, i)
+		}
+		w.copy(stream[n-1], tail)
+		c.advance((n - 1) * w.bytes)
+		if n > 1 {
+			JMP(LabelRef("tail"))
+		}
+	}
+	Label("tail")
+	c.applyTail(tail)
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// keyStream returns the next n registers of it: Cipher of FIPS 197 §5.1, of the
+// counters. Its label begins with name.
+func (c counterMode) keyStream(name string, n int) []reg.VecVirtual {
+	blocks, key := make([]reg.VecVirtual, n), c.register()
+	c.broadcast(c.keys.Offset(keysRound), key)
+	for i := range blocks {
+		blocks[i] = c.register()
+		VPADDD(counts.Offset(c.bytes*i), c.counter, blocks[i])
+		VPSHUFB(c.swap, blocks[i], blocks[i])
+		c.xor(key, blocks[i], blocks[i])
+	}
+	round := func(from Mem, instruction func(key, x, y Op)) {
+		c.broadcast(from, key)
+		for _, x := range blocks {
+			instruction(key, x, x)
+		}
+	}
+	CMPQ(c.rounds, U8(12)) // nothing until the jumps changes the flags
+	for i := 1; i < 14; i++ {
+		switch i {
+		case 10:
+			JB(LabelRef(name + "last")) // AES-128
+		case 12:
+			JE(LabelRef(name + "last")) // AES-192
+		}
+		round(c.keys.Offset(keysRound+16*i), VAESENC)
+	}
+	Label(name + "last")
+	last := GP64()
+	MOVQ(c.rounds, last)
+	SHLQ(U8(4), last)
+	round(at(c.keys, last).Offset(keysRound), VAESENCLAST)
+	return blocks
+}
+
+func (c counterMode) advance(n int) {
+	ADDQ(U32(n), c.data.Base)
+	SUBQ(U32(n), c.left)
+}
+
+// apply encrypts the whole register number i of the data with keystream x.
+func (c counterMode) apply(x reg.VecVirtual, i int) {
+	m := c.data.Offset(c.bytes * i)
+	c.xor(m, x, x)
+	c.copy(x, m)
+}
+
+// applyTail encrypts what is left, one byte or more and no more than fit into
+// the keystream x, and touches nothing beyond it.
+func (c counterMode) applyTail(x reg.VecVirtual) {
+	if c.bytes == 64 {
+		mask, ones, text := K(), GP64(), c.register()
+		MOVQ(I32(-1), ones)
+		BZHIQ(c.left, ones, ones)
+		KMOVQ(ones, mask)
+		VMOVDQU8_Z(c.data, mask, text)
+		c.xor(text, x, x)
+		VMOVDQU8(x, mask, c.data)
+		return
+	}
+	block, stream := counterMode{width: width{16, ""}, data: c.data, left: c.left}, XMM()
+	VMOVDQA(x.AsX(), stream)
+	for part := range c.bytes / 16 {
+		if part > 0 {
+			VEXTRACTI128(U8(part), x, stream)
+		}
+		CMPQ(c.left, U8(16))
+		JB(LabelRef("bytes"))
+		whole := XMM()
+		VMOVDQA(stream, whole)
+		block.apply(whole, 0)
+		block.advance(16)
+		JZ(LabelRef("done"))
+	}
+	Label("bytes")
+	length, _ := Param("length").Resolve()
+	CMPQ(length.Addr, U8(16))
+	JB(LabelRef("short"))
+
+	Comment("The last 16 bytes again, those that are done with zeros.")
+	shuffles := GP64()
+	LEAQ(toEnd, shuffles)
+	VPSHUFB(at(Mem{Base: shuffles}, c.left), stream, stream)
+	last := block
+	last.data = at(c.data, c.left).Offset(-16)
+	last.apply(stream, 0)
+	JMP(LabelRef("done"))
+
+	Label("short")
+	next := GP64()
+	VMOVQ(stream, next)
+	XORB(next.As8(), c.data)
+	VPSRLDQ(U8(1), stream, stream)
+	block.advance(1)
+	JNZ(LabelRef("short"))
+}
