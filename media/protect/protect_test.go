@@ -246,7 +246,14 @@ func TestTruncatedAndFlipped(t *testing.T) {
 		if _, err := o.OpenRTCP(report); err != nil {
 			t.Fatal(err)
 		}
-		damaged(o.Open, seal(t, s, rtpPacket(testSSRC, 2, 40))) // now of a known source
+		pkt = rtpPacket(testSSRC, 2, 40) // now of a known source
+		sealed, report = seal(t, s, pkt), sealRTCP(t, s, rtcpPacket(testSSRC, 24))
+		damaged(o.Open, sealed)
+		damaged(o.OpenRTCP, report)
+		wantOpen(t, o, sealed, pkt)
+		if _, err := o.OpenRTCP(report); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 

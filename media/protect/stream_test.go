@@ -196,9 +196,10 @@ func TestSetROC(t *testing.T) {
 	sealed, plain = atIndex(ref, testSSRC+1, (roc+1)<<16|7)
 	wantOpen(t, o, sealed, plain)
 	set(testSSRC+2, 1<<32-1, nil)
+	wrapped, _ := atIndex(ref, testSSRC+2, 0) // the search does not go on at zero
+	wantError(t, o.Open, wrapped, ErrAuth)
 	sealed, plain = atIndex(ref, testSSRC+2, 1<<48-1)
 	wantOpen(t, o, sealed, plain)
-	wrapped, _ := atIndex(ref, testSSRC+2, 0) // the search does not go on at zero
 	wantError(t, o.Open, wrapped, ErrReplay)
 	for i := range uint32(maxStreams - 3) {
 		set(testSSRC+3+i, 1, nil)

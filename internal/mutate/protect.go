@@ -1,0 +1,35 @@
+package main
+
+// protectMutants are the checks of SRTP: what was seen before, what is
+// authentic, and what may be sealed.
+func protectMutants() []mutant {
+	const opener, sealer, stream, batch = "media/protect/opener.go", "media/protect/sealer.go", "media/protect/stream.go", "media/protect/batch.go"
+	const alone = "if !o.decrypt(pkt, header, index) {\n\t\treturn 0, ErrAuth\n\t}\n\ts.commit(index)"
+	return []mutant{
+		off(opener, "!s.fresh(index, o.streams.window)", "TestReplay$"),
+		{opener, "case s != nil && !s.fresh(index, r.streams.window):", "case false:", "TestReplayRTCP"},
+		{opener, alone, "s.commit(index)\n\tif !o.decrypt(pkt, header, index) {\n\t\treturn 0, ErrAuth\n\t}", "TestTruncatedAndFlipped"},
+		off(opener, "differs(pkt[n:], &tag)", "TestTruncatedAndFlipped"),
+		off(opener, "differs(pkt[n+rtcpIndexLen:], &tag)", "TestTruncatedAndFlipped"),
+		off(opener, "word&encrypted == 0", "TestClearSRTCPRefused"),
+		{opener, "header == 0 || cryptex(pkt)", "header == 0", "TestCryptexRefused"},
+		{opener, "case o.streams.n == maxStreams:", "case false:", "TestSourcesAreBounded"},
+		{opener, "case s == nil && r.streams.n == maxStreams:", "case false:", "TestSourcesAreBounded"},
+		{opener, "case s.begun:", "case false:", "TestSetROC"},
+		{opener, " || roc+k < roc", "", "TestSetROC"},
+		without(opener, "o.rtcp.keys.wipe()", "TestCloseWipes"),
+		off(sealer, "ahead <= 0", "TestSealRefuses"),
+		off(sealer, "index >= maxPackets", "TestLeft"),
+		off(sealer, "r.index == maxReports-1", "TestLeft"),
+		off(sealer, "len(pkt)-n < int(s.tagLen)", "TestSealRefuses"),
+		{sealer, "s.index, s.begun = index, true", "_ = index", "TestSealRefuses"},
+		without(sealer, "s.rtcp.keys.wipe()", "TestCloseWipes"),
+		without(stream, "roc--", "TestGuess"),
+		without(stream, "roc++", "TestGuess"),
+		{stream, "s.highest-index < window && ", "", "TestWindow"},
+		without(stream, "s.forget(index)", "TestWindow"),
+		off(batch, "!w.stream.fresh(w.index, o.streams.window)", "TestBatchIsOneAfterTheOther"),
+		off(batch, "differs(pkt[n:], tag)", "TestBatchIsOneAfterTheOther"),
+		{batch, "w.stream == nil || w.stream.guess(rtpSequence(j.Packet)) != w.index", "w.stream == nil", "TestBatchIsOneAfterTheOther"},
+	}
+}
