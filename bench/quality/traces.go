@@ -1,0 +1,153 @@
+package main
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+const (
+	frame = 20 * time.Millisecond
+	ms    = time.Millisecond
+)
+
+// trace says when each packet of a stream that is sent every frame arrives.
+type trace struct {
+	name     string
+	packets  int
+	arrivals []arrival // in their order
+}
+
+type arrival struct {
+	at     time.Duration // since the first packet was sent
+	packet int
+}
+
+// shape makes traces of one kind. fate gives the lateness of packet i, and
+// whether it is lost.
+type shape struct {
+	name string
+	fate func(r *rand.Rand) func(i int) (late time.Duration, lost bool)
+}
+
+func (s shape) make(packets int, seed uint64) trace {
+	t := trace{name: s.name, packets: packets}
+	fate := s.fate(rand.New(rand.NewPCG(seed, 0)))
+	for i := range packets {
+		if late, lost := fate(i); !lost {
+			t.arrivals = append(t.arrivals, arrival{time.Duration(i)*frame + late, i})
+		}
+	}
+	slices.SortStableFunc(t.arrivals, func(a, b arrival) int { return int(a.at - b.at) })
+	return t
+}
+
+// about is an exponential time of the given mean.
+func about(r *rand.Rand, mean time.Duration) time.Duration {
+	return time.Duration(r.ExpFloat64() * float64(mean))
+}
+
+// shapes are what packets of calls meet.
+var shapes = []shape{
+	{"steady", func(r *rand.Rand) func(int) (time.Duration, bool) {
+		return func(int) (time.Duration, bool) { return about(r, ms/2), false }
+	}},
+	// Another station, a scan or a fade holds packets back for up to 120 ms,
+	// every second or two, and then all come at once.
+	{"wifi", func(r *rand.Rand) func(int) (time.Duration, bool) {
+		var until time.Duration
+		return func(i int) (time.Duration, bool) {
+			now := time.Duration(i) * frame
+			if r.IntN(75) == 0 {
+				until = max(until, now+30*ms+time.Duration(r.IntN(90))*ms)
+			}
+			return max(until-now, 0) + about(r, 2*ms), r.IntN(200) == 0
+		}
+	}},
+	// Scheduling in steps, retransmissions of 8 ms, a slow change of the load,
+	// and a handover every 20 s.
+	{"lte", func(r *rand.Rand) func(int) (time.Duration, bool) {
+		var until time.Duration
+		load := 0.0
+		return func(i int) (time.Duration, bool) {
+			now := time.Duration(i) * frame
+			load = 0.995*load + 0.8*r.NormFloat64()
+			if i%1000 == 700 {
+				until = now + 150*ms + time.Duration(r.IntN(150))*ms
+			}
+			late := time.Duration(r.IntN(10)) * ms
+			for r.IntN(10) == 0 {
+				late += 8 * ms
+			}
+			return max(until-now, time.Duration(max(load, -load)*float64(ms))) + late, r.IntN(300) == 0
+		}
+	}},
+	{"loss 2 %", loss(0.02)},
+	{"loss 10 %", loss(0.10)},
+	{"loss 30 %", loss(0.30)},
+	// Gilbert and Elliott: bad spells of four packets on average, in which most
+	// are lost and the others late.
+	{"bursts", func(r *rand.Rand) func(int) (time.Duration, bool) {
+		bad := false
+		return func(int) (time.Duration, bool) {
+			if bad {
+				bad = r.IntN(4) != 0
+			} else {
+				bad = r.IntN(50) == 0
+			}
+			if !bad {
+				return about(r, 3*ms), false
+			}
+			return about(r, 18*ms), r.IntN(10) < 7
+		}
+	}},
+	// A queue that fills up for five seconds and empties in one.
+	{"congestion", func(r *rand.Rand) func(int) (time.Duration, bool) {
+		queue := 0.0 // ms
+		return func(i int) (time.Duration, bool) {
+			if i%400 < 250 {
+				queue += 1.6 * r.Float64()
+			} else {
+				queue -= 3
+			}
+			queue = min(max(queue, 0), 160)
+			return time.Duration(queue*float64(ms)) + about(r, 4*ms), queue >= 159 && r.IntN(3) == 0
+		}
+	}},
+	{"drift +200", drift(+200)},
+	{"drift -200", drift(-200)},
+}
+
+func loss(share float64) func(*rand.Rand) func(int) (time.Duration, bool) {
+	return func(r *rand.Rand) func(int) (time.Duration, bool) {
+		return func(int) (time.Duration, bool) { return about(r, 4*ms), r.Float64() < share }
+	}
+}
+
+// drift is that of a sender whose clock is off by ppm. Its packets come ever
+// earlier or later; it has some 4 ms of jitter, too.
+func drift(ppm int) func(*rand.Rand) func(int) (time.Duration, bool) {
+	return func(r *rand.Rand) func(int) (time.Duration, bool) {
+		return func(i int) (time.Duration, bool) {
+			return about(r, 4*ms) - time.Duration(i)*frame/1e6*time.Duration(ppm), false
+		}
+	}
+}
+
+// quickest is the least that a packet took, of those sent before the i-th and
+// up to two seconds earlier: what its delay is counted from.
+func (t trace) quickest() []time.Duration {
+	const window = int(2 * time.Second / frame)
+	took := make([]time.Duration, t.packets)
+	for i := range took {
+		took[i] = time.Hour
+	}
+	for _, a := range t.arrivals {
+		took[a.packet] = min(took[a.packet], a.at-time.Duration(a.packet)*frame)
+	}
+	least := make([]time.Duration, t.packets)
+	for i := range least {
+		least[i] = slices.Min(took[max(0, i-window) : i+1])
+	}
+	return least
+}
