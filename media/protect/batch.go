@@ -1,6 +1,10 @@
 package protect
 
-import "sotto/media/protect/internal/cm"
+import (
+	"unsafe"
+
+	"sotto/media/protect/internal/cm"
+)
 
 // batchLen is how many jobs are worked on at a time: as many lanes as any kernel
 // has, twice.
@@ -18,10 +22,37 @@ type Outgoing struct {
 // time. Jobs may share a Sealer, but no two packets a byte of memory.
 func SealBatch(jobs []Outgoing) {
 	for len(jobs) > 0 {
+		if jobs[0].Sealer.aead {
+			jobs = sealAEAD(jobs)
+			continue
+		}
 		n := min(len(jobs), batchLen)
 		sealSome(jobs[:n])
 		jobs = jobs[n:]
 	}
+}
+
+// ahead is how many jobs before its turn the memory is asked for that a job
+// of an AEAD profile needs.
+const ahead = 2
+
+// sealAEAD seals jobs up to the first of another profile, and returns the rest. One
+// packet keeps the processor busy: all that is gained is that it need not wait for
+// the keys of the next.
+func sealAEAD(jobs []Outgoing) []Outgoing {
+	for i := range jobs {
+		j := &jobs[i]
+		if !j.Sealer.aead {
+			return jobs[i:]
+		}
+		if i+ahead < len(jobs) {
+			next := &jobs[i+ahead]
+			s := next.Sealer
+			s.keys.gcm.Prefetch(next.Packet, unsafe.Pointer(s), nil)
+		}
+		j.N, j.Err = j.Sealer.Seal(j.Packet, j.N)
+	}
+	return nil
 }
 
 func sealSome(jobs []Outgoing) {
@@ -73,10 +104,31 @@ type Incoming struct {
 // before it have moved its index, it is opened by itself.
 func OpenBatch(jobs []Incoming) {
 	for len(jobs) > 0 {
+		if jobs[0].Opener.aead {
+			jobs = openAEAD(jobs)
+			continue
+		}
 		n := min(len(jobs), batchLen)
 		openSome(jobs[:n])
 		jobs = jobs[n:]
 	}
+}
+
+// openAEAD is sealAEAD for opening.
+func openAEAD(jobs []Incoming) []Incoming {
+	for i := range jobs {
+		j := &jobs[i]
+		if !j.Opener.aead {
+			return jobs[i:]
+		}
+		if i+ahead < len(jobs) {
+			next := &jobs[i+ahead]
+			o := next.Opener
+			o.keys.gcm.Prefetch(next.Packet, unsafe.Pointer(o), unsafe.Pointer(&o.keys))
+		}
+		j.N, j.Err = j.Opener.Open(j.Packet)
+	}
+	return nil
 }
 
 // expected is what OpenBatch knows of a job whose tag is worked out.

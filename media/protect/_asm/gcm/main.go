@@ -147,16 +147,19 @@ func encrypt() {
 }
 
 // prefetch writes a hint for the round keys, for the powers of H that a packet of
-// voice needs, and for its first bytes.
+// voice needs, for its first bytes, and for what else the caller names.
 func prefetch() {
-	TEXT("prefetch", NOSPLIT, "func(k *byte, packet *byte)")
-	Doc("prefetch brings k and the beginning of packet near.")
-	k, packet := Mem{Base: Load(Param("k"), GP64())}, Mem{Base: Load(Param("packet"), GP64())}
-	for at := powerEnd - 9*block; at < roundOffset+15*block; at += line {
-		PREFETCHT0(k.Offset(at))
-	}
+	TEXT("prefetch", NOSPLIT, "func(k, packet, a, b *byte)")
+	Doc("prefetch brings k, the beginning of packet, and the lines of the cache with a and b near.")
+	at := func(name string) Mem { return Mem{Base: Load(Param(name), GP64())} }
+	PREFETCHT0(at("a"))
+	PREFETCHT0(at("b"))
+	packet, k := at("packet"), at("k")
 	PREFETCHT0(packet)
 	PREFETCHT0(packet.Offset(line))
+	for i := powerEnd - 9*block; i < roundOffset+15*block; i += line {
+		PREFETCHT0(k.Offset(i))
+	}
 	RET()
 }
 

@@ -35,7 +35,7 @@ func encrypt(k *kernel, b *[16]byte)
 func multiply(z, x, y *[16]byte)
 
 //go:noescape
-func prefetch(k *kernel, packet *byte)
+func prefetch(k *kernel, packet *byte, a, b unsafe.Pointer)
 
 //go:noescape
 func seal16(k *kernel, nonce *[12]byte, aad, data []byte)
@@ -78,9 +78,12 @@ func (k *Keys) Open(nonce *[12]byte, aad, data []byte) bool {
 	}
 }
 
-// Prefetch says that Seal or Open will soon be called for data in packet. In a
-// loop over packets of many keys, two turns ahead are enough.
-func (k *Keys) Prefetch(packet []byte) { prefetch(&k.kernel, unsafe.SliceData(packet)) }
+// Prefetch says that Seal or Open will soon be called for data in packet, and
+// that what a and b point to, if they do, will be needed too. In a loop over packets
+// of many keys, two turns ahead are enough.
+func (k *Keys) Prefetch(packet []byte, a, b unsafe.Pointer) {
+	prefetch(&k.kernel, unsafe.SliceData(packet), a, b)
+}
 
 func (k *kernel) init(t tier.Tier, encryption []byte) {
 	words := len(encryption) / 4

@@ -2,7 +2,11 @@
 
 package gcm
 
-import "sotto/media/protect/internal/tier"
+import (
+	"unsafe"
+
+	"sotto/media/protect/internal/tier"
+)
 
 // kernel is nothing: tier.Go is the only tier.
 type kernel struct{}
@@ -19,4 +23,4 @@ func (k *Keys) Seal(nonce *[12]byte, aad, data []byte) { k.std.seal(nonce, aad, 
 func (k *Keys) Open(nonce *[12]byte, aad, data []byte) bool { return k.std.open(nonce, aad, data) }
 
 // Prefetch does nothing here.
-func (*Keys) Prefetch([]byte) {}
+func (*Keys) Prefetch(_ []byte, _, _ unsafe.Pointer) {}

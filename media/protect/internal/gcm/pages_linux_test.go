@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"unsafe"
 )
 
 // enclosed is a page between two that nobody may touch.
@@ -50,7 +51,7 @@ func TestPages(t *testing.T) {
 				p.random.Read(data)
 				plain := bytes.Clone(data[:n])
 				want := p.aead.Seal(nil, nonce[:], plain, aad)
-				p.Prefetch(data)
+				p.Prefetch(data, unsafe.Pointer(p), nil)
 				if p.Seal(nonce, aad, data); !bytes.Equal(data, want) {
 					t.Fatalf("%d bytes with %d sealed: %x, want %x", n, aadLen, data, want)
 				}

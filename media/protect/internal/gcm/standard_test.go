@@ -3,16 +3,16 @@ package gcm
 import (
 	"reflect"
 	"testing"
-
-	"sotto/media/protect/internal/tier"
 )
 
 // Wipe leaves nothing of the key, neither here nor in what the standard library
 // made of it.
 func TestWipe(t *testing.T) {
-	eachTier(t, func(t *testing.T, tier tier.Tier, keyLen int) {
-		var k Keys
-		k.Init(tier, make([]byte, keyLen))
+	eachTier(t, func(t *testing.T, p *pair) {
+		k := p.Keys
+		if k == (Keys{}) {
+			t.Fatal("no key to wipe")
+		}
 		data := make([]byte, 80)
 		k.Seal(new([12]byte), nil, data)
 		k.Open(new([12]byte), nil, data)
@@ -33,5 +33,11 @@ func TestWipe(t *testing.T) {
 			}
 		}
 		k.Wipe() // once more does no harm
+		defer func() {
+			if recover() == nil {
+				t.Error("sealed without a key")
+			}
+		}()
+		k.Seal(new([12]byte), nil, data)
 	})
 }
