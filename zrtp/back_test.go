@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sotto/internal/hmac"
 	"sotto/internal/netsim"
 	"sotto/internal/secret"
 	"sotto/zrtp/wire"
@@ -75,8 +76,8 @@ func checkBackKeys(t *testing.T, zrtpSess *secret.Bytes, responder, initiator *e
 	total.Write(responder.ours.hello)
 	total.Write(responder.theirs.commit)
 	context := total.Sum(zids)
-	s0 := mac(newHash, zrtpSess.Reveal(), []byte("\x00\x00\x00\x01ZRTP MSK\x00"), context, bits[384])
-	key := mac(newHash, s0, []byte("\x00\x00\x00\x01Initiator SRTP master key\x00"), context, bits[256])[:32]
+	s0 := hmac.Sum(newHash, zrtpSess.Reveal(), slices.Concat([]byte("\x00\x00\x00\x01ZRTP MSK\x00"), context, bits[384]))
+	key := hmac.Sum(newHash, s0, slices.Concat([]byte("\x00\x00\x00\x01Initiator SRTP master key\x00"), context, bits[256]))[:32]
 	if initiator.suite.Cipher != wire.A("AES3") || !bytes.Equal(key, initiator.send.Key.Reveal()) {
 		t.Error("the keys are not those of Multistream mode from the new session key")
 	}
