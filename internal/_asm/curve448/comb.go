@@ -17,8 +17,7 @@ func combRound(m multiplier) {
 	TEXT("combAVX2", 0, "func(p *[16][4]uint64, table *[9][32][16][4]uint32, indices *[9]uint32)")
 	Doc("combAVX2 is point.addAllGo.")
 	f := newFrame()
-	m.ac, m.rest = f.take(quadLimbs), f.take(quadLimbs)
-	a := adder{multiplier: m, p: f.take(quadLimbs), picked: f.take(sumSize / vectorLen), x: f.factor(), y: f.factor()}
+	a := adder{multiplier: m.in(f), p: f.take(quadLimbs), picked: f.take(sumSize / vectorLen), x: f.factor(), y: f.factor()}
 	copyVectors(a.p.Mem, argument("p"), quadLimbs)
 	table, index, left := argument("table"), argument("indices"), GP64()
 	MOVQ(U32(combBlocks), left)
@@ -74,7 +73,7 @@ func (a adder) pick(sum, index Mem) {
 
 // add adds what was picked to p.
 func (a adder) add() {
-	for i := range quadHalf {
+	for _, i := range settled {
 		var x, y pair
 		for half := range x {
 			limb := i + half*quadHalf
@@ -92,7 +91,7 @@ func (a adder) add() {
 	}
 	product := quad{a.rest.Mem} // which is free when multiply writes it
 	a.multiply(product, a.x, a.y)
-	for i := range quadHalf {
+	for _, i := range settled {
 		var x, y pair
 		for half := range x {
 			x[half], y[half] = a.combine(product, i+half*quadHalf)

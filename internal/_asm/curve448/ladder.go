@@ -49,9 +49,8 @@ func ladderRounds(m multiplier) {
 	TEXT("ladderAVX2", 0, "func(state *[16][4]uint64, x1 *[8][4]uint64, scalar *[7]uint64)")
 	Doc("ladderAVX2 does the rounds of climbGo.")
 	f := newFrame()
-	m.ac, m.rest = f.take(quadLimbs), f.take(quadLimbs)
 	l := ladder{
-		multiplier: m, state: f.take(quadLimbs), x: f.factor(), y: f.factor(), x1: f.take(quadHalf),
+		multiplier: m.in(f), state: f.take(quadLimbs), x: f.factor(), y: f.factor(), x1: f.take(quadHalf),
 		a24: a24, many: many,
 	}
 	copyVectors(l.state.Mem, argument("state"), quadLimbs)
@@ -91,7 +90,7 @@ func copyVectors(to, from Mem, n int) {
 
 // round is ladder.step.
 func (l ladder) round(exchange reg.VecVirtual) {
-	for i := range quadHalf {
+	for _, i := range settled {
 		var x, y pair
 		for half := range x {
 			x[half], y[half] = l.sums(i+half*quadHalf, exchange)
@@ -126,15 +125,17 @@ func (l ladder) sums(i int, exchange reg.VecVirtual) (abcd, abba reg.VecVirtual)
 // a24·E has beyond 28 bits goes to the next limb, and no further.
 func (l ladder) differences() {
 	mask := quadMask()
-	last, over := l.difference(quadHalf-1, mask)
-	VPADDQ(over[1], over[0], over[0]) // beyond 2^448: for 1 and for φ
-	over[0], over[1] = over[1], over[0]
-	for i := range quadHalf - 1 {
+	first, over := l.difference(settled[0], mask)
+	for _, i := range settled[1:] {
+		if i == 0 {
+			VPADDQ(over[1], over[0], over[0]) // beyond 2^448: for 1 and for φ
+			over[0], over[1] = over[1], over[0]
+		}
 		y, beyond := l.difference(i, mask)
 		l.y.putWith(i, y, over)
 		over = beyond
 	}
-	l.y.putWith(quadHalf-1, last, over)
+	l.y.putWith(settled[0], first, over)
 }
 
 // putWith is put of the sums of y and over.
@@ -173,21 +174,19 @@ func (l ladder) difference(i int, mask reg.VecVirtual) (y, beyond pair) {
 // byX1 multiplies lane 3 of the state by x1. Now the lanes are those of one
 // product: with the names of mulGo ac, (a+b)(c+d), bd, (a+b)(c+d).
 func (l ladder) byX1() {
-	var x [quadHalf]reg.VecVirtual
-	for i := range x {
+	for _, i := range settled {
 		low, high, sum := YMM(), YMM(), YMM()
 		VMOVDQU(l.state.limb(i), low)
 		VMOVDQU(l.state.limb(quadHalf+i), high)
 		VPADDQ(low, high, sum)
 		VPUNPCKHQDQ(sum, low, low)
 		VPUNPCKHQDQ(sum, high, high)
-		x[i] = YMM()
-		VPERM2I128(U8(bothUpper), high, low, x[i])
+		VPERM2I128(U8(bothUpper), high, low, low)
+		VMOVDQU(low, l.x.limb(i))
 	}
 	mask := quadMask()
 	var over reg.VecVirtual
-	for j := range quadHalf {
-		limbs := combined(quadColumn(x, l.x1.Mem, j), quadColumn(x, l.x1.Mem, j+quadHalf))
+	hand := func(j int, limbs reg.VecVirtual) {
 		over = split(limbs, over, mask)
 		if j < 2 {
 			VMOVDQU(limbs, l.rest.limb(j)) // more is to come
@@ -195,9 +194,18 @@ func (l ladder) byX1() {
 			l.putLane3(j, limbs)
 		}
 	}
-	both, none := YMM(), YMM()
-	VPSHUFD(U8(swapPairs), over, both) // beyond 2^448: for 1 and for φ
+	l.columns(l.x.limb(0), l.x1.Mem, func(k int, sum reg.VecVirtual) {
+		if k < quadHalf {
+			VMOVDQU(sum, l.ac.limb(k))
+		} else {
+			hand(k-quadHalf, l.combined(k-quadHalf, sum))
+		}
+	})
+	none := YMM()
 	VPXOR(none, none, none)
+	hand(quadHalf-1, l.combined(quadHalf-1, none))
+	both := YMM()
+	VPSHUFD(U8(swapPairs), over, both) // beyond 2^448: for 1 and for φ
 	VPBLENDD(U8(lane0), none, over, over)
 	VPADDQ(both, over, over)
 	VPADDQ(l.rest.limb(0), over, over)
@@ -207,14 +215,12 @@ func (l ladder) byX1() {
 	l.putLane3(1, next)
 }
 
-// combined gives in lanes 0 and 1 column j of the product, and the one at j φ.
-// Next may be nil.
-func combined(sum, next reg.VecVirtual) reg.VecVirtual {
-	if next == nil {
-		next = YMM()
-		VPXOR(next, next, next)
-	}
-	bd, bdNext, part := YMM(), YMM(), YMM()
+// combined gives in lanes 0 and 1 the columns of the product at j and at j φ. Of
+// the products that make these up column j has been stored, and next is the one
+// at j φ.
+func (l ladder) combined(j int, next reg.VecVirtual) reg.VecVirtual {
+	sum, bd, bdNext, part := YMM(), YMM(), YMM(), YMM()
+	VMOVDQU(l.ac.limb(j), sum)
 	VEXTRACTI128(U8(1), sum, bd.AsX())
 	VEXTRACTI128(U8(1), next, bdNext.AsX())
 	VPUNPCKLQDQ(sum.AsX(), next.AsX(), part.AsX())

@@ -29,7 +29,7 @@ type frame struct {
 	taken int
 }
 
-const frameVectors = 104
+const frameVectors = 120
 
 func newFrame() *frame {
 	base := GP64()
@@ -67,13 +67,20 @@ func (f factor) put(i int, limbs pair) {
 
 // multiplier is what multiply needs beside its factors.
 type multiplier struct {
-	ac   quad
-	rest quad // of the columns, before the product of the sums
-	bias func(i int) Mem
+	ac      quad
+	rest    quad // of the columns, before the product of the sums
+	partial quad
+	bias    func(i int) Mem
 }
 
-// newMultiplier declares data and is to be called before the first function.
+// newMultiplier declares data, before the first function, in each of which in
+// comes next.
 func newMultiplier() multiplier { return multiplier{bias: multipleOfP("bias", 5<<32, 0, 1, 2, 3)} }
+
+func (m multiplier) in(f *frame) multiplier {
+	m.ac, m.rest, m.partial = f.take(quadLimbs), f.take(quadLimbs), f.take(quadHalf-1)
+	return m
+}
 
 // multipleOfP declares n·p for the given lanes, as a vector for each limb.
 func multipleOfP(name string, n uint64, lanes ...int) func(limb int) Mem {
@@ -105,78 +112,107 @@ func quadMask() reg.VecVirtual {
 	return mask
 }
 
-// load loads half an element.
-func load(x Mem) (limbs [quadHalf]reg.VecVirtual) {
-	for i := range limbs {
-		limbs[i] = YMM()
-		VMOVDQU(x.Offset(vectorLen*i), limbs[i])
-	}
-	return limbs
-}
-
-// quadColumn is column for halves of quads, and nil where there are no products.
-func quadColumn(x [quadHalf]reg.VecVirtual, y Mem, j int) (sum reg.VecVirtual) {
-	for i := max(0, j-quadHalf+1); i <= min(j, quadHalf-1); i++ {
-		product := YMM()
-		VPMULDQ(y.Offset(vectorLen*(j-i)), x[i], product)
-		if sum == nil {
-			sum = product
-		} else {
-			VPADDQ(product, sum, sum)
+// columns gives the columns of the product of two halves, in order: column k is
+// the sum of x[i]·y[k-i]. The limbs of y are taken in two turns, so that these
+// and the columns that are being added to have room in registers: what has to be
+// loaded for each product takes as long as the product.
+func (m multiplier) columns(x, y Mem, take func(k int, sum reg.VecVirtual)) {
+	const turn = quadHalf / 2
+	for start := 0; start < quadHalf; start += turn {
+		var limbs [turn]reg.VecVirtual
+		for j := range limbs {
+			limbs[j] = YMM()
+			VMOVDQU(y.Offset(vectorLen*(start+j)), limbs[j])
+		}
+		var sums [quadHalf + turn - 1]reg.VecVirtual
+		for k := range sums {
+			if k < quadHalf {
+				limb := YMM()
+				VMOVDQU(x.Offset(vectorLen*k), limb)
+				for j := range limbs {
+					sums[k+j] = addProduct(sums[k+j], limb, limbs[j])
+				}
+			}
+			switch {
+			case start > 0 && k < len(sums)-turn:
+				VPADDQ(m.partial.limb(k), sums[k], sums[k])
+				take(start+k, sums[k])
+			case start > 0 || k < turn:
+				take(start+k, sums[k])
+			default:
+				VMOVDQU(sums[k], m.partial.limb(k-turn))
+			}
 		}
 	}
+}
+
+// addProduct returns sum + x·y, or x·y if sum is nil.
+func addProduct(sum, x, y reg.VecVirtual) reg.VecVirtual {
+	product := YMM()
+	VPMULDQ(x, y, product)
+	if sum == nil {
+		return product
+	}
+	VPADDQ(product, sum, sum)
 	return sum
 }
+
+// settled are the limbs of a half in the order in which multiply is done with
+// them: what follows shall not begin by waiting.
+var settled = [quadHalf]int{2, 3, 4, 5, 6, 7, 0, 1}
 
 // multiply sets z to x·y in each lane. The names are those of mulGo. To what may
 // be below 0 it adds a multiple of p: there is no shift that keeps a sign.
 func (m multiplier) multiply(z quad, x, y factor) {
-	half := load(x.limb(0))
-	for j := range quadLimbs - 1 {
-		VMOVDQU(quadColumn(half, y.limb(0), j), m.ac.limb(j))
-	}
-	half = load(x.limb(quadHalf))
-	for j := range quadLimbs {
-		rest := quadColumn(half, y.limb(quadHalf), j) // bd
-		if rest == nil {
-			rest = YMM()
-			VMOVDQU(m.bias(j), rest)
+	m.columns(x.limb(0), y.limb(0), func(k int, ac reg.VecVirtual) {
+		VMOVDQU(ac, m.ac.limb(k))
+	})
+	m.columns(x.limb(quadHalf), y.limb(quadHalf), func(k int, bd reg.VecVirtual) {
+		VPADDQ(m.bias(k), bd, bd)
+		if k < quadHalf {
+			VPADDQ(m.ac.limb(k), bd, bd)
 		} else {
-			VPADDQ(m.bias(j), rest, rest)
+			VPSUBQ(m.ac.limb(k-quadHalf), bd, bd)
 		}
-		if j < quadHalf {
-			VPADDQ(m.ac.limb(j), rest, rest)
-		} else {
-			VPSUBQ(m.ac.limb(j-quadHalf), rest, rest)
+		if k < quadHalf-1 {
+			VPSUBQ(m.ac.limb(k+quadHalf), bd, bd)
 		}
-		if j < quadHalf-1 {
-			VPSUBQ(m.ac.limb(j+quadHalf), rest, rest)
-		}
-		VMOVDQU(rest, m.rest.limb(j))
-	}
-	m.settle(z, load(x.limb(quadLimbs)), y.limb(quadLimbs))
+		VMOVDQU(bd, m.rest.limb(k))
+	})
+	m.settle(z, x.limb(quadLimbs), y.limb(quadLimbs))
 }
 
 // settle adds the product of the sums to the rest, and hands what is beyond 28
-// bits to the next limb.
-func (m multiplier) settle(z quad, xSum [quadHalf]reg.VecVirtual, ySum Mem) {
+// bits to the next limb. There is no rest yet in the last column.
+func (m multiplier) settle(z quad, xSum, ySum Mem) {
 	mask := quadMask()
 	var overLow, overHigh reg.VecVirtual
-	for j := range quadHalf {
-		high, next := quadColumn(xSum, ySum, j), quadColumn(xSum, ySum, j+quadHalf)
-		VPADDQ(m.rest.limb(quadHalf+j), high, high)
-		low := YMM()
-		if next == nil {
-			VMOVDQU(m.rest.limb(j), low)
-		} else {
-			VPADDQ(next, high, high)
-			VPADDQ(m.rest.limb(j), next, low)
-		}
+	hand := func(j int, low, high reg.VecVirtual) {
 		overLow = split(low, overLow, mask)
 		overHigh = split(high, overHigh, mask)
 		VMOVDQU(low, z.limb(j))
 		VMOVDQU(high, z.limb(quadHalf+j))
 	}
+	m.columns(xSum, ySum, func(k int, sum reg.VecVirtual) {
+		switch j := k - quadHalf; {
+		case k == quadHalf-1:
+			VPADDQ(m.bias(quadLimbs-1), sum, sum)
+			VPSUBQ(m.ac.limb(k), sum, sum)
+			VMOVDQU(sum, m.rest.limb(quadHalf+k))
+		case k < quadHalf:
+			VPADDQ(m.rest.limb(quadHalf+k), sum, sum)
+			VMOVDQU(sum, m.rest.limb(quadHalf+k))
+		default:
+			high := YMM()
+			VPADDQ(m.rest.limb(k), sum, high)
+			VPADDQ(m.rest.limb(j), sum, sum)
+			hand(j, sum, high)
+		}
+	})
+	low, high := YMM(), YMM()
+	VMOVDQU(m.rest.limb(quadHalf-1), low)
+	VMOVDQU(m.rest.limb(quadLimbs-1), high)
+	hand(quadHalf-1, low, high)
 	Comment("What is beyond 2^448 counts for 1 and for φ.")
 	VPADDQ(overHigh, overLow, overLow)
 	for i, over := range []reg.VecVirtual{overHigh, overLow} {
