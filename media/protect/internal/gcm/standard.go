@@ -12,13 +12,10 @@ import (
 // standard is Keys on the standard library: what the kernels are held against,
 // and what there is without them.
 type standard struct {
-	aead  cipher.AEAD
-	block cipher.Block // of the same key
-	nonce [12]byte
-
-	// backup is the ciphertext in hand: the standard library erases what it cannot
-	// authenticate. It holds a datagram of ordinary size.
-	backup [2048]byte
+	aead    cipher.AEAD
+	block   cipher.Block // of the same key
+	nonce   [12]byte
+	counter [aes.BlockSize]byte // scratch of xor
 }
 
 func newStandard(encryption []byte) *standard {
@@ -44,21 +41,39 @@ func (s *standard) seal(nonce *[12]byte, aad, data []byte) {
 	s.aead.Seal(data[:0], s.nonce[:], data[:len(data)-TagLen], aad)
 }
 
+// open keeps a copy of the ciphertext, since the standard library erases what it
+// cannot authenticate: on the stack, where there is no cache to miss, and no more
+// of it than has to be cleared.
 func (s *standard) open(nonce *[12]byte, aad, data []byte) bool {
 	s.nonce = *nonce
-	text := data[:len(data)-TagLen]
-	if len(text) > len(s.backup) {
+	switch n := len(data); {
+	case n <= 256:
+		var backup [256]byte
+		return s.openShort(aad, data, backup[:])
+	case n <= 2048:
+		return s.openFrame(aad, data)
+	default:
 		return s.openLong(aad, data)
 	}
-	copy(s.backup[:], text)
+}
+
+// openFrame opens what an Ethernet frame holds.
+func (s *standard) openFrame(aad, data []byte) bool {
+	var backup [2048]byte
+	return s.openShort(aad, data, backup[:])
+}
+
+func (s *standard) openShort(aad, data, backup []byte) bool {
+	text := data[:len(data)-TagLen]
+	copy(backup, text)
 	if _, err := s.aead.Open(data[:0], s.nonce[:], data, aad); err != nil {
-		copy(text, s.backup[:])
+		copy(text, backup)
 		return false
 	}
 	return true
 }
 
-// openLong opens what backup does not hold. It decrypts first, which is its own
+// openLong opens what is longer. It decrypts first, which is its own
 // inverse, so that sealing it again both restores the ciphertext and shows the
 // tag that it should have.
 func (s *standard) openLong(aad, data []byte) bool {
@@ -79,7 +94,7 @@ func (s *standard) openLong(aad, data []byte) bool {
 // xor applies the keystream under nonce, which begins with counter 2
 // (SP 800-38D §7.1), to text in place.
 func (s *standard) xor(text []byte) {
-	block := s.backup[:aes.BlockSize]
+	block := s.counter[:]
 	for counter := uint32(2); len(text) > 0; counter++ {
 		copy(block, s.nonce[:])
 		binary.BigEndian.PutUint32(block[len(s.nonce):], counter)
