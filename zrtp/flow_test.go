@@ -2,6 +2,7 @@ package zrtp
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,48 @@ import (
 	"sotto/internal/netsim"
 	"sotto/zrtp/wire"
 )
+
+// Every message in every state, forged: the peer's own with a bit changed, or
+// what needs no secret to make. It brings no keys and ends no encryption, and goes
+// on only where the RFC has the message proven by a later one.
+func TestTransitionsForged(t *testing.T) {
+	listed, provenLater := map[tableKey]bool{}, map[tableKey]bool{
+		{Discovery, wire.TypeHello}: true, {Discovery, wire.TypeCommit}: true,
+		{CommitSent, wire.TypeCommit}: true, {CommitSent, wire.TypeDHPart1}: true,
+	}
+	for _, r := range Transitions() {
+		listed[tableKey{r.From, r.Message}] = true
+	}
+	samples := handshakeMessages(t)
+	for state := Idle; state <= Closed; state++ {
+		for _, m := range samples {
+			for _, at := range []int{11, 12, len(m) / 2, len(m) - 1} { // 11 ends the name of the type
+				if at >= len(m) {
+					continue
+				}
+				forged := slices.Clone(m)
+				forged[at] ^= 1
+				mt, err := wire.MessageType(forged)
+				key := tableKey{state, mt}
+				s := sessionIn(t, state)
+				err = errors.Join(err, s.HandlePacket(epoch, wire.AppendPacket(nil, wire.Packet{Seq: 9, SSRC: 0xb, Message: forged})))
+				if !listed[key] && (err == nil || s.state != state || len(s.out)+len(s.events) != 0) {
+					t.Errorf("%q in %s, byte %d: not silent, now in %s", mt, state, at, s.state)
+				}
+				if s.state != state && s.state != ErrorSent && !provenLater[key] {
+					t.Errorf("%q in %s, byte %d: now in %s", mt, state, at, s.state)
+				}
+				for _, e := range s.events {
+					switch e.(type) {
+					case Failed, PeerFound:
+					default:
+						t.Errorf("%q in %s, byte %d: %T", mt, state, at, e)
+					}
+				}
+			}
+		}
+	}
+}
 
 // What a Session does is what Transitions says: in many handshakes over bad
 // networks every message that is taken leads where its row says and is
