@@ -28,7 +28,7 @@ func seal(w width) {
 	TEXT("seal"+w.name, NOSPLIT, "func(k *byte, nonce *[12]byte, aad, data []byte)")
 	Doc("seal" + w.name + " is Keys.Seal in registers of " + w.name + " bytes.")
 	m := begin(w)
-	m.chunks("final", part.seal)
+	m.chunks("final", true, part.seal)
 	Label("final")
 	m.finals(func(p part) {
 		p.seal()
@@ -47,7 +47,7 @@ func open(w width) {
 	TEXT("open"+w.name, NOSPLIT, "func(k *byte, nonce *[12]byte, aad, data []byte) bool")
 	Doc("open" + w.name + " is Keys.Open in registers of " + w.name + " bytes.")
 	m := begin(w)
-	m.chunks("final", part.hash)
+	m.chunks("final", true, part.hash)
 	Label("final")
 	m.finals(func(p part) {
 		xs := p.keystream(m.mask)
@@ -56,12 +56,12 @@ func open(w width) {
 		VPXOR(Mem{Base: m.data}.Idx(m.left, 1), tag, tag)
 		VPTEST(tag, tag)
 		JNE(LabelRef("refused"))
-		p.apply(xs)
+		p.decrypt(xs)
 		JMP(LabelRef("authentic"))
 	})
 	Label("authentic")
 	m.loadData()
-	m.chunks("decrypted", func(p part) { p.apply(p.keystream(nil)) })
+	m.chunks("decrypted", false, func(p part) { p.decrypt(p.keystream(nil)) })
 	Label("decrypted")
 	verdict := func(ok int) {
 		VZEROUPPER()
@@ -164,10 +164,20 @@ func shortBlock(p, n reg.GPVirtual, to reg.VecVirtual) {
 }
 
 // chunks does each for all whole chunks, until what is left is a final part, and
-// goes to the label end. The first chunk begins with counter 2.
-func (m *message) chunks(end string, each func(p part)) {
+// goes to the label end. If they are hashed, each adds their products to the sum. The first
+// chunk begins with counter 2.
+func (m *message) chunks(end string, hashed bool, each func(p part)) {
 	do := func(registers int) {
-		each(part{m, registers, false, m.keys.lastPowers(registers * m.w.blocks)})
+		p := part{m, registers, false, m.keys.lastPowers(registers * m.w.blocks)}
+		if hashed {
+			power := m.w.vector()
+			VMOVDQU(p.power.Idx(m.before, 1), power)
+			m.sum.add(m.state, power)
+		}
+		each(p)
+		if hashed {
+			VMOVDQA(m.sum.reduce(), m.state)
+		}
 		ADDQ(U32(registers*m.w.bytes()), m.data)
 		SUBQ(U32(registers*m.w.bytes()), m.left)
 	}
@@ -189,11 +199,11 @@ func (m *message) chunks(end string, each func(p part)) {
 	JMP(LabelRef(next))
 }
 
-// nextCounter goes to the next chunk: start is inc32, a chunk's worth, of
-// SP 800-38D §6.2. The counter's lowest bits are 0, so a block's is found with exclusive or.
+// nextCounter goes to the next chunk: inc32 of SP 800-38D §6.2, a chunk's worth at a
+// time. The counter's lowest bits are 0, so a block's is found with exclusive or.
 func (m *message) nextCounter() {
-	ADDQ(U8(lanes*m.w.blocks), m.chunk)
 	word := GP32()
+	ADDQ(U8(lanes*m.w.blocks), m.chunk)
 	MOVL(m.chunk.As32(), word)
 	BSWAPL(word)
 	VPXOR(m.start, m.start, m.start)
@@ -245,4 +255,105 @@ func (m *message) tag() reg.VecVirtual {
 	turn(tag, tag)
 	VPXOR(m.mask, tag, tag)
 	return tag
+}
+
+// part is what is done at a time of a text: a whole chunk, or the final part.
+type part struct {
+	*message
+	n     int // registers that the text fills, the last one of the final part perhaps not to the end
+	final bool
+	power Mem // of H, for the first block
+}
+
+func (p part) text(i int) Mem { return Mem{Base: p.data, Disp: i * p.w.bytes()} }
+
+// ends reports whether the text may end within register i.
+func (p part) ends(i int) bool { return p.final && i == p.n-1 }
+
+// with works on register i of the text, or on its lower half if the text ends there:
+// what is behind that may not be ours. Behind the text is the tag, so the last block
+// is always there as a whole.
+func (p part) with(i int, x reg.VecVirtual, work func(text Mem, x reg.VecVirtual)) {
+	if !p.ends(i) || p.w.blocks == 1 {
+		work(p.text(i), x)
+		return
+	}
+	whole, end := fresh("whole"), fresh("end")
+	CMPQ(p.left, U32(i*p.w.bytes()+block))
+	JA(LabelRef(whole))
+	work(p.text(i), low(x))
+	JMP(LabelRef(end))
+	Label(whole)
+	work(p.text(i), x)
+	Label(end)
+}
+
+// keystream is the cipher of counters: SP 800-38D §6.5. The mask of the tag is a
+// counter, too, and encrypted beside.
+func (p part) keystream(mask reg.VecVirtual) []reg.VecVirtual {
+	xs := make([]reg.VecVirtual, p.n)
+	for i := range xs {
+		xs[i] = p.w.vector()
+		VPXOR(Mem{Base: p.counters, Disp: i * p.w.bytes()}, p.start, xs[i])
+	}
+	p.keys.cipher(p.w, xs, mask)
+	return xs
+}
+
+// seal encrypts and hashes. It spoils the beginning of the tag's place.
+func (p part) seal() {
+	var mask reg.VecVirtual
+	if p.final {
+		mask = p.mask
+	}
+	for i, x := range p.keystream(mask) {
+		p.apply(i, x)
+		p.trim(i, x)
+		p.add(i, x)
+	}
+}
+
+// hash hashes the ciphertext alone.
+func (p part) hash() {
+	for i := range p.n {
+		x := p.w.vector()
+		VPXOR(x, x, x)
+		p.with(i, x, func(text Mem, x reg.VecVirtual) { VMOVDQU(text, x) })
+		p.trim(i, x)
+		p.add(i, x)
+	}
+}
+
+// decrypt applies the keystream in xs, and leaves what is behind the text as it is.
+func (p part) decrypt(xs []reg.VecVirtual) {
+	for i, x := range xs {
+		p.trim(i, x)
+		p.apply(i, x)
+	}
+}
+
+// apply makes of register i of the text and of the keystream in x their sum, in both places.
+func (p part) apply(i int, x reg.VecVirtual) {
+	p.with(i, x, func(text Mem, x reg.VecVirtual) {
+		VPXOR(text, x, x)
+		VMOVDQU(x, text)
+	})
+}
+
+// trim makes zero of what is in x, which belongs to register i, but not text.
+func (p part) trim(i int, x reg.VecVirtual) {
+	if p.ends(i) {
+		at := GP64()
+		LEAQ(table.prefix.Offset(32+p.n*p.w.bytes()-p.w.bytes()), at)
+		SUBQ(p.left, at)
+		VPAND(Mem{Base: at}, x, x)
+	}
+}
+
+// add adds the products of register i of the ciphertext to the sum.
+func (p part) add(i int, x reg.VecVirtual) {
+	power := p.w.vector()
+	turn(x, x)
+	VMOVDQU(p.power.Offset(i*p.w.bytes()), power)
+	p.sum.add(x, power)
 }
