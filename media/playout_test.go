@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -177,4 +178,83 @@ func TestTrace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// With a third of all packets lost, concealed and recovered, nothing jumps, and
+// the tone is still what is mostly heard.
+func TestHeavyLossDoesNotClick(t *testing.T) {
+	for name, c := range map[string]struct {
+		pt, samples int
+		step        uint32
+	}{"opus": {opusType, 960, 960}, "PCMU": {0, 160, 160}} {
+		t.Run(name, func(t *testing.T) {
+			sink := &tape{}
+			r := newReceiver(t, receiverConfig(t, sink))
+			must(t, r.Release(verified(t), opener(t, 1)))
+			f := newFar(t, sealer(t, 1))
+			f.coder, f.pt, f.samples, f.step = newCoder(t, name, 440), uint8(c.pt), c.samples, c.step
+			random := rand.New(rand.NewPCG(1, 2))
+			for i := range 1500 {
+				if pkt := f.next(); random.IntN(10) >= 3 {
+					r.HandleRTP(at(i), pkt)
+				}
+				must(t, r.Play(at(i)))
+			}
+			got := r.Stats()
+			if made := got.Concealed + got.Recovered; got.Lost < 400 || made+got.Skipped < got.Lost-3 || made > got.Lost+10 {
+				t.Errorf("%+v", got)
+			}
+			if step := steepest(sink.pcm[50*audio.FrameSamples:]); step > 700 { // the tone itself has 470
+				t.Errorf("a step of %d", step)
+			}
+			wantTone(t, sink.pcm[50*audio.FrameSamples:], 440, 0.7)
+		})
+	}
+}
+
+// Authentic packets with absurd numbers, timestamps and payloads between those
+// of a tone are counted and make no noise; afterwards the tone is heard as
+// before.
+func TestAbsurdPacketsMakeNoNoise(t *testing.T) {
+	sink := &tape{}
+	r := newReceiver(t, receiverConfig(t, sink))
+	must(t, r.Release(verified(t), opener(t, 1)))
+	f := newFar(t, sealer(t, 1))
+	random := rand.New(rand.NewPCG(7, 2))
+	absurd := func() []byte {
+		payload := make([]byte, random.IntN(1400))
+		switch random.IntN(3) {
+		case 0: // no Opus: code 3 without frames
+			payload = append([]byte{0xff, 0x00}, payload...)
+		case 1: // frames of more than they may have
+			payload = []byte{0xff, 0x3f, 1, 2, 3}
+		default:
+			payload = nil
+		}
+		timestamp := random.Uint32()
+		if random.IntN(2) == 0 {
+			timestamp = f.ts + uint32(random.IntN(4000)) - 2000
+		}
+		return sealed(t, f.sealer, rtp(opusType, f.seq, timestamp, f.ssrc, payload))
+	}
+	for i := range 1000 {
+		r.HandleRTP(at(i), f.next())
+		if i >= 100 && i < 600 && random.IntN(4) == 0 {
+			r.HandleRTP(at(i), absurd())
+			f.seq++
+		}
+		must(t, r.Play(at(i)))
+	}
+	got := r.Stats()
+	if got.Undecodable == 0 || sink.frames() != 1000 {
+		t.Errorf("%d frames, %+v", sink.frames(), got)
+	}
+	loudest := 0
+	for _, v := range sink.pcm {
+		loudest = max(loudest, int(v), -int(v))
+	}
+	if step := steepest(sink.pcm[50*audio.FrameSamples:]); loudest > 16384 || step > 1500 { // twice the tone; its steps are 470
+		t.Errorf("as loud as %d, steps of %d", loudest, step)
+	}
+	wantTone(t, sink.pcm[850*audio.FrameSamples:], 440, 0.97)
 }
