@@ -164,14 +164,7 @@ func (t *talk) fixed(tr trace, delay time.Duration) (row, *heard, error) {
 	if err != nil {
 		return row{}, nil, err
 	}
-	at := make([]time.Duration, tr.packets+1)
-	for i := range at {
-		at[i] = time.Duration(1<<63 - 1)
-	}
-	for _, a := range tr.arrivals {
-		at[a.packet] = a.at
-	}
-	quickest := tr.quickest()
+	at, quickest := tr.times(), tr.quickest()
 	h := &heard{}
 	pcm := make([]int16, audio.FrameSamples)
 	concealed, recovered := 0, 0

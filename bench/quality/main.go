@@ -1,7 +1,7 @@
 // Command quality replays arrival traces into the Receiver, with its adaptive
-// jitter buffer, and into fixed buffers, all in virtual time: how much delay
-// each adds, how much it conceals, and how like the speech that was sent its
-// output is.
+// jitter buffer, into speexdsp's adaptive one and into fixed buffers, all in
+// virtual time: how much delay each adds, how much it conceals, and how like
+// the speech that was sent its output is.
 //
 //	go run ./bench/quality -seconds 60 -json
 package main
@@ -48,13 +48,18 @@ func run(length time.Duration, seed uint64, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	r, err := buildRival()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "quality: WITHOUT SPEEXDSP:", err)
+	}
+	defer r.remove()
 	if !asJSON {
 		fmt.Printf("%-11s %-13s %9s %9s %7s %10s %10s %8s %9s\n",
 			"trace", "buffer", "mean ms", "p95 ms", "lost %", "concealed", "recovered", "scaled", "distance")
 	}
 	for _, s := range shapes {
 		tr := s.make(int(length/frame), seed)
-		rows, err := t.compare(tr)
+		rows, err := t.compare(tr, r)
 		if err != nil {
 			return err
 		}
@@ -73,15 +78,24 @@ func run(length time.Duration, seed uint64, asJSON bool) error {
 	return nil
 }
 
-// compare replays a trace into ours and into fixed buffers: one of the same
-// mean delay, to the next frame, and the shortest that conceals no more.
-func (t *talk) compare(tr trace) ([]row, error) {
+// compare replays a trace into ours, into the rival if there is one, and into
+// fixed buffers: one of the same mean delay, to the next frame, and the shortest
+// that conceals no more.
+func (t *talk) compare(tr trace, r *rival) ([]row, error) {
 	ours, h, err := t.adaptive(tr)
 	if err != nil {
 		return nil, err
 	}
 	ours.Distance = distance(t.clean, newFeatures(h.pcm))
 	rows := []row{ours}
+	if r != nil {
+		theirs, h, err := t.speexdsp(tr, r)
+		if err != nil {
+			return nil, err
+		}
+		theirs.Distance = distance(t.clean, newFeatures(h.pcm))
+		rows = append(rows, theirs)
+	}
 	least := (time.Duration(ours.MeanMS*float64(time.Millisecond)) + frame - 1) / frame * frame
 	for delay := least; delay <= 500*time.Millisecond; delay += frame {
 		r, h, err := t.fixed(tr, delay)

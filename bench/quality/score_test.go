@@ -50,7 +50,7 @@ func TestShapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range shapes {
-		rows, err := talk.compare(s.make(750, 3))
+		rows, err := talk.compare(s.make(750, 3), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

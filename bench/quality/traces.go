@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -134,16 +135,27 @@ func drift(ppm int) func(*rand.Rand) func(int) (time.Duration, bool) {
 	}
 }
 
+// never is when lost packets arrive.
+const never = time.Duration(math.MaxInt64)
+
+// times are when the packets arrive, and one more that never does.
+func (t trace) times() []time.Duration {
+	at := slices.Repeat([]time.Duration{never}, t.packets+1)
+	for _, a := range t.arrivals {
+		at[a.packet] = a.at
+	}
+	return at
+}
+
 // quickest is the least that a packet took, of those sent before the i-th and
 // up to two seconds earlier: what its delay is counted from.
 func (t trace) quickest() []time.Duration {
 	const window = int(2 * time.Second / frame)
-	took := make([]time.Duration, t.packets)
-	for i := range took {
-		took[i] = time.Hour
-	}
-	for _, a := range t.arrivals {
-		took[a.packet] = min(took[a.packet], a.at-time.Duration(a.packet)*frame)
+	took := t.times()
+	for i, at := range took {
+		if at != never {
+			took[i] = at - time.Duration(i)*frame
+		}
 	}
 	least := make([]time.Duration, t.packets)
 	for i := range least {
