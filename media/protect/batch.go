@@ -22,8 +22,8 @@ type Outgoing struct {
 // time. Jobs may share a Sealer, but no two packets a byte of memory.
 func SealBatch(jobs []Outgoing) {
 	for len(jobs) > 0 {
-		if jobs[0].Sealer.aead {
-			jobs = sealAEAD(jobs)
+		if jobs[0].Sealer.single {
+			jobs = sealSingly(jobs)
 			continue
 		}
 		n := min(len(jobs), batchLen)
@@ -32,17 +32,17 @@ func SealBatch(jobs []Outgoing) {
 	}
 }
 
-// ahead is how many jobs before its turn the memory is asked for that a job
-// of an AEAD profile needs.
+// ahead is how many jobs before its turn the memory is asked for that a single
+// job needs.
 const ahead = 2
 
-// sealAEAD seals jobs up to the first of another profile, and returns the rest. One
-// packet keeps the processor busy: all that is gained is that it need not wait for
-// the keys of the next.
-func sealAEAD(jobs []Outgoing) []Outgoing {
+// sealSingly seals jobs up to the first that is better sealed with others, and
+// returns the rest. One packet keeps the processor busy: all that is gained is that
+// it need not wait for the keys of the next.
+func sealSingly(jobs []Outgoing) []Outgoing {
 	for i := range jobs {
 		j := &jobs[i]
-		if !j.Sealer.aead {
+		if !j.Sealer.single {
 			return jobs[i:]
 		}
 		if i+ahead < len(jobs) {
@@ -64,7 +64,7 @@ func sealSome(jobs []Outgoing) {
 	for i := range jobs {
 		j := &jobs[i]
 		s := j.Sealer
-		if s.aead {
+		if s.single {
 			j.N, j.Err = s.Seal(j.Packet, j.N)
 			continue
 		}
@@ -83,7 +83,7 @@ func sealSome(jobs []Outgoing) {
 	cm.SumBatch(macs[:n])
 	for i, j := range job[:n] {
 		end := j.N + int(j.Sealer.tagLen)
-		copy(j.Packet[j.N:end], macs[i].Tag[:])
+		truncate(j.Packet[j.N:end], &macs[i].Tag)
 		j.N = end
 	}
 }
@@ -104,8 +104,8 @@ type Incoming struct {
 // before it have moved its index, it is opened by itself.
 func OpenBatch(jobs []Incoming) {
 	for len(jobs) > 0 {
-		if jobs[0].Opener.aead {
-			jobs = openAEAD(jobs)
+		if jobs[0].Opener.single {
+			jobs = openSingly(jobs)
 			continue
 		}
 		n := min(len(jobs), batchLen)
@@ -114,11 +114,11 @@ func OpenBatch(jobs []Incoming) {
 	}
 }
 
-// openAEAD is sealAEAD for opening.
-func openAEAD(jobs []Incoming) []Incoming {
+// openSingly is sealSingly for opening.
+func openSingly(jobs []Incoming) []Incoming {
 	for i := range jobs {
 		j := &jobs[i]
-		if !j.Opener.aead {
+		if !j.Opener.single {
 			return jobs[i:]
 		}
 		if i+ahead < len(jobs) {
@@ -149,7 +149,7 @@ func openSome(jobs []Incoming) {
 		j, w := &jobs[i], &want[i]
 		o := j.Opener
 		header, err := o.parse(j.Packet)
-		if err != nil || o.aead {
+		if err != nil || o.single {
 			continue
 		}
 		s := o.streams.find(rtpSSRC(j.Packet))

@@ -112,6 +112,19 @@ func (k *sessionKeys) xor(data []byte, ssrc uint32, index uint64) {
 	k.cm.XOR(&iv, data)
 }
 
+// truncate sets tag, which has ten or four bytes, to the beginning of want.
+func truncate(tag []byte, want *[cm.TagLen]byte) {
+	if len(tag) > 4 {
+		*(*[10]byte)(tag) = [10]byte(want[:])
+	} else {
+		*(*[4]byte)(tag) = [4]byte(want[:])
+	}
+}
+
+// single reports whether a packet of p gains nothing from being protected with
+// others on t: only SHA-1 has kernels for several at once.
+func single(p Profile, t tier.Tier) bool { return p.aead() || t == tier.Go }
+
 // differs compares a tag of ten or four bytes with the beginning of want, in
 // constant time.
 func differs(tag []byte, want *[cm.TagLen]byte) bool {

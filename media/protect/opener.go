@@ -42,6 +42,7 @@ type Opener struct {
 	profile   Profile // zero once closed
 	tagLen    uint8
 	aead      bool
+	single    bool // see single
 	rollovers uint32
 	streams   streams
 	keys      sessionKeys
@@ -82,7 +83,10 @@ func (c Config) newOpener(p Profile, key, salt []byte, t tier.Tier) (*Opener, er
 	case c.Rollovers < 1 || c.Rollovers > maxRollovers:
 		return nil, fmt.Errorf("protect: a search over %d roll-overs", c.Rollovers)
 	}
-	o := &Opener{profile: p, tagLen: uint8(p.TagLen()), aead: p.aead(), rollovers: uint32(c.Rollovers), rtcp: &reportOpener{}}
+	o := &Opener{
+		profile: p, tagLen: uint8(p.TagLen()), aead: p.aead(), single: single(p, t),
+		rollovers: uint32(c.Rollovers), rtcp: &reportOpener{},
+	}
 	o.streams.init(c.Window)
 	o.rtcp.streams.init(c.Window)
 	d := newDeriver(p, key, salt, t)

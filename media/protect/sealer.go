@@ -13,6 +13,7 @@ type Sealer struct {
 	profile Profile // zero once closed
 	tagLen  uint8
 	aead    bool
+	single  bool // see single
 	bound   bool // ssrc is fixed
 	begun   bool // index is that of the last packet sealed
 	ssrc    uint32
@@ -52,7 +53,7 @@ func newSealer(p Profile, key, salt []byte, t tier.Tier) (*Sealer, error) {
 	if err := checkKeys(p, key, salt); err != nil {
 		return nil, err
 	}
-	s := &Sealer{profile: p, tagLen: uint8(p.TagLen()), aead: p.aead(), rtcp: &reportSealer{}}
+	s := &Sealer{profile: p, tagLen: uint8(p.TagLen()), aead: p.aead(), single: single(p, t), rtcp: &reportSealer{}}
 	d := newDeriver(p, key, salt, t)
 	defer d.wipe()
 	d.session(&s.keys, 0)
@@ -84,7 +85,7 @@ func (s *Sealer) Seal(pkt []byte, n int) (int, error) {
 	s.keys.xor(pkt[header:n], s.ssrc, s.index)
 	var tag [cm.TagLen]byte
 	s.keys.cm.Sum(&tag, pkt[:n], s.roc())
-	copy(pkt[n:end], tag[:])
+	truncate(pkt[n:end], &tag)
 	return end, nil
 }
 
@@ -155,7 +156,7 @@ func (s *Sealer) SealRTCP(pkt []byte, n int) (int, error) {
 	var tag [cm.TagLen]byte
 	r.keys.cm.Sum(&tag, pkt[:n], word)
 	binary.BigEndian.PutUint32(pkt[n:], word)
-	copy(pkt[n+rtcpIndexLen:end], tag[:])
+	truncate(pkt[n+rtcpIndexLen:end], &tag)
 	return end, nil
 }
 
