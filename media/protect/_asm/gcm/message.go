@@ -260,9 +260,9 @@ func (m *message) tag() reg.VecVirtual {
 // part is what is done at a time of a text: a whole chunk, or the final part.
 type part struct {
 	*message
-	n     int // registers that the text fills, the last one of the final part perhaps not to the end
-	final bool
-	power Mem // of H, for the first block
+	n     int  // registers that the text fills, the last one of the final part perhaps not to the end
+	final bool // the last of the message; its sum is begun before and reduced after it
+	power Mem  // of H, for the first block
 }
 
 func (p part) text(i int) Mem { return Mem{Base: p.data, Disp: i * p.w.bytes()} }

@@ -16,7 +16,7 @@ func fresh(name string) string {
 	return fmt.Sprint(name, labels)
 }
 
-// expanded is Keys in memory.
+// expanded is a kernel in memory.
 type expanded struct {
 	base   reg.GPVirtual
 	rounds reg.GPVirtual // 10 or 14: FIPS 197 §5, table 3
