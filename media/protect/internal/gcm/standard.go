@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/subtle"
-	"encoding/binary"
 	"fmt"
 	"reflect"
 )
@@ -12,10 +11,8 @@ import (
 // standard is Keys on the standard library: what the kernels are held against,
 // and what there is without them.
 type standard struct {
-	aead    cipher.AEAD
-	block   cipher.Block // of the same key
-	nonce   [12]byte
-	counter [aes.BlockSize]byte // scratch of xor
+	aead  cipher.AEAD
+	nonce [12]byte
 }
 
 func newStandard(encryption []byte) *standard {
@@ -27,12 +24,12 @@ func newStandard(encryption []byte) *standard {
 	if err != nil {
 		panic("gcm: " + err.Error())
 	}
-	return &standard{aead: aead, block: block}
+	reflect.ValueOf(block).Elem().SetZero() // aead has its own
+	return &standard{aead: aead}
 }
 
 func (s *standard) wipe() {
 	reflect.ValueOf(s.aead).Elem().SetZero()
-	reflect.ValueOf(s.block).Elem().SetZero()
 	*s = standard{}
 }
 
@@ -73,33 +70,19 @@ func (s *standard) openShort(aad, data, backup []byte) bool {
 	return true
 }
 
-// openLong opens what is longer. It decrypts first, which is its own
-// inverse, so that sealing it again both restores the ciphertext and shows the
+// openLong opens what is longer. Sealing is its own inverse but for the tag: it
+// makes of the ciphertext the plaintext, and of that the ciphertext again with the
 // tag that it should have.
 func (s *standard) openLong(aad, data []byte) bool {
 	text := data[:len(data)-TagLen]
-	var was [TagLen]byte
 	tag := data[len(text):]
-	copy(was[:], tag)
-	s.xor(text)
+	was := [TagLen]byte(tag)
+	s.aead.Seal(data[:0], s.nonce[:], text, aad)
 	s.aead.Seal(data[:0], s.nonce[:], text, aad)
 	authentic := subtle.ConstantTimeCompare(was[:], tag) == 1
-	copy(tag, was[:])
 	if authentic {
-		s.xor(text)
+		s.aead.Seal(data[:0], s.nonce[:], text, aad)
 	}
+	copy(tag, was[:])
 	return authentic
-}
-
-// xor applies the keystream under nonce, which begins with counter 2
-// (SP 800-38D §7.1), to text in place.
-func (s *standard) xor(text []byte) {
-	block := s.counter[:]
-	for counter := uint32(2); len(text) > 0; counter++ {
-		copy(block, s.nonce[:])
-		binary.BigEndian.PutUint32(block[len(s.nonce):], counter)
-		s.block.Encrypt(block, block)
-		text = text[subtle.XORBytes(text, text[:min(len(text), len(block))], block):]
-	}
-	clear(block)
 }

@@ -19,7 +19,7 @@ func TestWipe(t *testing.T) {
 		std := k.std
 		var behind []reflect.Value
 		if std != nil {
-			behind = []reflect.Value{reflect.ValueOf(std).Elem(), reflect.ValueOf(std.block).Elem(), reflect.ValueOf(std.aead).Elem()}
+			behind = []reflect.Value{reflect.ValueOf(std).Elem(), reflect.ValueOf(std.aead).Elem()}
 		}
 		for i, v := range behind {
 			if v.IsZero() {
