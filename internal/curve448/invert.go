@@ -41,20 +41,30 @@ func sign(x uint64) uint64 { return uint64(int64(x) >> 63) }
 // divide takes radix division steps, for which it needs no more than the last
 // bits of f and g.
 func divide(delta, f, g uint64) (matrix, uint64) {
-	u, v, q, r := uint64(1), uint64(0), uint64(0), uint64(1)
-	for range radix {
+	first, delta := divideHalf(delta, f, g)
+	f, g = (first.u*f+first.v*g)>>(radix/2), (first.q*f+first.r*g)>>(radix/2)
+	second, delta := divideHalf(delta, f, g)
+	return matrix{
+		second.u*first.u + second.v*first.q, second.u*first.v + second.v*first.r,
+		second.q*first.u + second.r*first.q, second.q*first.v + second.r*first.r,
+	}, delta
+}
+
+// divideHalf takes half as many: u and v, and q and r, go into one word.
+func divideHalf(delta, f, g uint64) (matrix, uint64) {
+	uv, qr := uint64(1), uint64(1)<<32
+	for range radix / 2 {
 		above, odd := sign(-delta), -(g & 1) // all ones if delta is above 0, and if g is odd
 		g += ((f ^ above) - above) & odd
-		q += ((u ^ above) - above) & odd
-		r += ((v ^ above) - above) & odd
+		qr += ((uv ^ above) - above) & odd
 		above &= odd
 		delta = (delta ^ above) - above + 1
 		f += g & above
 		g >>= 1
-		u = (u + q&above) << 1
-		v = (v + r&above) << 1
+		uv = (uv + qr&above) << 1
 	}
-	return matrix{u, v, q, r}, delta
+	u, q := uint64(int32(uv)), uint64(int32(qr))
+	return matrix{u, uint64(int64(uv-u) >> 32), q, uint64(int64(qr-q) >> 32)}, delta
 }
 
 // apply replaces x and y by (u·x + v·y)/2^radix and (q·x + r·y)/2^radix, to which
