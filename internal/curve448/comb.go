@@ -1,5 +1,7 @@
 package curve448
 
+import "math/bits"
+
 // The public value of a scalar is computed on the Edwards curve
 //
 //	x² + y² = 1 + d·x²·y²,  d = 39082/39081
@@ -8,21 +10,33 @@ package curve448
 // multiples of the base point can be prepared. Its addition has no exceptions,
 // since d is no square.
 
-// The bits of a scalar, and two zeros, are cut into 45 teeth of 10 bits, and
-// five teeth make a block. A round takes one bit of each tooth, so there are 10
-// rounds, each of a doubling and of an addition for each block.
+// A scalar is written with 450 bits that each stand for 1 or -1. They are cut into
+// 45 teeth of 10 bits, and five teeth make a block. A round takes one bit of each
+// tooth, so there are 10 rounds, each of a doubling and of an addition for each
+// block.
 const (
 	rounds = 10
 	teeth  = 5
 	blocks = 9
 )
 
+// signs is half of what is between an even number and its bits of that kind, when
+// the order of the base point (RFC 7748 §4.2) has made it odd: (order + 2^450 - 1)/2.
+var signs = [8]uint64{
+	0x91bc614955ac2279, 0x10b6613946e2c7aa, 0xe2276da4d76b1b48, 0xffffffffbe6511f4,
+	0xffffffffffffffff, 0xffffffffffffffff, 0x1fffffffffffffff, 0x0000000000000002,
+}
+
+// digits are for each round, in order, those of the blocks: the number of a sum,
+// and in the first bit whether it is to be subtracted.
+type digits = [rounds][blocks]uint32
+
 // point is (X/Z, Y/Z) with T = XY/Z, in the extended coordinates of "Twisted
 // Edwards Curves Revisited" (Hisil, Wong, Carter and Dawson, ePrint 2008/522).
 type point struct{ x, y, z, t element }
 
-// sum is a prepared point, affine: x, d·x·y, x+y and y in the lanes of a quad. It
-// is an alias as element is.
+// sum is a prepared point, affine: x, d·x·y, nothing and y in the lanes of a quad.
+// It is an alias as element is.
 type sum = [2 * limbs][lanes]uint32
 
 // baseX is X(P) of RFC 7748 §4.2. Y(P) is 3/2, and u = (y+1)/(y-1): the maps
@@ -35,11 +49,13 @@ var baseX = [Size]byte{
 }
 
 // comb holds for each block the sums of its teeth, 2^(10·tooth) times the base
-// point each: bit i of an index says whether tooth i is part of the sum. It is
-// only read.
+// point each: the last is part of each sum, and bit i of a number says whether
+// tooth i is, or is subtracted. It is only read.
 var comb = newComb()
 
-func newComb() *[blocks][1 << teeth]sum {
+type combTable = [blocks][1 << (teeth - 1)]sum
+
+func newComb() *combTable {
 	one := element{1}
 	p := point{z: one}
 	setBytes(&p.x, &baseX)
@@ -58,16 +74,22 @@ func newComb() *[blocks][1 << teeth]sum {
 	mulSmall(&d, &d, 39082)
 	tooth := prepare(each[:], &d)
 
-	table := new([blocks][1 << teeth]sum)
+	table := new(combTable)
 	for b := range table {
-		sums := [1 << teeth]point{{y: one, z: one}}
-		for i := range teeth {
+		var sums [1 << (teeth - 1)]point
+		own := tooth[b*teeth:][:teeth]
+		sums[0] = each[b*teeth+teeth-1]
+		for i := range teeth - 1 {
+			sums[0].addGo(&own[i], 1)
+		}
+		for i := range teeth - 1 {
 			for j := range 1 << i {
 				sums[1<<i+j] = sums[j]
-				sums[1<<i+j].addGo(&tooth[b*teeth+i])
+				sums[1<<i+j].addGo(&own[i], 0)
+				sums[1<<i+j].addGo(&own[i], 0)
 			}
 		}
-		table[b] = [1 << teeth]sum(prepare(sums[:], &d))
+		table[b] = [1 << (teeth - 1)]sum(prepare(sums[:], &d))
 	}
 	return table
 }
@@ -84,7 +106,7 @@ func prepare(points []point, d *element) []sum {
 	invert(&inverse, &products[len(points)])
 	prepared := make([]sum, len(points))
 	for i := len(points) - 1; i >= 0; i-- {
-		var byZ, x, y, dxy, both element
+		var byZ, x, y, dxy element
 		p := &points[i]
 		mul(&byZ, &inverse, &products[i])
 		mul(&inverse, &inverse, &p.z)
@@ -92,9 +114,7 @@ func prepare(points []point, d *element) []sum {
 		mul(&y, &p.y, &byZ)
 		mul(&dxy, &p.t, &byZ)
 		mul(&dxy, &dxy, d)
-		add(&both, &x, &y)
-		carry(&both)
-		join(&prepared[i], &x, &dxy, &both, &y)
+		join(&prepared[i], &x, &dxy, &element{}, &y)
 	}
 	return prepared
 }
@@ -102,18 +122,11 @@ func prepare(points []point, d *element) []sum {
 // X448Base is X448 of the base point: the public value of a scalar.
 func X448Base(scalar *[Size]byte) [Size]byte {
 	k := clamp(scalar)
-	var indices [rounds][blocks]uint32
-	for bit := range 8 * Size {
-		tooth, round := bit/rounds, bit%rounds
-		indices[round][tooth/teeth] |= uint32(k[bit/8]>>(bit%8)&1) << (tooth % teeth)
-	}
+	d := digitsOf(&k)
 	p := point{y: element{1}, z: element{1}}
-	for round := rounds - 1; round >= 0; round-- {
-		p.double()
-		p.addAll(comb, &indices[round])
-	}
+	p.comb(comb, &d)
 	clear(k[:])
-	clear(indices[:])
+	clear(d[:])
 
 	// u = (y+1)/(y-1)
 	var u, below element
@@ -124,16 +137,50 @@ func X448Base(scalar *[Size]byte) [Size]byte {
 	return toBytes(&u)
 }
 
-// addAllGo adds to p one sum of each block.
-func (p *point) addAllGo(table *[blocks][1 << teeth]sum, indices *[blocks]uint32) {
-	for b := range table {
-		a := pick(&table[b], indices[b])
-		p.addGo(&a)
+// digitsOf writes a clamped scalar as the comb wants it.
+func digitsOf(k *[Size]byte) (d digits) {
+	var bit [8]uint64
+	var carry uint64
+	words := wordsOf(k)
+	for i := range bit {
+		var half uint64
+		if i < len(words) {
+			half = words[i] >> 1
+		}
+		if i+1 < len(words) {
+			half |= words[i+1] << 63
+		}
+		bit[i], carry = bits.Add64(half, signs[i], carry)
+	}
+	for round := range d {
+		for b := range d[round] {
+			var all uint32
+			for i := range teeth {
+				n := (b*teeth+i)*rounds + rounds - 1 - round
+				all |= uint32(bit[n/64]>>(n%64)&1) << i
+			}
+			minus := all>>(teeth-1) ^ 1
+			d[round][b] = (all^-minus)&(1<<(teeth-1)-1) | minus<<31
+		}
+	}
+	clear(words[:])
+	clear(bit[:])
+	return d
+}
+
+// combGo does all rounds.
+func (p *point) combGo(table *combTable, d *digits) {
+	for round := range d {
+		p.double()
+		for b, digit := range d[round] {
+			a := pick(&table[b], digit&(1<<31-1))
+			p.addGo(&a, uint64(digit>>31))
+		}
 	}
 }
 
 // pick returns block[index], which it finds by looking at all.
-func pick(block *[1 << teeth]sum, index uint32) (picked sum) {
+func pick(block *[1 << (teeth - 1)]sum, index uint32) (picked sum) {
 	for i := range block {
 		chosen := -(((uint32(i) ^ index) - 1) >> 31) // all ones if they are equal
 		for limb := range picked {
@@ -145,10 +192,18 @@ func pick(block *[1 << teeth]sum, index uint32) (picked sum) {
 	return picked
 }
 
-// addGo adds a to p: madd-2008-hwcd of the paper, with the names it has there.
-func (p *point) addGo(a *sum) {
-	var A, B, C, E, F, G, H, x, y, dxy, both element
-	split(a, &x, &dxy, &both, &y)
+// addGo adds a to p, or subtracts it if minus is 1: madd-2008-hwcd of the paper,
+// with the names it has there.
+func (p *point) addGo(a *sum, minus uint64) {
+	var A, B, C, E, F, G, H, x, y, dxy, both, none element
+	split(a, &x, &dxy, &none, &y)
+	for _, z := range []*element{&x, &dxy} {
+		var negative element
+		sub(&negative, &none, z)
+		carry(&negative)
+		swap(z, &negative, minus)
+	}
+	add(&both, &x, &y)
 	mul(&A, &p.x, &x)
 	mul(&B, &p.y, &y)
 	mul(&C, &p.t, &dxy)

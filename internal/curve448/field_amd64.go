@@ -2,11 +2,7 @@
 
 package curve448
 
-import (
-	"encoding/binary"
-
-	"sotto/internal/processor"
-)
+import "sotto/internal/processor"
 
 //go:noescape
 func mulADX(z, x, y *element)
@@ -15,10 +11,10 @@ func mulADX(z, x, y *element)
 func sqrADX(z, x *element)
 
 //go:noescape
-func ladderAVX2(state *quad, x1 *[limbs][lanes]uint64, scalar *[8 * Size / 64]uint64)
+func ladderAVX2(state *quad, x1 *[limbs][lanes]uint64, scalar *[Size / 8]uint64)
 
 //go:noescape
-func combAVX2(p *quad, table *[blocks][1 << teeth]sum, indices *[blocks]uint32)
+func combAVX2(p *quad, table *combTable, d *digits)
 
 // mul sets z to x·y.
 func mul(z, x, y *element) {
@@ -44,10 +40,7 @@ func (l *ladder) climb(k *[Size]byte) {
 		l.climbGo(k)
 		return
 	}
-	var words [8 * Size / 64]uint64
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint64(k[8*i:])
-	}
+	words := wordsOf(k)
 	var state quad
 	join(&state, &l.x2, &l.z2, &l.x3, &l.z3)
 	x1 := oneProduct(&l.x1)
@@ -68,14 +61,14 @@ func oneProduct(y *element) (prepared [limbs][lanes]uint64) {
 	return prepared
 }
 
-// addAll adds to p one sum of each block.
-func (p *point) addAll(table *[blocks][1 << teeth]sum, indices *[blocks]uint32) {
+// comb does all rounds of X448Base.
+func (p *point) comb(table *combTable, d *digits) {
 	if !processor.HasAVX2 {
-		p.addAllGo(table, indices)
+		p.combGo(table, d)
 		return
 	}
 	var q quad
 	join(&q, &p.x, &p.t, &p.z, &p.y)
-	combAVX2(&q, table, indices)
+	combAVX2(&q, table, d)
 	split(&q, &p.x, &p.t, &p.z, &p.y)
 }

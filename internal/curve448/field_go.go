@@ -11,7 +11,5 @@ func sqr(z, x *element) { mulGo(z, x, x) }
 // climb does all rounds of X448.
 func (l *ladder) climb(k *[Size]byte) { l.climbGo(k) }
 
-// addAll adds to p one sum of each block.
-func (p *point) addAll(table *[blocks][1 << teeth]sum, indices *[blocks]uint32) {
-	p.addAllGo(table, indices)
-}
+// comb does all rounds of X448Base.
+func (p *point) comb(table *combTable, d *digits) { p.combGo(table, d) }

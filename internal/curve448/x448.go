@@ -2,6 +2,8 @@
 // no index depends on a scalar or a coordinate.
 package curve448
 
+import "encoding/binary"
+
 // Size is how many bytes a scalar and a coordinate have.
 const Size = 56
 
@@ -30,6 +32,14 @@ func clamp(scalar *[Size]byte) [Size]byte {
 	k[0] &= 252
 	k[Size-1] |= 128
 	return k
+}
+
+// wordsOf reads the words of a scalar.
+func wordsOf(k *[Size]byte) (words [Size / 8]uint64) {
+	for i := range words {
+		words[i] = binary.LittleEndian.Uint64(k[8*i:])
+	}
+	return words
 }
 
 // ladder is the state of X448, in the names of RFC 7748 §5.

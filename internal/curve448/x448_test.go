@@ -95,7 +95,9 @@ func TestComb(t *testing.T) {
 		xy := new(big.Int).Mul(x, y)
 		dxy := new(big.Int).Mul(toBig(&d), xy)
 		check(t, "d·x·y", &parts[1], dxy)
-		check(t, "x + y", &parts[2], new(big.Int).Add(x, y))
+		if parts[2] != (element{}) {
+			t.Errorf("entry %d has something in the lane of x + y", i)
+		}
 		left := new(big.Int).Add(x.Mul(x, x), y.Mul(y, y))
 		right := dxy.Add(dxy.Mul(dxy, xy), big.NewInt(1))
 		if left.Sub(left, right).Mod(left, p).Sign() != 0 {

@@ -36,7 +36,6 @@ type ladder struct {
 	x, y  factor // scratch
 	x1    quad   // its limbs as byX1 wants them
 	a24   Mem
-	many  func(limb int) Mem // times p, more than a24·E
 }
 
 // ladderRounds writes all rounds of X448.
@@ -45,13 +44,12 @@ func ladderRounds(m multiplier) {
 	for lane, n := range []uint64{0, 39081, 0, 0} {
 		DATA(8*lane, U64(n))
 	}
-	many := multipleOfP("many", 1<<17, 1)
 	TEXT("ladderAVX2", 0, "func(state *[16][4]uint64, x1 *[8][4]uint64, scalar *[7]uint64)")
 	Doc("ladderAVX2 does the rounds of climbGo.")
 	f := newFrame()
 	l := ladder{
 		multiplier: m.in(f), state: f.take(quadLimbs), x: f.factor(), y: f.factor(), x1: f.take(quadHalf),
-		a24: a24, many: many,
+		a24: a24,
 	}
 	copyVectors(l.state.Mem, argument("state"), quadLimbs)
 	copyVectors(l.x1.Mem, argument("x1"), quadHalf)
@@ -163,7 +161,6 @@ func (l ladder) difference(i int, mask reg.VecVirtual) (y, beyond pair) {
 		VPBLENDD(U8(lane0|lane1), swapped, x[half], y[half])
 		small := YMM()
 		VPMULDQ(l.a24, x[half], small)
-		VPADDQ(l.many(limb), small, small)
 		beyond[half] = split(small, nil, mask)
 		VPADDQ(small, y[half], y[half])
 	}

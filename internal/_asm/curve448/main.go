@@ -25,7 +25,7 @@ func main() {
 	multiplyInPlace(x, x)
 	m := newMultiplier()
 	ladderRounds(m)
-	combRound(m)
+	combLoop(m)
 	Generate()
 }
 

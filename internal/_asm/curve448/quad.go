@@ -74,34 +74,26 @@ type multiplier struct {
 }
 
 // newMultiplier declares data, before the first function, in each of which in
-// comes next.
-func newMultiplier() multiplier { return multiplier{bias: multipleOfP("bias", 5<<32, 0, 1, 2, 3)} }
-
-func (m multiplier) in(f *frame) multiplier {
-	m.ac, m.rest, m.partial = f.take(quadLimbs), f.take(quadLimbs), f.take(quadHalf-1)
-	return m
-}
-
-// multipleOfP declares n·p for the given lanes, as a vector for each limb.
-func multipleOfP(name string, n uint64, lanes ...int) func(limb int) Mem {
-	data := GLOBL(name, RODATA|NOPTR)
+// comes next: a multiple of p, as a vector for each limb.
+func newMultiplier() multiplier {
+	const times = 5 << 32
+	data := GLOBL("bias", RODATA|NOPTR)
 	for kind, limb := range []uint64{1<<quadRadix - 1, 1<<quadRadix - 2} {
 		for lane := range 4 {
-			var value uint64
-			for _, l := range lanes {
-				if l == lane {
-					value = n * limb
-				}
-			}
-			DATA(vectorLen*kind+8*lane, U64(value))
+			DATA(vectorLen*kind+8*lane, U64(times*limb))
 		}
 	}
-	return func(limb int) Mem {
+	return multiplier{bias: func(limb int) Mem {
 		if limb == quadHalf {
 			return data.Offset(vectorLen)
 		}
 		return data
-	}
+	}}
+}
+
+func (m multiplier) in(f *frame) multiplier {
+	m.ac, m.rest, m.partial = f.take(quadLimbs), f.take(quadLimbs), f.take(quadHalf-1)
+	return m
 }
 
 // quadMask has the bits of a limb set.
@@ -226,7 +218,8 @@ func (m multiplier) settle(z quad, xSum, ySum Mem) {
 }
 
 // split adds what was beyond the limb before, unless that is nil, and returns
-// what is beyond this one.
+// what is beyond this one. If that is below 0, only its lower 32 bits are right,
+// and so it is still good for a factor.
 func split(limb, over, mask reg.VecVirtual) (beyond reg.VecVirtual) {
 	if over != nil {
 		VPADDQ(over, limb, limb)
