@@ -34,7 +34,6 @@ func main() {
 	ConstraintExpr("!purego")
 	newTables()
 	subWord()
-	encrypt()
 	product()
 	prefetch()
 	for _, w := range []width{narrow, wide} {
@@ -56,9 +55,8 @@ var narrow, wide = width{"16", 1, XMM}, width{"32", 2, YMM}
 
 func (w width) bytes() int { return w.blocks * block }
 
-// low and both are the lowest block of a register, and its lowest two.
-func low(v reg.VecVirtual) reg.VecVirtual  { return v.AsX().(reg.VecVirtual) }
-func both(v reg.VecVirtual) reg.VecVirtual { return v.AsY().(reg.VecVirtual) }
+// low is the lowest block of a register.
+func low(v reg.VecVirtual) reg.VecVirtual { return v.AsX().(reg.VecVirtual) }
 
 // broadcast loads one block into all places of a register.
 func (w width) broadcast(from Mem, to reg.VecVirtual) {
@@ -72,7 +70,7 @@ func (w width) broadcast(from Mem, to reg.VecVirtual) {
 // repeat copies the lowest block of v to the other places.
 func (w width) repeat(v reg.VecVirtual) {
 	if w.blocks == 2 {
-		VINSERTI128(U8(1), low(v), both(v), both(v))
+		VINSERTI128(U8(1), low(v), v, v)
 	}
 }
 
@@ -81,7 +79,7 @@ func (w width) repeat(v reg.VecVirtual) {
 func (w width) fold(v reg.VecVirtual) {
 	if w.blocks == 2 {
 		high := XMM()
-		VEXTRACTI128(U8(1), both(v), high)
+		VEXTRACTI128(U8(1), v, high)
 		VPXOR(high, low(v), low(v))
 	}
 }
@@ -130,19 +128,6 @@ func subWord() {
 	VAESENCLAST(zero, w, w)
 	VMOVD(w, out)
 	Store(out, ReturnIndex(0))
-	RET()
-}
-
-// encrypt writes the block cipher alone.
-func encrypt() {
-	TEXT("encrypt", NOSPLIT, "func(k *byte, b *[16]byte)")
-	Doc("encrypt is Cipher of FIPS 197 §5.1, in place.")
-	keys, b := loadKeys(), Mem{Base: Load(Param("b"), GP64())}
-	x := XMM()
-	VMOVDQU(b, x)
-	VPXOR(keys.round(0), x, x)
-	keys.cipher(narrow, []reg.VecVirtual{x}, nil)
-	VMOVDQU(x, b)
 	RET()
 }
 

@@ -122,7 +122,7 @@ func (m *message) absorb(p, n reg.GPVirtual) {
 	Label("short")
 	shortBlock(p, n, x)
 	Label("loaded")
-	turn(x, x)
+	turn(x)
 	VPXOR(low(m.state), x, low(m.state))
 	ADDQ(U8(block), p)
 	SUBQ(U8(block), n)
@@ -252,7 +252,7 @@ func (m *message) finals(each func(p part)) {
 // tag finishes GHASH and encrypts it.
 func (m *message) tag() reg.VecVirtual {
 	tag := low(m.sum.reduce())
-	turn(tag, tag)
+	turn(tag)
 	VPXOR(m.mask, tag, tag)
 	return tag
 }
@@ -353,7 +353,7 @@ func (p part) trim(i int, x reg.VecVirtual) {
 // add adds the products of register i of the ciphertext to the sum.
 func (p part) add(i int, x reg.VecVirtual) {
 	power := p.w.vector()
-	turn(x, x)
+	turn(x)
 	VMOVDQU(p.power.Offset(i*p.w.bytes()), power)
 	p.sum.add(x, power)
 }

@@ -120,4 +120,4 @@ func (s *sum) reduce() reg.VecVirtual {
 }
 
 // turn turns the bytes of each block round.
-func turn(v, to reg.VecVirtual) { VPSHUFB(table.reverse, v, to) }
+func turn(v reg.VecVirtual) { VPSHUFB(table.reverse, v, v) }

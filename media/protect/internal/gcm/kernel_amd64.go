@@ -29,9 +29,6 @@ type kernel struct {
 func subWord(w uint32) uint32
 
 //go:noescape
-func encrypt(k *kernel, b *[16]byte)
-
-//go:noescape
 func multiply(z, x, y *[16]byte)
 
 //go:noescape
@@ -96,7 +93,9 @@ func (k *kernel) init(t tier.Tier, encryption []byte) {
 
 	last := len(k.powers) - 1
 	var h [16]byte
-	encrypt(k, &h)
+	std := newStandard(encryption)
+	std.block.Encrypt(h[:], h[:])
+	std.wipe()
 	high, low := binary.BigEndian.Uint64(h[:]), binary.BigEndian.Uint64(h[8:])
 	// Times x, modulo x^128 + x^127 + x^126 + x^121 + 1, as the bits stand here.
 	carry := -(high >> 63)

@@ -72,50 +72,6 @@ TEXT ·subWord(SB), NOSPLIT, $0-12
 	MOVL        AX, ret+8(FP)
 	RET
 
-// func encrypt(k *byte, b *[16]byte)
-// Requires: AES, AVX
-TEXT ·encrypt(SB), NOSPLIT, $0-16
-	MOVQ    k+0(FP), AX
-	MOVBQZX 272(AX), CX
-	MOVQ    b+8(FP), DX
-	VMOVDQU (DX), X0
-	VPXOR   288(AX), X0, X0
-	VMOVDQU 304(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 320(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 336(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 352(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 368(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 384(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 400(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 416(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 432(AX), X1
-	VAESENC X1, X0, X0
-	CMPQ    CX, $0x0a
-	JE      last_round1
-	VMOVDQU 448(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 464(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 480(AX), X1
-	VAESENC X1, X0, X0
-	VMOVDQU 496(AX), X1
-	VAESENC X1, X0, X0
-
-last_round1:
-	SHLQ        $0x04, CX
-	VMOVDQU     288(AX)(CX*1), X1
-	VAESENCLAST X1, X0, X0
-	VMOVDQU     X0, (DX)
-	RET
-
 // func multiply(z *[16]byte, x *[16]byte, y *[16]byte)
 // Requires: AVX, PCLMULQDQ
 TEXT ·multiply(SB), NOSPLIT, $0-24
@@ -335,7 +291,7 @@ absorbed:
 	VAESENC    X7, X12, X12
 	VAESENC    X7, X1, X1
 	CMPQ       DX, $0x0a
-	JE         last_round3
+	JE         last_round2
 	VMOVDQU    448(AX), X7
 	VAESENC    X7, X8, X8
 	VAESENC    X7, X9, X9
@@ -365,7 +321,7 @@ absorbed:
 	VAESENC    X7, X12, X12
 	VAESENC    X7, X1, X1
 
-last_round3:
+last_round2:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -476,7 +432,7 @@ last_round3:
 	LEAQ        counters<>+0(SB), DI
 	XORQ        R8, R8
 
-chunk2:
+chunk1:
 	ADDQ       $0x08, CX
 	MOVL       CX, R9
 	BSWAPL     R9
@@ -583,7 +539,7 @@ chunk2:
 	VAESENC    X7, X14, X14
 	VAESENC    X7, X1, X1
 	CMPQ       DX, $0x0a
-	JE         last_round4
+	JE         last_round3
 	VMOVDQU    448(AX), X7
 	VAESENC    X7, X8, X8
 	VAESENC    X7, X9, X9
@@ -621,7 +577,7 @@ chunk2:
 	VAESENC    X7, X14, X14
 	VAESENC    X7, X1, X1
 
-last_round4:
+last_round3:
 	MOVQ        DX, R9
 	SHLQ        $0x04, R9
 	VMOVDQU     288(AX)(R9*1), X7
@@ -759,7 +715,7 @@ last_round4:
 	VMOVDQA     X6, X3
 	ADDQ        $0x00000080, BX
 	SUBQ        $0x00000080, SI
-	JMP         chunk2
+	JMP         chunk1
 
 final:
 	LEAQ       15(SI), CX
@@ -786,13 +742,13 @@ final:
 	VPCLMULQDQ $0x00, X0, X4, X7
 	VPXOR      X7, X3, X3
 	CMPQ       SI, $0x00000040
-	JA         above5
+	JA         above4
 	CMPQ       SI, $0x00000020
-	JA         above6
+	JA         above5
 	CMPQ       SI, $0x00000010
-	JA         above7
+	JA         above6
 	CMPQ       SI, $0x00000000
-	JA         above8
+	JA         above7
 	VMOVDQU    304(AX), X0
 	VAESENC    X0, X2, X2
 	VMOVDQU    320(AX), X0
@@ -812,7 +768,7 @@ final:
 	VMOVDQU    432(AX), X0
 	VAESENC    X0, X2, X2
 	CMPQ       DX, $0x0a
-	JE         last_round9
+	JE         last_round8
 	VMOVDQU    448(AX), X0
 	VAESENC    X0, X2, X2
 	VMOVDQU    464(AX), X0
@@ -822,14 +778,14 @@ final:
 	VMOVDQU    496(AX), X0
 	VAESENC    X0, X2, X2
 
-last_round9:
+last_round8:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X0
 	VAESENCLAST X0, X2, X2
 	JMP         tag
 
-above8:
+above7:
 	VPXOR   (DI), X1, X0
 	VMOVDQU 304(AX), X1
 	VAESENC X1, X0, X0
@@ -859,7 +815,7 @@ above8:
 	VAESENC X1, X0, X0
 	VAESENC X1, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round10
+	JE      last_round9
 	VMOVDQU 448(AX), X1
 	VAESENC X1, X0, X0
 	VAESENC X1, X2, X2
@@ -873,7 +829,7 @@ above8:
 	VAESENC X1, X0, X0
 	VAESENC X1, X2, X2
 
-last_round10:
+last_round9:
 	SHLQ        $0x04, DX
 	VMOVDQU     288(AX)(DX*1), X1
 	VAESENCLAST X1, X0, X0
@@ -897,7 +853,7 @@ last_round10:
 	VPXOR       X7, X3, X3
 	JMP         tag
 
-above7:
+above6:
 	VPXOR   (DI), X1, X0
 	VPXOR   16(DI), X1, X1
 	VMOVDQU 304(AX), X4
@@ -937,7 +893,7 @@ above7:
 	VAESENC X4, X1, X1
 	VAESENC X4, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round11
+	JE      last_round10
 	VMOVDQU 448(AX), X4
 	VAESENC X4, X0, X0
 	VAESENC X4, X1, X1
@@ -955,7 +911,7 @@ above7:
 	VAESENC X4, X1, X1
 	VAESENC X4, X2, X2
 
-last_round11:
+last_round10:
 	SHLQ        $0x04, DX
 	VMOVDQU     288(AX)(DX*1), X4
 	VAESENCLAST X4, X0, X0
@@ -994,9 +950,9 @@ last_round11:
 	VPXOR       X7, X3, X3
 	JMP         tag
 
-above6:
+above5:
 	CMPQ    SI, $0x00000030
-	JA      above12
+	JA      above11
 	VPXOR   (DI), X1, X0
 	VPXOR   16(DI), X1, X4
 	VPXOR   32(DI), X1, X1
@@ -1046,7 +1002,7 @@ above6:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round13
+	JE      last_round12
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X4, X4
@@ -1068,7 +1024,7 @@ above6:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round13:
+last_round12:
 	SHLQ        $0x04, DX
 	VMOVDQU     288(AX)(DX*1), X7
 	VAESENCLAST X7, X0, X0
@@ -1122,7 +1078,7 @@ last_round13:
 	VPXOR       X7, X3, X3
 	JMP         tag
 
-above12:
+above11:
 	VPXOR   (DI), X1, X0
 	VPXOR   16(DI), X1, X4
 	VPXOR   32(DI), X1, X8
@@ -1182,7 +1138,7 @@ above12:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round14
+	JE      last_round13
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X4, X4
@@ -1208,7 +1164,7 @@ above12:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round14:
+last_round13:
 	SHLQ        $0x04, DX
 	VMOVDQU     288(AX)(DX*1), X7
 	VAESENCLAST X7, X0, X0
@@ -1277,11 +1233,11 @@ last_round14:
 	VPXOR       X7, X3, X3
 	JMP         tag
 
-above5:
+above4:
 	CMPQ    SI, $0x00000060
-	JA      above15
+	JA      above14
 	CMPQ    SI, $0x00000050
-	JA      above16
+	JA      above15
 	VPXOR   (DI), X1, X0
 	VPXOR   16(DI), X1, X4
 	VPXOR   32(DI), X1, X8
@@ -1351,7 +1307,7 @@ above5:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round17
+	JE      last_round16
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X4, X4
@@ -1381,7 +1337,7 @@ above5:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round17:
+last_round16:
 	SHLQ        $0x04, DX
 	VMOVDQU     288(AX)(DX*1), X7
 	VAESENCLAST X7, X0, X0
@@ -1465,7 +1421,7 @@ last_round17:
 	VPXOR       X7, X3, X3
 	JMP         tag
 
-above16:
+above15:
 	VPXOR   (DI), X1, X0
 	VPXOR   16(DI), X1, X4
 	VPXOR   32(DI), X1, X8
@@ -1545,7 +1501,7 @@ above16:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round18
+	JE      last_round17
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X4, X4
@@ -1579,7 +1535,7 @@ above16:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round18:
+last_round17:
 	SHLQ        $0x04, DX
 	VMOVDQU     288(AX)(DX*1), X7
 	VAESENCLAST X7, X0, X0
@@ -1678,9 +1634,9 @@ last_round18:
 	VPXOR       X7, X3, X3
 	JMP         tag
 
-above15:
+above14:
 	CMPQ    SI, $0x00000070
-	JA      above19
+	JA      above18
 	VPXOR   (DI), X1, X0
 	VPXOR   16(DI), X1, X4
 	VPXOR   32(DI), X1, X8
@@ -1770,7 +1726,7 @@ above15:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round20
+	JE      last_round19
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X4, X4
@@ -1808,7 +1764,7 @@ above15:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round20:
+last_round19:
 	SHLQ        $0x04, DX
 	VMOVDQU     288(AX)(DX*1), X7
 	VAESENCLAST X7, X0, X0
@@ -1922,7 +1878,7 @@ last_round20:
 	VPXOR       X7, X3, X3
 	JMP         tag
 
-above19:
+above18:
 	VPXOR   (DI), X1, X0
 	VPXOR   16(DI), X1, X4
 	VPXOR   32(DI), X1, X8
@@ -2022,7 +1978,7 @@ above19:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round21
+	JE      last_round20
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X0, X0
 	VAESENC X7, X4, X4
@@ -2064,7 +2020,7 @@ above19:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round21:
+last_round20:
 	SHLQ        $0x04, DX
 	VMOVDQU     288(AX)(DX*1), X7
 	VAESENCLAST X7, X0, X0
@@ -2411,7 +2367,7 @@ absorbed:
 	LEAQ       counters<>+0(SB), DI
 	XORQ       R8, R8
 
-chunk22:
+chunk21:
 	ADDQ       $0x08, CX
 	MOVL       CX, R9
 	BSWAPL     R9
@@ -2554,7 +2510,7 @@ chunk22:
 	VMOVDQA    X6, X3
 	ADDQ       $0x00000080, BX
 	SUBQ       $0x00000080, SI
-	JMP        chunk22
+	JMP        chunk21
 
 final:
 	LEAQ       15(SI), CX
@@ -2581,13 +2537,13 @@ final:
 	VPCLMULQDQ $0x00, X8, X4, X7
 	VPXOR      X7, X3, X3
 	CMPQ       SI, $0x00000040
-	JA         above23
+	JA         above22
 	CMPQ       SI, $0x00000020
-	JA         above24
+	JA         above23
 	CMPQ       SI, $0x00000010
-	JA         above25
+	JA         above24
 	CMPQ       SI, $0x00000000
-	JA         above26
+	JA         above25
 	VMOVDQU    304(AX), X1
 	VAESENC    X1, X2, X2
 	VMOVDQU    320(AX), X1
@@ -2607,7 +2563,7 @@ final:
 	VMOVDQU    432(AX), X1
 	VAESENC    X1, X2, X2
 	CMPQ       DX, $0x0a
-	JE         last_round27
+	JE         last_round26
 	VMOVDQU    448(AX), X1
 	VAESENC    X1, X2, X2
 	VMOVDQU    464(AX), X1
@@ -2617,7 +2573,7 @@ final:
 	VMOVDQU    496(AX), X1
 	VAESENC    X1, X2, X2
 
-last_round27:
+last_round26:
 	MOVQ        DX, CX
 	SHLQ        $0x04, CX
 	VMOVDQU     288(AX)(CX*1), X1
@@ -2640,7 +2596,7 @@ last_round27:
 	JNE         refused
 	JMP         authentic
 
-above26:
+above25:
 	VPXOR   (DI), X1, X1
 	VMOVDQU 304(AX), X4
 	VAESENC X4, X1, X1
@@ -2670,7 +2626,7 @@ above26:
 	VAESENC X4, X1, X1
 	VAESENC X4, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round28
+	JE      last_round27
 	VMOVDQU 448(AX), X4
 	VAESENC X4, X1, X1
 	VAESENC X4, X2, X2
@@ -2684,7 +2640,7 @@ above26:
 	VAESENC X4, X1, X1
 	VAESENC X4, X2, X2
 
-last_round28:
+last_round27:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X4
@@ -2730,7 +2686,7 @@ last_round28:
 	VMOVDQU     X1, (BX)
 	JMP         authentic
 
-above25:
+above24:
 	VPXOR   (DI), X1, X4
 	VPXOR   16(DI), X1, X1
 	VMOVDQU 304(AX), X7
@@ -2770,7 +2726,7 @@ above25:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round29
+	JE      last_round28
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X4, X4
 	VAESENC X7, X1, X1
@@ -2788,7 +2744,7 @@ above25:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round29:
+last_round28:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -2851,9 +2807,9 @@ last_round29:
 	VMOVDQU     X1, 16(BX)
 	JMP         authentic
 
-above24:
+above23:
 	CMPQ    SI, $0x00000030
-	JA      above30
+	JA      above29
 	VPXOR   (DI), X1, X4
 	VPXOR   16(DI), X1, X8
 	VPXOR   32(DI), X1, X1
@@ -2903,7 +2859,7 @@ above24:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round31
+	JE      last_round30
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X4, X4
 	VAESENC X7, X8, X8
@@ -2925,7 +2881,7 @@ above24:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round31:
+last_round30:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -3005,7 +2961,7 @@ last_round31:
 	VMOVDQU     X1, 32(BX)
 	JMP         authentic
 
-above30:
+above29:
 	VPXOR   (DI), X1, X4
 	VPXOR   16(DI), X1, X8
 	VPXOR   32(DI), X1, X9
@@ -3065,7 +3021,7 @@ above30:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round32
+	JE      last_round31
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X4, X4
 	VAESENC X7, X8, X8
@@ -3091,7 +3047,7 @@ above30:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round32:
+last_round31:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -3188,11 +3144,11 @@ last_round32:
 	VMOVDQU     X1, 48(BX)
 	JMP         authentic
 
-above23:
+above22:
 	CMPQ    SI, $0x00000060
-	JA      above33
+	JA      above32
 	CMPQ    SI, $0x00000050
-	JA      above34
+	JA      above33
 	VPXOR   (DI), X1, X4
 	VPXOR   16(DI), X1, X8
 	VPXOR   32(DI), X1, X9
@@ -3262,7 +3218,7 @@ above23:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round35
+	JE      last_round34
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X4, X4
 	VAESENC X7, X8, X8
@@ -3292,7 +3248,7 @@ above23:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round35:
+last_round34:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -3406,7 +3362,7 @@ last_round35:
 	VMOVDQU     X1, 64(BX)
 	JMP         authentic
 
-above34:
+above33:
 	VPXOR   (DI), X1, X4
 	VPXOR   16(DI), X1, X8
 	VPXOR   32(DI), X1, X9
@@ -3486,7 +3442,7 @@ above34:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round36
+	JE      last_round35
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X4, X4
 	VAESENC X7, X8, X8
@@ -3520,7 +3476,7 @@ above34:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round36:
+last_round35:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -3651,9 +3607,9 @@ last_round36:
 	VMOVDQU     X1, 80(BX)
 	JMP         authentic
 
-above33:
+above32:
 	CMPQ    SI, $0x00000070
-	JA      above37
+	JA      above36
 	VPXOR   (DI), X1, X4
 	VPXOR   16(DI), X1, X8
 	VPXOR   32(DI), X1, X9
@@ -3743,7 +3699,7 @@ above33:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round38
+	JE      last_round37
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X4, X4
 	VAESENC X7, X8, X8
@@ -3781,7 +3737,7 @@ above33:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round38:
+last_round37:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -3929,7 +3885,7 @@ last_round38:
 	VMOVDQU     X1, 96(BX)
 	JMP         authentic
 
-above37:
+above36:
 	VPXOR   (DI), X1, X4
 	VPXOR   16(DI), X1, X8
 	VPXOR   32(DI), X1, X9
@@ -4029,7 +3985,7 @@ above37:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 	CMPQ    DX, $0x0a
-	JE      last_round39
+	JE      last_round38
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X4, X4
 	VAESENC X7, X8, X8
@@ -4071,7 +4027,7 @@ above37:
 	VAESENC X7, X1, X1
 	VAESENC X7, X2, X2
 
-last_round39:
+last_round38:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -4315,7 +4271,7 @@ authentic:
 	VAESENC X7, X6, X6
 	VAESENC X7, X1, X1
 	CMPQ    DX, $0x0a
-	JE      last_round41
+	JE      last_round40
 	VMOVDQU 448(AX), X7
 	VAESENC X7, X2, X2
 	VAESENC X7, X3, X3
@@ -4345,7 +4301,7 @@ authentic:
 	VAESENC X7, X6, X6
 	VAESENC X7, X1, X1
 
-last_round41:
+last_round40:
 	MOVQ        DX, DI
 	SHLQ        $0x04, DI
 	VMOVDQU     288(AX)(DI*1), X7
@@ -4372,7 +4328,7 @@ last_round41:
 	LEAQ        counters<>+0(SB), DI
 	XORQ        R8, R8
 
-chunk40:
+chunk39:
 	ADDQ    $0x08, CX
 	MOVL    CX, R8
 	BSWAPL  R8
@@ -4471,7 +4427,7 @@ chunk40:
 	VAESENC X9, X8, X8
 	VAESENC X9, X1, X1
 	CMPQ    DX, $0x0a
-	JE      last_round42
+	JE      last_round41
 	VMOVDQU 448(AX), X9
 	VAESENC X9, X2, X2
 	VAESENC X9, X3, X3
@@ -4509,7 +4465,7 @@ chunk40:
 	VAESENC X9, X8, X8
 	VAESENC X9, X1, X1
 
-last_round42:
+last_round41:
 	MOVQ        DX, R8
 	SHLQ        $0x04, R8
 	VMOVDQU     288(AX)(R8*1), X9
@@ -4539,7 +4495,7 @@ last_round42:
 	VMOVDQU     X1, 112(BX)
 	ADDQ        $0x00000080, BX
 	SUBQ        $0x00000080, SI
-	JMP         chunk40
+	JMP         chunk39
 
 decrypted:
 	VZEROUPPER
@@ -4734,7 +4690,7 @@ absorbed:
 	VAESENC        Y7, Y13, Y13
 	VAESENC        Y7, Y1, Y1
 	CMPQ           DX, $0x0a
-	JE             last_round44
+	JE             last_round43
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y8, Y8
 	VAESENC        Y7, Y9, Y9
@@ -4768,7 +4724,7 @@ absorbed:
 	VAESENC        Y7, Y13, Y13
 	VAESENC        Y7, Y1, Y1
 
-last_round44:
+last_round43:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y7
@@ -4896,7 +4852,7 @@ last_round44:
 	LEAQ           counters<>+0(SB), DI
 	XORQ           R8, R8
 
-chunk43:
+chunk42:
 	ADDQ           $0x10, CX
 	MOVL           CX, R9
 	BSWAPL         R9
@@ -5004,7 +4960,7 @@ chunk43:
 	VAESENC        Y7, Y14, Y14
 	VAESENC        Y7, Y1, Y1
 	CMPQ           DX, $0x0a
-	JE             last_round45
+	JE             last_round44
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y8, Y8
 	VAESENC        Y7, Y9, Y9
@@ -5042,7 +4998,7 @@ chunk43:
 	VAESENC        Y7, Y14, Y14
 	VAESENC        Y7, Y1, Y1
 
-last_round45:
+last_round44:
 	MOVQ           DX, R9
 	SHLQ           $0x04, R9
 	VBROADCASTI128 288(AX)(R9*1), Y7
@@ -5182,7 +5138,7 @@ last_round45:
 	VMOVDQA        Y6, Y3
 	ADDQ           $0x00000100, BX
 	SUBQ           $0x00000100, SI
-	JMP            chunk43
+	JMP            chunk42
 
 final:
 	LEAQ           15(SI), CX
@@ -5200,13 +5156,13 @@ final:
 	VPXOR          Y7, Y0, Y0
 	VPCLMULQDQ     $0x00, Y0, Y3, Y3
 	CMPQ           SI, $0x00000080
-	JA             above46
+	JA             above45
 	CMPQ           SI, $0x00000040
-	JA             above47
+	JA             above46
 	CMPQ           SI, $0x00000020
-	JA             above48
+	JA             above47
 	CMPQ           SI, $0x00000000
-	JA             above49
+	JA             above48
 	VBROADCASTI128 304(AX), Y0
 	VAESENC        X0, X2, X2
 	VBROADCASTI128 320(AX), Y0
@@ -5226,7 +5182,7 @@ final:
 	VBROADCASTI128 432(AX), Y0
 	VAESENC        X0, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round50
+	JE             last_round49
 	VBROADCASTI128 448(AX), Y0
 	VAESENC        X0, X2, X2
 	VBROADCASTI128 464(AX), Y0
@@ -5236,14 +5192,14 @@ final:
 	VBROADCASTI128 496(AX), Y0
 	VAESENC        X0, X2, X2
 
-last_round50:
+last_round49:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y0
 	VAESENCLAST    X0, X2, X2
 	JMP            tag
 
-above49:
+above48:
 	VPXOR          (DI), Y1, Y0
 	VBROADCASTI128 304(AX), Y1
 	VAESENC        Y1, Y0, Y0
@@ -5273,7 +5229,7 @@ above49:
 	VAESENC        Y1, Y0, Y0
 	VAESENC        X1, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round51
+	JE             last_round50
 	VBROADCASTI128 448(AX), Y1
 	VAESENC        Y1, Y0, Y0
 	VAESENC        X1, X2, X2
@@ -5287,22 +5243,22 @@ above49:
 	VAESENC        Y1, Y0, Y0
 	VAESENC        X1, X2, X2
 
-last_round51:
+last_round50:
 	SHLQ           $0x04, DX
 	VBROADCASTI128 288(AX)(DX*1), Y1
 	VAESENCLAST    Y1, Y0, Y0
 	VAESENCLAST    X1, X2, X2
 	CMPQ           SI, $0x00000010
-	JA             whole52
+	JA             whole51
 	VPXOR          (BX), X0, X0
 	VMOVDQU        X0, (BX)
-	JMP            end53
+	JMP            end52
 
-whole52:
+whole51:
 	VPXOR   (BX), Y0, Y0
 	VMOVDQU Y0, (BX)
 
-end53:
+end52:
 	LEAQ       prefix<>+32(SB), AX
 	SUBQ       SI, AX
 	VPAND      (AX), Y0, Y0
@@ -5320,7 +5276,7 @@ end53:
 	VPXOR      Y7, Y3, Y3
 	JMP        tag
 
-above48:
+above47:
 	VPXOR          (DI), Y1, Y0
 	VPXOR          32(DI), Y1, Y1
 	VBROADCASTI128 304(AX), Y4
@@ -5360,7 +5316,7 @@ above48:
 	VAESENC        Y4, Y1, Y1
 	VAESENC        X4, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round54
+	JE             last_round53
 	VBROADCASTI128 448(AX), Y4
 	VAESENC        Y4, Y0, Y0
 	VAESENC        Y4, Y1, Y1
@@ -5378,7 +5334,7 @@ above48:
 	VAESENC        Y4, Y1, Y1
 	VAESENC        X4, X2, X2
 
-last_round54:
+last_round53:
 	SHLQ           $0x04, DX
 	VBROADCASTI128 288(AX)(DX*1), Y4
 	VAESENCLAST    Y4, Y0, Y0
@@ -5399,16 +5355,16 @@ last_round54:
 	VPCLMULQDQ     $0x00, Y4, Y0, Y7
 	VPXOR          Y7, Y3, Y3
 	CMPQ           SI, $0x00000030
-	JA             whole55
+	JA             whole54
 	VPXOR          32(BX), X1, X1
 	VMOVDQU        X1, 32(BX)
-	JMP            end56
+	JMP            end55
 
-whole55:
+whole54:
 	VPXOR   32(BX), Y1, Y1
 	VMOVDQU Y1, 32(BX)
 
-end56:
+end55:
 	LEAQ       prefix<>+64(SB), AX
 	SUBQ       SI, AX
 	VPAND      (AX), Y1, Y1
@@ -5426,9 +5382,9 @@ end56:
 	VPXOR      Y7, Y3, Y3
 	JMP        tag
 
-above47:
+above46:
 	CMPQ           SI, $0x00000060
-	JA             above57
+	JA             above56
 	VPXOR          (DI), Y1, Y0
 	VPXOR          32(DI), Y1, Y4
 	VPXOR          64(DI), Y1, Y1
@@ -5478,7 +5434,7 @@ above47:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round58
+	JE             last_round57
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y4, Y4
@@ -5500,7 +5456,7 @@ above47:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round58:
+last_round57:
 	SHLQ           $0x04, DX
 	VBROADCASTI128 288(AX)(DX*1), Y7
 	VAESENCLAST    Y7, Y0, Y0
@@ -5536,16 +5492,16 @@ last_round58:
 	VPCLMULQDQ     $0x00, Y0, Y4, Y7
 	VPXOR          Y7, Y3, Y3
 	CMPQ           SI, $0x00000050
-	JA             whole59
+	JA             whole58
 	VPXOR          64(BX), X1, X1
 	VMOVDQU        X1, 64(BX)
-	JMP            end60
+	JMP            end59
 
-whole59:
+whole58:
 	VPXOR   64(BX), Y1, Y1
 	VMOVDQU Y1, 64(BX)
 
-end60:
+end59:
 	LEAQ       prefix<>+96(SB), AX
 	SUBQ       SI, AX
 	VPAND      (AX), Y1, Y1
@@ -5563,7 +5519,7 @@ end60:
 	VPXOR      Y7, Y3, Y3
 	JMP        tag
 
-above57:
+above56:
 	VPXOR          (DI), Y1, Y0
 	VPXOR          32(DI), Y1, Y4
 	VPXOR          64(DI), Y1, Y8
@@ -5623,7 +5579,7 @@ above57:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round61
+	JE             last_round60
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y4, Y4
@@ -5649,7 +5605,7 @@ above57:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round61:
+last_round60:
 	SHLQ           $0x04, DX
 	VBROADCASTI128 288(AX)(DX*1), Y7
 	VAESENCLAST    Y7, Y0, Y0
@@ -5700,16 +5656,16 @@ last_round61:
 	VPCLMULQDQ     $0x00, Y0, Y8, Y7
 	VPXOR          Y7, Y3, Y3
 	CMPQ           SI, $0x00000070
-	JA             whole62
+	JA             whole61
 	VPXOR          96(BX), X1, X1
 	VMOVDQU        X1, 96(BX)
-	JMP            end63
+	JMP            end62
 
-whole62:
+whole61:
 	VPXOR   96(BX), Y1, Y1
 	VMOVDQU Y1, 96(BX)
 
-end63:
+end62:
 	LEAQ       prefix<>+128(SB), AX
 	SUBQ       SI, AX
 	VPAND      (AX), Y1, Y1
@@ -5727,11 +5683,11 @@ end63:
 	VPXOR      Y7, Y3, Y3
 	JMP        tag
 
-above46:
+above45:
 	CMPQ           SI, $0x000000c0
-	JA             above64
+	JA             above63
 	CMPQ           SI, $0x000000a0
-	JA             above65
+	JA             above64
 	VPXOR          (DI), Y1, Y0
 	VPXOR          32(DI), Y1, Y4
 	VPXOR          64(DI), Y1, Y8
@@ -5801,7 +5757,7 @@ above46:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round66
+	JE             last_round65
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y4, Y4
@@ -5831,7 +5787,7 @@ above46:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round66:
+last_round65:
 	SHLQ           $0x04, DX
 	VBROADCASTI128 288(AX)(DX*1), Y7
 	VAESENCLAST    Y7, Y0, Y0
@@ -5897,16 +5853,16 @@ last_round66:
 	VPCLMULQDQ     $0x00, Y0, Y9, Y7
 	VPXOR          Y7, Y3, Y3
 	CMPQ           SI, $0x00000090
-	JA             whole67
+	JA             whole66
 	VPXOR          128(BX), X1, X1
 	VMOVDQU        X1, 128(BX)
-	JMP            end68
+	JMP            end67
 
-whole67:
+whole66:
 	VPXOR   128(BX), Y1, Y1
 	VMOVDQU Y1, 128(BX)
 
-end68:
+end67:
 	LEAQ       prefix<>+160(SB), AX
 	SUBQ       SI, AX
 	VPAND      (AX), Y1, Y1
@@ -5924,7 +5880,7 @@ end68:
 	VPXOR      Y7, Y3, Y3
 	JMP        tag
 
-above65:
+above64:
 	VPXOR          (DI), Y1, Y0
 	VPXOR          32(DI), Y1, Y4
 	VPXOR          64(DI), Y1, Y8
@@ -6004,7 +5960,7 @@ above65:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round69
+	JE             last_round68
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y4, Y4
@@ -6038,7 +5994,7 @@ above65:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round69:
+last_round68:
 	SHLQ           $0x04, DX
 	VBROADCASTI128 288(AX)(DX*1), Y7
 	VAESENCLAST    Y7, Y0, Y0
@@ -6119,16 +6075,16 @@ last_round69:
 	VPCLMULQDQ     $0x00, Y0, Y10, Y7
 	VPXOR          Y7, Y3, Y3
 	CMPQ           SI, $0x000000b0
-	JA             whole70
+	JA             whole69
 	VPXOR          160(BX), X1, X1
 	VMOVDQU        X1, 160(BX)
-	JMP            end71
+	JMP            end70
 
-whole70:
+whole69:
 	VPXOR   160(BX), Y1, Y1
 	VMOVDQU Y1, 160(BX)
 
-end71:
+end70:
 	LEAQ       prefix<>+192(SB), AX
 	SUBQ       SI, AX
 	VPAND      (AX), Y1, Y1
@@ -6146,9 +6102,9 @@ end71:
 	VPXOR      Y7, Y3, Y3
 	JMP        tag
 
-above64:
+above63:
 	CMPQ           SI, $0x000000e0
-	JA             above72
+	JA             above71
 	VPXOR          (DI), Y1, Y0
 	VPXOR          32(DI), Y1, Y4
 	VPXOR          64(DI), Y1, Y8
@@ -6238,7 +6194,7 @@ above64:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round73
+	JE             last_round72
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y4, Y4
@@ -6276,7 +6232,7 @@ above64:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round73:
+last_round72:
 	SHLQ           $0x04, DX
 	VBROADCASTI128 288(AX)(DX*1), Y7
 	VAESENCLAST    Y7, Y0, Y0
@@ -6372,16 +6328,16 @@ last_round73:
 	VPCLMULQDQ     $0x00, Y0, Y11, Y7
 	VPXOR          Y7, Y3, Y3
 	CMPQ           SI, $0x000000d0
-	JA             whole74
+	JA             whole73
 	VPXOR          192(BX), X1, X1
 	VMOVDQU        X1, 192(BX)
-	JMP            end75
+	JMP            end74
 
-whole74:
+whole73:
 	VPXOR   192(BX), Y1, Y1
 	VMOVDQU Y1, 192(BX)
 
-end75:
+end74:
 	LEAQ       prefix<>+224(SB), AX
 	SUBQ       SI, AX
 	VPAND      (AX), Y1, Y1
@@ -6399,7 +6355,7 @@ end75:
 	VPXOR      Y7, Y3, Y3
 	JMP        tag
 
-above72:
+above71:
 	VPXOR          (DI), Y1, Y0
 	VPXOR          32(DI), Y1, Y4
 	VPXOR          64(DI), Y1, Y8
@@ -6499,7 +6455,7 @@ above72:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round76
+	JE             last_round75
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y0, Y0
 	VAESENC        Y7, Y4, Y4
@@ -6541,7 +6497,7 @@ above72:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round76:
+last_round75:
 	SHLQ           $0x04, DX
 	VBROADCASTI128 288(AX)(DX*1), Y7
 	VAESENCLAST    Y7, Y0, Y0
@@ -6652,16 +6608,16 @@ last_round76:
 	VPCLMULQDQ     $0x00, Y0, Y12, Y7
 	VPXOR          Y7, Y3, Y3
 	CMPQ           SI, $0x000000f0
-	JA             whole77
+	JA             whole76
 	VPXOR          224(BX), X1, X1
 	VMOVDQU        X1, 224(BX)
-	JMP            end78
+	JMP            end77
 
-whole77:
+whole76:
 	VPXOR   224(BX), Y1, Y1
 	VMOVDQU Y1, 224(BX)
 
-end78:
+end77:
 	LEAQ       prefix<>+256(SB), AX
 	SUBQ       SI, AX
 	VPAND      (AX), Y1, Y1
@@ -6916,7 +6872,7 @@ absorbed:
 	LEAQ         counters<>+0(SB), DI
 	XORQ         R8, R8
 
-chunk79:
+chunk78:
 	ADDQ         $0x10, CX
 	MOVL         CX, R9
 	BSWAPL       R9
@@ -7062,7 +7018,7 @@ chunk79:
 	VMOVDQA      Y6, Y3
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x00000100, SI
-	JMP          chunk79
+	JMP          chunk78
 
 final:
 	LEAQ           15(SI), CX
@@ -7080,13 +7036,13 @@ final:
 	VPXOR          Y7, Y8, Y8
 	VPCLMULQDQ     $0x00, Y8, Y3, Y3
 	CMPQ           SI, $0x00000080
-	JA             above80
+	JA             above79
 	CMPQ           SI, $0x00000040
-	JA             above81
+	JA             above80
 	CMPQ           SI, $0x00000020
-	JA             above82
+	JA             above81
 	CMPQ           SI, $0x00000000
-	JA             above83
+	JA             above82
 	VBROADCASTI128 304(AX), Y1
 	VAESENC        X1, X2, X2
 	VBROADCASTI128 320(AX), Y1
@@ -7106,7 +7062,7 @@ final:
 	VBROADCASTI128 432(AX), Y1
 	VAESENC        X1, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round84
+	JE             last_round83
 	VBROADCASTI128 448(AX), Y1
 	VAESENC        X1, X2, X2
 	VBROADCASTI128 464(AX), Y1
@@ -7116,7 +7072,7 @@ final:
 	VBROADCASTI128 496(AX), Y1
 	VAESENC        X1, X2, X2
 
-last_round84:
+last_round83:
 	MOVQ           DX, CX
 	SHLQ           $0x04, CX
 	VBROADCASTI128 288(AX)(CX*1), Y1
@@ -7141,7 +7097,7 @@ last_round84:
 	JNE            refused
 	JMP            authentic
 
-above83:
+above82:
 	VPXOR          (DI), Y1, Y1
 	VBROADCASTI128 304(AX), Y4
 	VAESENC        Y4, Y1, Y1
@@ -7171,7 +7127,7 @@ above83:
 	VAESENC        Y4, Y1, Y1
 	VAESENC        X4, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round85
+	JE             last_round84
 	VBROADCASTI128 448(AX), Y4
 	VAESENC        Y4, Y1, Y1
 	VAESENC        X4, X2, X2
@@ -7185,7 +7141,7 @@ above83:
 	VAESENC        Y4, Y1, Y1
 	VAESENC        X4, X2, X2
 
-last_round85:
+last_round84:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y4
@@ -7193,14 +7149,14 @@ last_round85:
 	VAESENCLAST    X4, X2, X2
 	VPXOR          Y4, Y4, Y4
 	CMPQ           SI, $0x00000010
-	JA             whole86
+	JA             whole85
 	VMOVDQU        (BX), X4
-	JMP            end87
+	JMP            end86
 
-whole86:
+whole85:
 	VMOVDQU (BX), Y4
 
-end87:
+end86:
 	LEAQ         prefix<>+32(SB), DI
 	SUBQ         SI, DI
 	VPAND        (DI), Y4, Y4
@@ -7238,19 +7194,19 @@ end87:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000010
-	JA           whole88
+	JA           whole87
 	VPXOR        (BX), X1, X1
 	VMOVDQU      X1, (BX)
-	JMP          end89
+	JMP          end88
 
-whole88:
+whole87:
 	VPXOR   (BX), Y1, Y1
 	VMOVDQU Y1, (BX)
 
-end89:
+end88:
 	JMP authentic
 
-above82:
+above81:
 	VPXOR          (DI), Y1, Y4
 	VPXOR          32(DI), Y1, Y1
 	VBROADCASTI128 304(AX), Y7
@@ -7290,7 +7246,7 @@ above82:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round90
+	JE             last_round89
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y4, Y4
 	VAESENC        Y7, Y1, Y1
@@ -7308,7 +7264,7 @@ above82:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round90:
+last_round89:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y7
@@ -7331,14 +7287,14 @@ last_round90:
 	VPXOR          Y7, Y3, Y3
 	VPXOR          Y8, Y8, Y8
 	CMPQ           SI, $0x00000030
-	JA             whole91
+	JA             whole90
 	VMOVDQU        32(BX), X8
-	JMP            end92
+	JMP            end91
 
-whole91:
+whole90:
 	VMOVDQU 32(BX), Y8
 
-end92:
+end91:
 	LEAQ         prefix<>+64(SB), DI
 	SUBQ         SI, DI
 	VPAND        (DI), Y8, Y8
@@ -7378,21 +7334,21 @@ end92:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000030
-	JA           whole93
+	JA           whole92
 	VPXOR        32(BX), X1, X1
 	VMOVDQU      X1, 32(BX)
-	JMP          end94
+	JMP          end93
 
-whole93:
+whole92:
 	VPXOR   32(BX), Y1, Y1
 	VMOVDQU Y1, 32(BX)
 
-end94:
+end93:
 	JMP authentic
 
-above81:
+above80:
 	CMPQ           SI, $0x00000060
-	JA             above95
+	JA             above94
 	VPXOR          (DI), Y1, Y4
 	VPXOR          32(DI), Y1, Y8
 	VPXOR          64(DI), Y1, Y1
@@ -7442,7 +7398,7 @@ above81:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round96
+	JE             last_round95
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y4, Y4
 	VAESENC        Y7, Y8, Y8
@@ -7464,7 +7420,7 @@ above81:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round96:
+last_round95:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y7
@@ -7502,14 +7458,14 @@ last_round96:
 	VPXOR          Y7, Y3, Y3
 	VPXOR          Y9, Y9, Y9
 	CMPQ           SI, $0x00000050
-	JA             whole97
+	JA             whole96
 	VMOVDQU        64(BX), X9
-	JMP            end98
+	JMP            end97
 
-whole97:
+whole96:
 	VMOVDQU 64(BX), Y9
 
-end98:
+end97:
 	LEAQ         prefix<>+96(SB), DI
 	SUBQ         SI, DI
 	VPAND        (DI), Y9, Y9
@@ -7551,19 +7507,19 @@ end98:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000050
-	JA           whole99
+	JA           whole98
 	VPXOR        64(BX), X1, X1
 	VMOVDQU      X1, 64(BX)
-	JMP          end100
+	JMP          end99
 
-whole99:
+whole98:
 	VPXOR   64(BX), Y1, Y1
 	VMOVDQU Y1, 64(BX)
 
-end100:
+end99:
 	JMP authentic
 
-above95:
+above94:
 	VPXOR          (DI), Y1, Y4
 	VPXOR          32(DI), Y1, Y8
 	VPXOR          64(DI), Y1, Y9
@@ -7623,7 +7579,7 @@ above95:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round101
+	JE             last_round100
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y4, Y4
 	VAESENC        Y7, Y8, Y8
@@ -7649,7 +7605,7 @@ above95:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round101:
+last_round100:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y7
@@ -7702,14 +7658,14 @@ last_round101:
 	VPXOR          Y7, Y3, Y3
 	VPXOR          Y10, Y10, Y10
 	CMPQ           SI, $0x00000070
-	JA             whole102
+	JA             whole101
 	VMOVDQU        96(BX), X10
-	JMP            end103
+	JMP            end102
 
-whole102:
+whole101:
 	VMOVDQU 96(BX), Y10
 
-end103:
+end102:
 	LEAQ         prefix<>+128(SB), DI
 	SUBQ         SI, DI
 	VPAND        (DI), Y10, Y10
@@ -7753,23 +7709,23 @@ end103:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000070
-	JA           whole104
+	JA           whole103
 	VPXOR        96(BX), X1, X1
 	VMOVDQU      X1, 96(BX)
-	JMP          end105
+	JMP          end104
 
-whole104:
+whole103:
 	VPXOR   96(BX), Y1, Y1
 	VMOVDQU Y1, 96(BX)
 
-end105:
+end104:
 	JMP authentic
 
-above80:
+above79:
 	CMPQ           SI, $0x000000c0
-	JA             above106
+	JA             above105
 	CMPQ           SI, $0x000000a0
-	JA             above107
+	JA             above106
 	VPXOR          (DI), Y1, Y4
 	VPXOR          32(DI), Y1, Y8
 	VPXOR          64(DI), Y1, Y9
@@ -7839,7 +7795,7 @@ above80:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round108
+	JE             last_round107
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y4, Y4
 	VAESENC        Y7, Y8, Y8
@@ -7869,7 +7825,7 @@ above80:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round108:
+last_round107:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y7
@@ -7937,14 +7893,14 @@ last_round108:
 	VPXOR          Y7, Y3, Y3
 	VPXOR          Y11, Y11, Y11
 	CMPQ           SI, $0x00000090
-	JA             whole109
+	JA             whole108
 	VMOVDQU        128(BX), X11
-	JMP            end110
+	JMP            end109
 
-whole109:
+whole108:
 	VMOVDQU 128(BX), Y11
 
-end110:
+end109:
 	LEAQ         prefix<>+160(SB), DI
 	SUBQ         SI, DI
 	VPAND        (DI), Y11, Y11
@@ -7990,19 +7946,19 @@ end110:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x00000090
-	JA           whole111
+	JA           whole110
 	VPXOR        128(BX), X1, X1
 	VMOVDQU      X1, 128(BX)
-	JMP          end112
+	JMP          end111
 
-whole111:
+whole110:
 	VPXOR   128(BX), Y1, Y1
 	VMOVDQU Y1, 128(BX)
 
-end112:
+end111:
 	JMP authentic
 
-above107:
+above106:
 	VPXOR          (DI), Y1, Y4
 	VPXOR          32(DI), Y1, Y8
 	VPXOR          64(DI), Y1, Y9
@@ -8082,7 +8038,7 @@ above107:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round113
+	JE             last_round112
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y4, Y4
 	VAESENC        Y7, Y8, Y8
@@ -8116,7 +8072,7 @@ above107:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round113:
+last_round112:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y7
@@ -8199,14 +8155,14 @@ last_round113:
 	VPXOR          Y7, Y3, Y3
 	VPXOR          Y12, Y12, Y12
 	CMPQ           SI, $0x000000b0
-	JA             whole114
+	JA             whole113
 	VMOVDQU        160(BX), X12
-	JMP            end115
+	JMP            end114
 
-whole114:
+whole113:
 	VMOVDQU 160(BX), Y12
 
-end115:
+end114:
 	LEAQ         prefix<>+192(SB), DI
 	SUBQ         SI, DI
 	VPAND        (DI), Y12, Y12
@@ -8254,21 +8210,21 @@ end115:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x000000b0
-	JA           whole116
+	JA           whole115
 	VPXOR        160(BX), X1, X1
 	VMOVDQU      X1, 160(BX)
-	JMP          end117
+	JMP          end116
 
-whole116:
+whole115:
 	VPXOR   160(BX), Y1, Y1
 	VMOVDQU Y1, 160(BX)
 
-end117:
+end116:
 	JMP authentic
 
-above106:
+above105:
 	CMPQ           SI, $0x000000e0
-	JA             above118
+	JA             above117
 	VPXOR          (DI), Y1, Y4
 	VPXOR          32(DI), Y1, Y8
 	VPXOR          64(DI), Y1, Y9
@@ -8358,7 +8314,7 @@ above106:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round119
+	JE             last_round118
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y4, Y4
 	VAESENC        Y7, Y8, Y8
@@ -8396,7 +8352,7 @@ above106:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round119:
+last_round118:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y7
@@ -8494,14 +8450,14 @@ last_round119:
 	VPXOR          Y7, Y3, Y3
 	VPXOR          Y13, Y13, Y13
 	CMPQ           SI, $0x000000d0
-	JA             whole120
+	JA             whole119
 	VMOVDQU        192(BX), X13
-	JMP            end121
+	JMP            end120
 
-whole120:
+whole119:
 	VMOVDQU 192(BX), Y13
 
-end121:
+end120:
 	LEAQ         prefix<>+224(SB), DI
 	SUBQ         SI, DI
 	VPAND        (DI), Y13, Y13
@@ -8551,19 +8507,19 @@ end121:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x000000d0
-	JA           whole122
+	JA           whole121
 	VPXOR        192(BX), X1, X1
 	VMOVDQU      X1, 192(BX)
-	JMP          end123
+	JMP          end122
 
-whole122:
+whole121:
 	VPXOR   192(BX), Y1, Y1
 	VMOVDQU Y1, 192(BX)
 
-end123:
+end122:
 	JMP authentic
 
-above118:
+above117:
 	VPXOR          (DI), Y1, Y4
 	VPXOR          32(DI), Y1, Y8
 	VPXOR          64(DI), Y1, Y9
@@ -8663,7 +8619,7 @@ above118:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 	CMPQ           DX, $0x0a
-	JE             last_round124
+	JE             last_round123
 	VBROADCASTI128 448(AX), Y7
 	VAESENC        Y7, Y4, Y4
 	VAESENC        Y7, Y8, Y8
@@ -8705,7 +8661,7 @@ above118:
 	VAESENC        Y7, Y1, Y1
 	VAESENC        X7, X2, X2
 
-last_round124:
+last_round123:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y7
@@ -8818,14 +8774,14 @@ last_round124:
 	VPXOR          Y7, Y3, Y3
 	VPXOR          Y14, Y14, Y14
 	CMPQ           SI, $0x000000f0
-	JA             whole125
+	JA             whole124
 	VMOVDQU        224(BX), X14
-	JMP            end126
+	JMP            end125
 
-whole125:
+whole124:
 	VMOVDQU 224(BX), Y14
 
-end126:
+end125:
 	LEAQ         prefix<>+256(SB), DI
 	SUBQ         SI, DI
 	VPAND        (DI), Y14, Y14
@@ -8877,16 +8833,16 @@ end126:
 	SUBQ         SI, CX
 	VPAND        (CX), Y1, Y1
 	CMPQ         SI, $0x000000f0
-	JA           whole127
+	JA           whole126
 	VPXOR        224(BX), X1, X1
 	VMOVDQU      X1, 224(BX)
-	JMP          end128
+	JMP          end127
 
-whole127:
+whole126:
 	VPXOR   224(BX), Y1, Y1
 	VMOVDQU Y1, 224(BX)
 
-end128:
+end127:
 authentic:
 	MOVQ           data_base+40(FP), BX
 	MOVQ           data_len+48(FP), SI
@@ -8977,7 +8933,7 @@ authentic:
 	VAESENC        Y8, Y7, Y7
 	VAESENC        Y8, Y1, Y1
 	CMPQ           DX, $0x0a
-	JE             last_round130
+	JE             last_round129
 	VBROADCASTI128 448(AX), Y8
 	VAESENC        Y8, Y2, Y2
 	VAESENC        Y8, Y3, Y3
@@ -9011,7 +8967,7 @@ authentic:
 	VAESENC        Y8, Y7, Y7
 	VAESENC        Y8, Y1, Y1
 
-last_round130:
+last_round129:
 	MOVQ           DX, DI
 	SHLQ           $0x04, DI
 	VBROADCASTI128 288(AX)(DI*1), Y8
@@ -9041,7 +8997,7 @@ last_round130:
 	LEAQ           counters<>+0(SB), DI
 	XORQ           R8, R8
 
-chunk129:
+chunk128:
 	ADDQ           $0x10, CX
 	MOVL           CX, R8
 	BSWAPL         R8
@@ -9141,7 +9097,7 @@ chunk129:
 	VAESENC        Y9, Y8, Y8
 	VAESENC        Y9, Y1, Y1
 	CMPQ           DX, $0x0a
-	JE             last_round131
+	JE             last_round130
 	VBROADCASTI128 448(AX), Y9
 	VAESENC        Y9, Y2, Y2
 	VAESENC        Y9, Y3, Y3
@@ -9179,7 +9135,7 @@ chunk129:
 	VAESENC        Y9, Y8, Y8
 	VAESENC        Y9, Y1, Y1
 
-last_round131:
+last_round130:
 	MOVQ           DX, R8
 	SHLQ           $0x04, R8
 	VBROADCASTI128 288(AX)(R8*1), Y9
@@ -9209,7 +9165,7 @@ last_round131:
 	VMOVDQU        Y1, 224(BX)
 	ADDQ           $0x00000100, BX
 	SUBQ           $0x00000100, SI
-	JMP            chunk129
+	JMP            chunk128
 
 decrypted:
 	VZEROUPPER
