@@ -538,3 +538,37 @@ func TestReceiverConfig(t *testing.T) {
 		}
 	}
 }
+
+// A peer that sends Opus with DTX says nothing for most of a pause: that is
+// comfort noise and no loss, and what is said afterwards is heard whole.
+func TestOpusPauses(t *testing.T) {
+	sink := &tape{}
+	r := newReceiver(t, receiverConfig(t, sink))
+	must(t, r.Release(verified(t), opener(t, 1)))
+	f := newFar(t, sealer(t, 1))
+	i := 0
+	for range 5 {
+		run(t, r, f, i, 100)
+		i += 100
+		toc := f.coder.payload(f.samples)[0] &^ 3 // of one frame, and then none
+		for range 5 {
+			r.HandleRTP(at(i), f.packet(opusType, []byte{toc}))
+			f.ts += 19 * f.step // the next follows after 400 ms
+			for range 20 {
+				must(t, r.Play(at(i)))
+				i++
+			}
+		}
+	}
+	run(t, r, f, i, 100)
+	got := r.Stats()
+	if got.Lost+got.Late+got.Recovered+got.Undecodable+got.Skipped != 0 || got.Concealed > 1 || got.Streams != 1 {
+		t.Errorf("%+v", got)
+	}
+	if sink.frames() != i+100 {
+		t.Errorf("%d frames", sink.frames())
+	}
+	for k := range 6 {
+		wantTone(t, sink.pcm[(200*k+10)*audio.FrameSamples:(200*k+95)*audio.FrameSamples], 440, 0.95)
+	}
+}

@@ -47,13 +47,12 @@ const (
 	// maxExcess over the wanted delay is made good by acceleration. What comes
 	// later than that is dropped.
 	maxExcess = time.Second
-	// The delay is brought down when it is too long by tooMuch at steadily
-	// packets in a row, or by urgent at one: a playout that was woken late once
-	// does not count. It is brought up when it is too short by tooLittle.
+	// The delay is brought down when it is too long by tooMuch for steadily: a
+	// playout that was woken late once, and makes good its frames at once, does
+	// not count. It is brought up when it is too short by tooLittle.
 	tooMuch   = 4 * time.Millisecond
 	tooLittle = time.Millisecond
-	steadily  = 10
-	urgent    = 60 * time.Millisecond
+	steadily  = 150 * time.Millisecond
 )
 
 // Config is the fixed setting of a Buffer.
@@ -175,7 +174,7 @@ type Buffer struct {
 	elapsed int64         // ticks from nextTS on that were made up already
 	span    int64         // ticks from packet to packet
 	grain   time.Duration // greatest common divisor of span and Frame
-	long    int           // packets in a row whose delay was too long
+	long    time.Time     // since when the delay is too long; zero if it is not
 	cutting bool          // the delay is being brought down
 	count   int           // packets present, all of [next, next+slots)
 

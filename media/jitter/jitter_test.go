@@ -188,6 +188,34 @@ func TestExpandsAhead(t *testing.T) {
 	}
 }
 
+// A playout that sleeps and then makes good its frames at once, as one does
+// that its scheduler has forgotten, plays the stream as if it had not.
+func TestLateWakeUps(t *testing.T) {
+	for _, ptime := range []time.Duration{Frame / 8, Frame, 3 * Frame} {
+		s := newStream(t)
+		s.ptime = ptime
+		next := 0
+		for i := 0; i < 3000; {
+			sleep := 1
+			if i%100 == 99 {
+				sleep = 5
+			}
+			s.now = time.Duration(i+sleep-1) * Frame
+			for ; time.Duration(next)*ptime <= s.now; next++ {
+				s.b.Push(s.start.Add(time.Duration(next)*ptime), s.packet(next))
+			}
+			for range sleep {
+				s.play()
+			}
+			i += sleep
+		}
+		got := s.b.Stats()
+		if got.Concealed+got.Recovered+got.Late+got.Lost != 0 || s.accelerated > Frame+Frame/2 || s.expanded > Frame {
+			t.Errorf("%v: accelerated by %v, expanded by %v, %+v", ptime, s.accelerated, s.expanded, got)
+		}
+	}
+}
+
 func TestPacketTimes(t *testing.T) {
 	for _, us := range []time.Duration{2500, 5000, 10_000, 20_000, 30_000, 40_000, 60_000, 100_000} {
 		t.Run((us * time.Microsecond).String(), func(t *testing.T) {

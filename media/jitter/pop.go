@@ -22,7 +22,7 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 		missing := b.gap(head) - b.elapsed
 		place := b.place(now, ahead, head.ts-max(missing, 0))
 		switch {
-		case missing > 0 && b.leftOut(place, missing):
+		case missing > 0 && b.leftOut(now, place, missing):
 		case missing > 0 && head.seq == b.next: // nothing is lost: a pause
 			return 0, b.makeUp(Noise, missing)
 		case missing > 0 && head.redundant && b.elapsed%b.span == 0 && missing <= b.span && b.duration(b.span) >= MinLength:
@@ -43,7 +43,7 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 			b.stats.Played++
 			n = b.payload(head, dst)
 			b.pass(head)
-			return n, b.adapt(place)
+			return n, b.adapt(now, place)
 		}
 	}
 }
@@ -73,6 +73,7 @@ func (b *Buffer) start(now time.Time, ahead time.Duration, head *slot) bool {
 	}
 	b.playing, b.fresh = true, false
 	b.nextTS, b.elapsed = head.ts, 0
+	b.long, b.cutting = time.Time{}, false
 	return true
 }
 
@@ -130,10 +131,10 @@ func (b *Buffer) gap(head *slot) int64 {
 
 // leftOut shortens the delay by what nothing came for, if it is too long. Of
 // what is lost the last packet is made up all the same: it leads into the next.
-func (b *Buffer) leftOut(p place, missing int64) bool {
+func (b *Buffer) leftOut(now time.Time, p place, missing int64) bool {
 	unit := b.ticks(b.unit())
 	n := min(missing-b.span, b.ticks(p.excess())) / unit
-	if n <= 0 || !p.tooLong() {
+	if !b.tooLong(now, p) || n <= 0 {
 		return false
 	}
 	b.elapsed += n * unit
@@ -188,9 +189,6 @@ func (b *Buffer) place(now time.Time, ahead time.Duration, ts int64) place {
 	return p
 }
 
-// tooLong tells whether the delay is to be shortened.
-func (p place) tooLong() bool { return p.slack+p.over >= p.grain+tooMuch }
-
 // excess is how much shorter the delay could be.
 func (p place) excess() time.Duration {
 	if p.slack < 0 {
@@ -199,16 +197,22 @@ func (p place) excess() time.Duration {
 	return p.over + p.slack/p.grain*p.grain
 }
 
-// adapt tells how to play a packet at p. A cut that has begun is brought to its
-// end, or the delay would stay between two units.
-func (b *Buffer) adapt(p place) Action {
-	excess := p.excess()
-	if p.tooLong() {
-		b.long++
-	} else {
-		b.long = 0
+// tooLong tells whether the delay is to be shortened.
+func (b *Buffer) tooLong(now time.Time, p place) bool {
+	switch {
+	case p.slack+p.over < p.grain+tooMuch:
+		b.long = time.Time{}
+	case b.long.IsZero():
+		b.long = now
 	}
-	b.cutting = b.cutting && excess >= MinLength || b.long > steadily || b.long > 0 && excess > urgent
+	return !b.long.IsZero() && now.Sub(b.long) >= steadily
+}
+
+// adapt tells how to play a packet at p. A cut that has begun is brought to its
+// end, or the delay would stay between two grains.
+func (b *Buffer) adapt(now time.Time, p place) Action {
+	excess := p.excess()
+	b.cutting = b.tooLong(now, p) || b.cutting && excess >= MinLength
 	switch {
 	case b.cutting:
 		return Action{Accelerate, excess}
