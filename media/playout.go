@@ -38,7 +38,10 @@ type playout struct {
 	coded  [maxDecoded]int16       // at the codec's rate
 	packet [jitter.MaxPayload]byte // popped
 
-	from   *voice        // what the last samples came from, nil for silence
+	from    *voice // what the last samples came from, nil for silence
+	joining int    // samples to come that fade in from what was before
+	ended   int    // its last sample
+
 	change jitter.Action // of the length, wanted by the last pop
 	scaler *timescale.Scaler
 
@@ -87,7 +90,7 @@ func (r *Receiver) Play(now time.Time) error {
 	}
 	p := &r.playout
 	if p.opening != k {
-		p.opening, p.have, p.from = k, 0, nil
+		p.opening, p.have, p.from, p.joining = k, 0, nil, 0
 		clear(p.pcm[:past])
 	}
 	p.began, p.change = false, jitter.Action{}
@@ -168,12 +171,13 @@ func (p *playout) stretch() {
 // add takes over n samples behind what is here. Where they are of another
 // source than those before, they fade in from where those ended: nothing jumps.
 func (p *playout) add(n int, from *voice) {
-	if fresh := p.pcm[past+p.have:][:n]; from != p.from && n > 0 {
-		last := int(p.pcm[past+p.have-1])
-		for i := range min(joinLen, n) {
-			fresh[i] = int16((last*(joinLen-i) + int(fresh[i])*i) / joinLen)
-		}
-		p.from = from
+	fresh := p.pcm[past+p.have:][:n]
+	if from != p.from {
+		p.from, p.joining, p.ended = from, joinLen, int(p.pcm[past+p.have-1])
+	}
+	for i := range min(p.joining, n) {
+		fresh[i] = int16((p.ended*p.joining + int(fresh[i])*(joinLen-p.joining)) / joinLen)
+		p.joining--
 	}
 	p.have += n
 }
