@@ -3,9 +3,11 @@
 package gcm
 
 import (
+	"crypto/aes"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"reflect"
 	"unsafe"
 
 	"sotto/internal/processor"
@@ -93,9 +95,12 @@ func (k *kernel) init(t tier.Tier, encryption []byte) {
 
 	last := len(k.powers) - 1
 	var h [16]byte
-	std := newStandard(encryption)
-	std.block.Encrypt(h[:], h[:])
-	std.wipe()
+	block, err := aes.NewCipher(encryption)
+	if err != nil {
+		panic("gcm: " + err.Error())
+	}
+	block.Encrypt(h[:], h[:])
+	reflect.ValueOf(block).Elem().SetZero() // as standard is wiped
 	high, low := binary.BigEndian.Uint64(h[:]), binary.BigEndian.Uint64(h[8:])
 	// Times x, modulo x^128 + x^127 + x^126 + x^121 + 1, as the bits stand here.
 	carry := -(high >> 63)
