@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sotto/internal/processor"
+	"sotto/media/protect"
 )
 
 func newSelfTest() *cobra.Command {
@@ -50,7 +51,9 @@ func selfTest(w io.Writer, checks []check) error {
 	return nil
 }
 
-// machine names the processor and those of its features that matter here.
+// machine names the processor, those of its features that matter here, and which
+// of them SRTP uses.
 func machine() string {
-	return fmt.Sprintf("%s/%s, %d processors: %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Join(processor.Features(), ", "))
+	return fmt.Sprintf("%s/%s, %d processors: %s; SRTP on %s",
+		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Join(processor.Features(), ", "), protect.Tier())
 }
