@@ -216,6 +216,9 @@ func TestSumBatchTiers(t *testing.T) {
 
 // Nothing is allocated, nor does a batch of the caller's have to be.
 func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("allocations are not counted under the race detector")
+	}
 	for _, tier := range tier.Available() {
 		var k Keys
 		k.Init(tier, make([]byte, 16), make([]byte, 20))
