@@ -60,49 +60,43 @@ func xorKeyStream(w width) {
 	}
 	w.broadcast(lastSwap, c.swap)
 
-	Label("turn")
-	CMPQ(c.left, U32(vectors*w.bytes))
-	JB(LabelRef("rest"))
-	for i, x := range c.keyStream("turn", vectors) {
-		c.apply(x, i)
-	}
-	step := w.register()
-	w.broadcast(counts.Offset(vectors*w.bytes), step)
-	VPADDD(step, c.counter, c.counter)
-	c.advance(vectors * w.bytes)
-	JMP(LabelRef("turn"))
-
-	Label("rest")
 	TESTQ(c.left, c.left)
 	JZ(LabelRef("done"))
-	part := func(n int) string { return fmt.Sprintf("rest%d", n) }
+	tail, step := w.register(), w.register()
+	part := func(n int) string { return fmt.Sprintf("part%d", n) }
+
+	Label("turn")
 	for n := 1; n < vectors; n++ {
 		CMPQ(c.left, U32(n*w.bytes))
 		JBE(LabelRef(part(n)))
 	}
-	tail := w.register()
 	for n := vectors; n > 0; n-- {
-		Label(part(n))
-		stream := c.keyStream(part(n), n)
-		for i, x := range stream[:n-1] {
-			c.apply(x, i)
-		}
-		w.copy(stream[n-1], tail)
-		c.advance((n - 1) * w.bytes)
-		if n > 1 {
+		c.keyStream(part(n), n, tail)
+		switch n {
+		case vectors:
+			CMPQ(c.left, U32(w.bytes))
+			JBE(LabelRef("tail"))
+			c.apply(tail, 0)
+			c.advance(w.bytes)
+			w.broadcast(counts.Offset(vectors*w.bytes), step)
+			VPADDD(step, c.counter, c.counter)
+			JMP(LabelRef("turn"))
+		case 1:
+			Label("tail")
+			c.applyTail(tail)
+		default:
 			JMP(LabelRef("tail"))
 		}
 	}
-	Label("tail")
-	c.applyTail(tail)
 	Label("done")
 	VZEROUPPER()
 	RET()
 }
 
-// keyStream returns the next n registers of it: Cipher of FIPS 197 §5.1, of the
-// counters. Its label begins with name.
-func (c counterMode) keyStream(name string, n int) []reg.VecVirtual {
+// keyStream applies the next n registers of it, Cipher of FIPS 197 §5.1 of the
+// counters, to the data, but for the last one, which it leaves in last.
+func (c counterMode) keyStream(name string, n int, last reg.VecVirtual) {
+	Label(name)
 	blocks, key := make([]reg.VecVirtual, n), c.register()
 	c.broadcast(c.keys.Offset(keysRound), key)
 	for i := range blocks {
@@ -128,11 +122,15 @@ func (c counterMode) keyStream(name string, n int) []reg.VecVirtual {
 		round(c.keys.Offset(keysRound+16*i), VAESENC)
 	}
 	Label(name + "last")
-	last := GP64()
-	MOVQ(c.rounds, last)
-	SHLQ(U8(4), last)
-	round(at(c.keys, last).Offset(keysRound), VAESENCLAST)
-	return blocks
+	end := GP64()
+	MOVQ(c.rounds, end)
+	SHLQ(U8(4), end)
+	round(c.keys.Idx(end, 1).Offset(keysRound), VAESENCLAST)
+	for i, x := range blocks[:n-1] {
+		c.apply(x, i)
+	}
+	c.copy(blocks[n-1], last)
+	c.advance((n - 1) * c.bytes)
 }
 
 func (c counterMode) advance(n int) {
@@ -168,9 +166,7 @@ func (c counterMode) applyTail(x reg.VecVirtual) {
 		}
 		CMPQ(c.left, U8(16))
 		JB(LabelRef("bytes"))
-		whole := XMM()
-		VMOVDQA(stream, whole)
-		block.apply(whole, 0)
+		block.apply(stream, 0)
 		block.advance(16)
 		JZ(LabelRef("done"))
 	}
@@ -182,9 +178,9 @@ func (c counterMode) applyTail(x reg.VecVirtual) {
 	Comment("The last 16 bytes again, those that are done with zeros.")
 	shuffles := GP64()
 	LEAQ(toEnd, shuffles)
-	VPSHUFB(at(Mem{Base: shuffles}, c.left), stream, stream)
+	VPSHUFB(Mem{Base: shuffles, Index: c.left, Scale: 1}, stream, stream)
 	last := block
-	last.data = at(c.data, c.left).Offset(-16)
+	last.data = c.data.Idx(c.left, 1).Offset(-16)
 	last.apply(stream, 0)
 	JMP(LabelRef("done"))
 

@@ -20,12 +20,11 @@ type lanes struct {
 	data, last, whole, keys, blocks, ends Mem
 	tails                                 Mem // the last blocks
 	state, slots                          Mem // of before the block; the schedule, if not in registers
+	jobs                                  Mem // a pointer for each lane
 
-	jobs       Mem           // a pointer for each lane
-	done       reg.GPVirtual // bytes in the blocks that are done
-	copyOfDone Mem
-	w          [16]reg.VecVirtual // the last 16 words of the schedule
-	v          [5]reg.VecVirtual  // a to e
+	done reg.GPVirtual      // bytes in the blocks that are done
+	w    [16]reg.VecVirtual // the last 16 words of the schedule
+	v    [5]reg.VecVirtual  // a to e
 }
 
 // sumLanes writes HMAC-SHA1 (RFC 2104 §2) of a message in each lane. A lane
@@ -61,11 +60,8 @@ func sumLanes(w width) {
 
 // layout takes registers, and parts of the frame from a line of the cache on.
 func (h *lanes) layout() {
-	for i := range h.v {
-		h.v[i] = h.register()
-	}
 	for i := range h.w {
-		h.w[i] = h.register()
+		h.v[i%5], h.w[i] = h.register(), h.register()
 	}
 	base, size := GP64(), 0
 	take := func(n int) Mem {
@@ -73,8 +69,9 @@ func (h *lanes) layout() {
 		return Mem{Base: base, Disp: size - n}
 	}
 	h.state, h.slots, h.ends = take(5*h.bytes), take(16*h.bytes), take(h.bytes)
-	h.data, h.last, h.whole = take(8*h.count), take(8*h.count), take(8*h.count)
-	h.keys, h.blocks, h.copyOfDone = take(8*h.count), take(8*h.count), take(blockLen)
+	for _, m := range []*Mem{&h.data, &h.last, &h.whole, &h.keys, &h.blocks} {
+		*m = take(8 * h.count)
+	}
 	h.tails = take((2*h.count + 1) * blockLen).Offset(blockLen)
 	LEAQ(AllocLocal(size+blockLen).Offset(blockLen-1), base)
 	ANDQ(I32(-blockLen), base)
@@ -178,7 +175,7 @@ func (h *lanes) loadBlocks() {
 		}
 		h.transpose(x)
 		for i := range x {
-			h.setWord(q+i, x[i])
+			h.copy(x[i], h.word(q+i))
 		}
 	}
 }
@@ -190,8 +187,6 @@ func (h *lanes) word(i int) Op {
 	}
 	return h.slots.Offset(h.bytes * (i % 16))
 }
-
-func (h *lanes) setWord(i int, x reg.VecVirtual) { h.copy(x, h.word(i)) }
 
 // schedule returns word t of the message schedule.
 func (h *lanes) schedule(t int) Op {
@@ -214,17 +209,13 @@ func (h *lanes) schedule(t int) Op {
 	VPXOR(h.word(t-8), w, w)
 	VPXOR(three, w, w)
 	h.rotate(1, w, w)
-	h.setWord(t, w)
+	h.copy(w, h.word(t))
 	h.w[t%16] = w
 	return w
 }
 
 // The functions of FIPS 180-4 §4.1.1 as VPTERNLOGD takes them.
-const (
-	choose   = 0xca
-	parity   = 0x96
-	majority = 0xe8
-)
+const choose, parity, majority = 0xca, 0x96, 0xe8
 
 // function returns f of FIPS 180-4 §4.1.1 for round t.
 func (h *lanes) function(t int, b, c, d reg.VecVirtual) reg.VecVirtual {
@@ -233,19 +224,19 @@ func (h *lanes) function(t int, b, c, d reg.VecVirtual) reg.VecVirtual {
 	case h.evex:
 		h.copy(b, f)
 		VPTERNLOGD(U8(which), d, c, f)
-	case which == choose:
-		VPXOR(c, d, f)
-		VPAND(b, f, f)
-		VPXOR(d, f, f)
-	case which == parity:
-		VPXOR(b, c, f)
-		VPXOR(d, f, f)
-	default:
+	case which == majority:
 		either := YMM()
 		VPOR(b, c, either)
 		VPAND(d, either, either)
 		VPAND(b, c, f)
 		VPOR(either, f, f)
+	case which == choose:
+		VPXOR(c, d, f)
+		VPAND(b, f, f)
+		VPXOR(d, f, f)
+	default:
+		VPXOR(c, d, f)
+		VPXOR(b, f, f)
 	}
 	return f
 }
@@ -283,13 +274,13 @@ func (h *lanes) compress() {
 		h.rotate(30, b, b)
 		a, b, c, d, e = e, a, b, c, d
 	}
-	busy := h.register() // all ones: done - end is negative
-	MOVQ(h.done, h.copyOfDone)
-	VPBROADCASTD(h.copyOfDone, busy)
+	busy := h.register()   // all ones: done - end is negative
+	MOVQ(h.done, h.blocks) // no more needed; the way to all lanes is through memory
+	VPBROADCASTD(h.blocks, busy)
 	VPSUBD(h.ends, busy, busy)
 	VPSRAD(U8(31), busy, busy)
 	for i, x := range h.v {
-		h.and(busy, x, x)
+		h.pick(three(VPAND), VPANDD, busy, x, x)
 		VPADDD(h.state.Offset(h.bytes*i), x, x)
 	}
 }
@@ -297,22 +288,15 @@ func (h *lanes) compress() {
 // outer makes the states the messages of the outer hashes, loads the states of
 // these, and has no lane done.
 func (h *lanes) outer() {
-	x := h.register()
-	for i := range 16 {
-		switch {
-		case i < 5:
-			h.setWord(i, h.v[i])
-			continue
-		case i == 5:
-			VPBROADCASTD(outerWords.Offset(8), x)
-		case i == 6:
-			h.xor(x, x, x)
-		case i == 15:
-			VPBROADCASTD(outerWords.Offset(16), x)
-		}
-		h.setWord(i, x)
+	for i, x := range h.v {
+		h.copy(x, h.word(i))
 	}
-	VPBROADCASTD(never, x)
+	x := h.register()
+	for i := 5; i < 16; i++ {
+		VPBROADCASTD(outerRest.Offset(4*(i-5)), x)
+		h.copy(x, h.word(i))
+	}
+	VPBROADCASTD(outerRest.Offset(4*11), x)
 	h.copy(x, h.ends)
 	h.loadState(keysOuter)
 }

@@ -8,11 +8,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const (
-	blockLen = 64
-	wordLen  = 4
-	padMin   = 1 + 8 // bytes of padding (FIPS 180-4 §5.1.1)
-)
+// Bytes in a block, in the word behind a message, and in padding at least
+// (FIPS 180-4 §5.1.1).
+const blockLen, wordLen, padMin = 64, 4, 1 + 8
 
 // message is what one HMAC is of.
 type message struct {
@@ -23,47 +21,39 @@ type message struct {
 // ofJob loads the message of a Job.
 func ofJob(job Mem) message {
 	m := message{keys: follow(job.Offset(jobKeys)), data: follow(job.Offset(jobMessage)), length: GP64(), word: GP32()}
-	MOVQ(job.Offset(jobLen), m.length)
+	MOVQ(job.Offset(jobLength), m.length)
 	MOVL(job.Offset(jobWord), m.word)
 	return m
 }
 
 // pad writes to the two blocks at buffer what is behind the whole blocks of the
-// message, the word and the padding (FIPS 180-4 §5.1.1). It overwrites the block
-// before buffer, and spoils length and word. It returns the bytes of the whole
-// blocks and of what it has written.
+// message, the word and the padding (FIPS 180-4 §5.1.1). It overwrites 16
+// bytes before buffer, and spoils length and word. It returns the bytes of the
+// whole blocks and of what it has written.
 func (m message) pad(name string, buffer Mem) (whole, size reg.GPVirtual) {
 	whole, size = GP64(), GP64()
-	x, rest, two := XMM(), GP64(), GP64()
+	x, rest := XMM(), GP64()
 	VPXOR(x, x, x)
 	for i := range 2 * blockLen / 16 {
 		VMOVDQU(x, buffer.Offset(16*i))
 	}
+	Comment("In pieces of 16 bytes, and the last 16 once more.")
 	MOVQ(m.length, whole)
 	ANDQ(I32(-blockLen), whole)
 	MOVQ(m.length, rest)
 	SUBQ(whole, rest)
-	move := func(from, to Mem) {
-		VMOVDQU(from, x)
-		VMOVDQU(x, to)
-	}
-	fromEnd, toEnd := at(m.data, m.length), at(buffer, rest)
-	CMPQ(m.length, U8(blockLen))
-	JB(LabelRef(name + "short"))
-	Comment("The last 64 bytes of the message, so that its end is where it belongs.")
-	for i := range blockLen / 16 {
-		move(fromEnd.Offset(16*i-blockLen), toEnd.Offset(16*i-blockLen))
-	}
-	JMP(LabelRef(name + "word"))
-
-	Label(name + "short")
+	end := buffer.Idx(rest, 1)
 	for i := range blockLen/16 - 1 {
 		CMPQ(rest, U8(16*(i+1)))
-		JB(LabelRef(name + []string{"byte", "end", "end"}[i]))
-		move(m.data.Offset(16*i), buffer.Offset(16*i))
+		JB(LabelRef(name + "end"))
+		VMOVDQU(m.data.Idx(whole, 1).Offset(16*i), x)
+		VMOVDQU(x, buffer.Offset(16*i))
 	}
 	Label(name + "end")
-	move(fromEnd.Offset(-16), toEnd.Offset(-16))
+	CMPQ(m.length, U8(16))
+	JB(LabelRef(name + "byte"))
+	VMOVDQU(m.data.Idx(m.length, 1).Offset(-16), x)
+	VMOVDQU(x, end.Offset(-16))
 	JMP(LabelRef(name + "word"))
 	Label(name + "byte")
 	left, byte := GP64(), GP8()
@@ -71,34 +61,32 @@ func (m message) pad(name string, buffer Mem) (whole, size reg.GPVirtual) {
 	Label(name + "next")
 	DECQ(left)
 	JS(LabelRef(name + "word"))
-	MOVB(at(m.data, left), byte)
-	MOVB(byte, at(buffer, left))
+	MOVB(m.data.Idx(left, 1), byte)
+	MOVB(byte, buffer.Idx(left, 1))
 	JMP(LabelRef(name + "next"))
 
 	Label(name + "word")
 	BSWAPL(m.word)
-	MOVL(m.word, toEnd)
-	MOVB(U8(0x80), toEnd.Offset(wordLen))
-	MOVQ(U32(blockLen), size)
-	MOVQ(U32(2*blockLen), two)
-	CMPQ(rest, U8(blockLen-wordLen-padMin))
-	CMOVQHI(two, size)
+	MOVL(m.word, end)
+	MOVB(U8(0x80), end.Offset(wordLen))
+	LEAQ((Mem{Base: rest}).Offset(wordLen+padMin+blockLen-1), size)
+	ANDQ(I32(-blockLen), size)
 	ADDQ(U8(blockLen+wordLen), m.length) // behind the key block
 	SHLQ(U8(3), m.length)
 	BSWAPQ(m.length)
-	MOVQ(m.length, at(buffer, size).Offset(-8))
+	MOVQ(m.length, buffer.Idx(size, 1).Offset(-8))
 	return whole, size
 }
 
 // stream is one SHA-1 at work with SHA-NI. Four words are in a register with
 // the first one on top, and e on top of its own.
 type stream struct {
-	abcd        reg.VecVirtual
-	e           [2]reg.VecVirtual // in turn e and, before the next four rounds, a
-	w           [4]reg.VecVirtual // the last 16 words of the message schedule
-	saved       Mem               // abcd and e of before the block
-	keys        Mem
-	data, last  Mem           // the message, and its last blocks as if they were at its end
+	abcd  reg.VecVirtual
+	e     [2]reg.VecVirtual // in turn e and, before the next four rounds, a
+	w     [4]reg.VecVirtual // the last 16 words of the message schedule
+	saved Mem               // abcd and e of before the block
+	message
+	last        Mem           // the message's last blocks, as if they were at its end
 	whole, size reg.GPVirtual // bytes in whole blocks, and in the last ones
 }
 
@@ -148,22 +136,17 @@ func compress(streams []*stream) {
 }
 
 // block loads the message's block that begins after done bytes. A load waits
-// where it spans two stores, as those of XOR lie to a header of 12 bytes; a
-// stream that is alone has time to avoid that.
-func (s *stream) block(done reg.GPVirtual, alone bool) {
+// where it spans two stores, as those of XOR lie to a header of 12 bytes.
+func (s *stream) block(done reg.GPVirtual) {
 	from := GP64()
 	MOVQ(s.data.Base, from)
 	CMPQ(done, s.whole)
 	CMOVQCC(s.last.Base, from)
 	for i := range s.w {
-		m, w := at(Mem{Base: from}, done).Offset(16*i), XMM()
-		if alone {
-			VMOVQ(m, w)
-			VPINSRD(U8(2), m.Offset(8), w, w)
-			VPINSRD(U8(3), m.Offset(12), w, w)
-		} else {
-			VMOVDQU(m, w)
-		}
+		m, w := Mem{Base: from, Index: done, Scale: 1, Disp: 16 * i}, XMM()
+		VMOVQ(m, w)
+		VPINSRD(U8(2), m.Offset(8), w, w)
+		VPINSRD(U8(3), m.Offset(12), w, w)
 		VPSHUFB(wholeSwap, w, w)
 		s.w[i] = w
 	}
@@ -214,8 +197,8 @@ func sum(messages []message, tag func(int) Mem) {
 	done, end := GP64(), GP64() // bytes in blocks
 	VZEROUPPER()                // SHA-NI is a hundred times slower while upper halves are in use
 	for i, m := range messages {
-		buffer := AllocLocal(3 * blockLen).Offset(blockLen)
-		s := &stream{abcd: XMM(), e: [2]reg.VecVirtual{XMM(), XMM()}, saved: AllocLocal(32), keys: m.keys, data: m.data}
+		buffer := AllocLocal(16 + 2*blockLen).Offset(16)
+		s := &stream{abcd: XMM(), e: [2]reg.VecVirtual{XMM(), XMM()}, saved: AllocLocal(32), message: m}
 		s.whole, s.size = m.pad(fmt.Sprintf("pad%d", i), buffer)
 		s.last.Base = GP64()
 		LEAQ(buffer, s.last.Base)
@@ -223,12 +206,12 @@ func sum(messages []message, tag func(int) Mem) {
 		s.load(m.keys.Offset(keysInner))
 		streams[i] = s
 	}
-	LEAQ(at(Mem{Base: streams[0].whole}, streams[0].size), end)
+	LEAQ(Mem{Base: streams[0].whole, Index: streams[0].size, Scale: 1}, end)
 	XORQ(done, done)
 
 	Label("block")
 	for _, s := range streams {
-		s.block(done, len(streams) == 1)
+		s.block(done)
 	}
 	compress(streams)
 	ADDQ(U8(blockLen), done)

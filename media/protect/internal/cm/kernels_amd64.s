@@ -60,12 +60,6 @@ DATA lastSwap<>+0(SB)/8, $0x0706050403020100
 DATA lastSwap<>+8(SB)/8, $0x0c0d0e0f0b0a0908
 GLOBL lastSwap<>(SB), RODATA|NOPTR, $16
 
-DATA toEnd<>+0(SB)/8, $0x8080808080808080
-DATA toEnd<>+8(SB)/8, $0x8080808080808080
-DATA toEnd<>+16(SB)/8, $0x0706050403020100
-DATA toEnd<>+24(SB)/8, $0x0f0e0d0c0b0a0908
-GLOBL toEnd<>(SB), RODATA|NOPTR, $32
-
 DATA wordSwap<>+0(SB)/8, $0x0405060700010203
 DATA wordSwap<>+8(SB)/8, $0x0c0d0e0f08090a0b
 GLOBL wordSwap<>(SB), RODATA|NOPTR, $16
@@ -74,14 +68,25 @@ DATA wholeSwap<>+0(SB)/8, $0x08090a0b0c0d0e0f
 DATA wholeSwap<>+8(SB)/8, $0x0001020304050607
 GLOBL wholeSwap<>(SB), RODATA|NOPTR, $16
 
+DATA toEnd<>+0(SB)/8, $0x8080808080808080
+DATA toEnd<>+8(SB)/8, $0x8080808080808080
+DATA toEnd<>+16(SB)/8, $0x0706050403020100
+DATA toEnd<>+24(SB)/8, $0x0f0e0d0c0b0a0908
+GLOBL toEnd<>(SB), RODATA|NOPTR, $32
+
 DATA outerWords<>+0(SB)/8, $0x0000000000000000
 DATA outerWords<>+8(SB)/8, $0x0000000080000000
 DATA outerWords<>+16(SB)/8, $0x00000000000002a0
 DATA outerWords<>+24(SB)/8, $0x0000000000000000
 GLOBL outerWords<>(SB), RODATA|NOPTR, $32
 
-DATA never<>+0(SB)/8, $0x0000000040000000
-GLOBL never<>(SB), RODATA|NOPTR, $8
+DATA outerRest<>+0(SB)/8, $0x0000000080000000
+DATA outerRest<>+8(SB)/8, $0x0000000000000000
+DATA outerRest<>+16(SB)/8, $0x0000000000000000
+DATA outerRest<>+24(SB)/8, $0x0000000000000000
+DATA outerRest<>+32(SB)/8, $0x0000000000000000
+DATA outerRest<>+40(SB)/8, $0x40000000000002a0
+GLOBL outerRest<>(SB), RODATA|NOPTR, $48
 
 DATA roundK<>+0(SB)/8, $0x6ed9eba15a827999
 DATA roundK<>+8(SB)/8, $0xca62c1d68f1bbcdc
@@ -113,10 +118,20 @@ TEXT ·xorAESNI(SB), NOSPLIT, $0-32
 	VPSHUFB lastSwap<>+0(SB), X0, X0
 	VMOVDQA X0, X0
 	VMOVDQU lastSwap<>+0(SB), X1
+	TESTQ   SI, SI
+	JZ      done
 
 turn:
-	CMPQ    SI, $0x00000060
-	JB      rest
+	CMPQ    SI, $0x00000010
+	JBE     part1
+	CMPQ    SI, $0x00000020
+	JBE     part2
+	CMPQ    SI, $0x00000030
+	JBE     part3
+	CMPQ    SI, $0x00000040
+	JBE     part4
+	CMPQ    SI, $0x00000050
+	JBE     part5
 	VMOVDQU 48(AX), X2
 	VPADDD  counts<>+0(SB), X0, X3
 	VPSHUFB X1, X3, X3
@@ -200,7 +215,7 @@ turn:
 	VAESENC X2, X6, X6
 	VAESENC X2, X7, X7
 	VAESENC X2, X8, X8
-	JB      turnlast
+	JB      part6last
 	VMOVDQU 208(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
@@ -215,7 +230,7 @@ turn:
 	VAESENC X2, X6, X6
 	VAESENC X2, X7, X7
 	VAESENC X2, X8, X8
-	JE      turnlast
+	JE      part6last
 	VMOVDQU 240(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
@@ -231,7 +246,7 @@ turn:
 	VAESENC X2, X7, X7
 	VAESENC X2, X8, X8
 
-turnlast:
+part6last:
 	MOVQ        CX, DX
 	SHLQ        $0x04, DX
 	VMOVDQU     48(AX)(DX*1), X2
@@ -251,166 +266,20 @@ turnlast:
 	VMOVDQU     X6, 48(BX)
 	VPXOR       64(BX), X7, X7
 	VMOVDQU     X7, 64(BX)
-	VPXOR       80(BX), X8, X8
-	VMOVDQU     X8, 80(BX)
-	VMOVDQU     counts<>+96(SB), X2
-	VPADDD      X2, X0, X0
-	ADDQ        $0x00000060, BX
-	SUBQ        $0x00000060, SI
-	JMP         turn
-
-rest:
-	TESTQ   SI, SI
-	JZ      done
-	CMPQ    SI, $0x00000010
-	JBE     rest1
-	CMPQ    SI, $0x00000020
-	JBE     rest2
-	CMPQ    SI, $0x00000030
-	JBE     rest3
-	CMPQ    SI, $0x00000040
-	JBE     rest4
-	CMPQ    SI, $0x00000050
-	JBE     rest5
-	VMOVDQU 48(AX), X2
-	VPADDD  counts<>+0(SB), X0, X3
-	VPSHUFB X1, X3, X3
-	VPXOR   X2, X3, X3
-	VPADDD  counts<>+16(SB), X0, X4
-	VPSHUFB X1, X4, X4
-	VPXOR   X2, X4, X4
-	VPADDD  counts<>+32(SB), X0, X5
-	VPSHUFB X1, X5, X5
-	VPXOR   X2, X5, X5
-	VPADDD  counts<>+48(SB), X0, X6
-	VPSHUFB X1, X6, X6
-	VPXOR   X2, X6, X6
-	VPADDD  counts<>+64(SB), X0, X7
-	VPSHUFB X1, X7, X7
-	VPXOR   X2, X7, X7
-	VPADDD  counts<>+80(SB), X0, X0
-	VPSHUFB X1, X0, X0
-	VPXOR   X2, X0, X0
-	CMPQ    CX, $0x0c
-	VMOVDQU 64(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 80(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 96(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 112(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 128(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 144(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 160(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 176(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 192(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	JB      rest6last
-	VMOVDQU 208(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 224(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	JE      rest6last
-	VMOVDQU 240(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-	VMOVDQU 256(AX), X2
-	VAESENC X2, X3, X3
-	VAESENC X2, X4, X4
-	VAESENC X2, X5, X5
-	VAESENC X2, X6, X6
-	VAESENC X2, X7, X7
-	VAESENC X2, X0, X0
-
-rest6last:
-	SHLQ        $0x04, CX
-	VMOVDQU     48(AX)(CX*1), X2
-	VAESENCLAST X2, X3, X3
-	VAESENCLAST X2, X4, X4
-	VAESENCLAST X2, X5, X5
-	VAESENCLAST X2, X6, X6
-	VAESENCLAST X2, X7, X7
-	VAESENCLAST X2, X0, X0
-	VPXOR       (BX), X3, X3
-	VMOVDQU     X3, (BX)
-	VPXOR       16(BX), X4, X4
-	VMOVDQU     X4, 16(BX)
-	VPXOR       32(BX), X5, X5
-	VMOVDQU     X5, 32(BX)
-	VPXOR       48(BX), X6, X6
-	VMOVDQU     X6, 48(BX)
-	VPXOR       64(BX), X7, X7
-	VMOVDQU     X7, 64(BX)
-	VMOVDQU     X0, X0
+	VMOVDQU     X8, X2
 	ADDQ        $0x00000050, BX
 	SUBQ        $0x00000050, SI
-	JMP         tail
+	CMPQ        SI, $0x00000010
+	JBE         tail
+	VPXOR       (BX), X2, X2
+	VMOVDQU     X2, (BX)
+	ADDQ        $0x00000010, BX
+	SUBQ        $0x00000010, SI
+	VMOVDQU     counts<>+96(SB), X2
+	VPADDD      X2, X0, X0
+	JMP         turn
 
-rest5:
+part5:
 	VMOVDQU 48(AX), X2
 	VPADDD  counts<>+0(SB), X0, X3
 	VPSHUFB X1, X3, X3
@@ -482,7 +351,7 @@ rest5:
 	VAESENC X2, X5, X5
 	VAESENC X2, X6, X6
 	VAESENC X2, X0, X0
-	JB      rest5last
+	JB      part5last
 	VMOVDQU 208(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
@@ -495,7 +364,7 @@ rest5:
 	VAESENC X2, X5, X5
 	VAESENC X2, X6, X6
 	VAESENC X2, X0, X0
-	JE      rest5last
+	JE      part5last
 	VMOVDQU 240(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
@@ -509,7 +378,7 @@ rest5:
 	VAESENC X2, X6, X6
 	VAESENC X2, X0, X0
 
-rest5last:
+part5last:
 	SHLQ        $0x04, CX
 	VMOVDQU     48(AX)(CX*1), X2
 	VAESENCLAST X2, X3, X3
@@ -525,12 +394,12 @@ rest5last:
 	VMOVDQU     X5, 32(BX)
 	VPXOR       48(BX), X6, X6
 	VMOVDQU     X6, 48(BX)
-	VMOVDQU     X0, X0
+	VMOVDQU     X0, X2
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, SI
 	JMP         tail
 
-rest4:
+part4:
 	VMOVDQU 48(AX), X2
 	VPADDD  counts<>+0(SB), X0, X3
 	VPSHUFB X1, X3, X3
@@ -590,7 +459,7 @@ rest4:
 	VAESENC X2, X4, X4
 	VAESENC X2, X5, X5
 	VAESENC X2, X0, X0
-	JB      rest4last
+	JB      part4last
 	VMOVDQU 208(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
@@ -601,7 +470,7 @@ rest4:
 	VAESENC X2, X4, X4
 	VAESENC X2, X5, X5
 	VAESENC X2, X0, X0
-	JE      rest4last
+	JE      part4last
 	VMOVDQU 240(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
@@ -613,7 +482,7 @@ rest4:
 	VAESENC X2, X5, X5
 	VAESENC X2, X0, X0
 
-rest4last:
+part4last:
 	SHLQ        $0x04, CX
 	VMOVDQU     48(AX)(CX*1), X2
 	VAESENCLAST X2, X3, X3
@@ -626,12 +495,12 @@ rest4last:
 	VMOVDQU     X4, 16(BX)
 	VPXOR       32(BX), X5, X5
 	VMOVDQU     X5, 32(BX)
-	VMOVDQU     X0, X0
+	VMOVDQU     X0, X2
 	ADDQ        $0x00000030, BX
 	SUBQ        $0x00000030, SI
 	JMP         tail
 
-rest3:
+part3:
 	VMOVDQU 48(AX), X2
 	VPADDD  counts<>+0(SB), X0, X3
 	VPSHUFB X1, X3, X3
@@ -679,7 +548,7 @@ rest3:
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
 	VAESENC X2, X0, X0
-	JB      rest3last
+	JB      part3last
 	VMOVDQU 208(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
@@ -688,7 +557,7 @@ rest3:
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
 	VAESENC X2, X0, X0
-	JE      rest3last
+	JE      part3last
 	VMOVDQU 240(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X4, X4
@@ -698,7 +567,7 @@ rest3:
 	VAESENC X2, X4, X4
 	VAESENC X2, X0, X0
 
-rest3last:
+part3last:
 	SHLQ        $0x04, CX
 	VMOVDQU     48(AX)(CX*1), X2
 	VAESENCLAST X2, X3, X3
@@ -708,12 +577,12 @@ rest3last:
 	VMOVDQU     X3, (BX)
 	VPXOR       16(BX), X4, X4
 	VMOVDQU     X4, 16(BX)
-	VMOVDQU     X0, X0
+	VMOVDQU     X0, X2
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, SI
 	JMP         tail
 
-rest2:
+part2:
 	VMOVDQU 48(AX), X2
 	VPADDD  counts<>+0(SB), X0, X3
 	VPSHUFB X1, X3, X3
@@ -749,14 +618,14 @@ rest2:
 	VMOVDQU 192(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X0, X0
-	JB      rest2last
+	JB      part2last
 	VMOVDQU 208(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X0, X0
 	VMOVDQU 224(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X0, X0
-	JE      rest2last
+	JE      part2last
 	VMOVDQU 240(AX), X2
 	VAESENC X2, X3, X3
 	VAESENC X2, X0, X0
@@ -764,19 +633,19 @@ rest2:
 	VAESENC X2, X3, X3
 	VAESENC X2, X0, X0
 
-rest2last:
+part2last:
 	SHLQ        $0x04, CX
 	VMOVDQU     48(AX)(CX*1), X2
 	VAESENCLAST X2, X3, X3
 	VAESENCLAST X2, X0, X0
 	VPXOR       (BX), X3, X3
 	VMOVDQU     X3, (BX)
-	VMOVDQU     X0, X0
+	VMOVDQU     X0, X2
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, SI
 	JMP         tail
 
-rest1:
+part1:
 	VMOVDQU 48(AX), X2
 	VPADDD  counts<>+0(SB), X0, X0
 	VPSHUFB X1, X0, X0
@@ -800,32 +669,31 @@ rest1:
 	VAESENC X2, X0, X0
 	VMOVDQU 192(AX), X2
 	VAESENC X2, X0, X0
-	JB      rest1last
+	JB      part1last
 	VMOVDQU 208(AX), X2
 	VAESENC X2, X0, X0
 	VMOVDQU 224(AX), X2
 	VAESENC X2, X0, X0
-	JE      rest1last
+	JE      part1last
 	VMOVDQU 240(AX), X2
 	VAESENC X2, X0, X0
 	VMOVDQU 256(AX), X2
 	VAESENC X2, X0, X0
 
-rest1last:
+part1last:
 	SHLQ        $0x04, CX
 	VMOVDQU     48(AX)(CX*1), X2
 	VAESENCLAST X2, X0, X0
-	VMOVDQU     X0, X0
+	VMOVDQU     X0, X2
 	ADDQ        $0x00000000, BX
 	SUBQ        $0x00000000, SI
 
 tail:
-	VMOVDQA X0, X0
+	VMOVDQA X2, X0
 	CMPQ    SI, $0x10
 	JB      bytes
-	VMOVDQA X0, X1
-	VPXOR   (BX), X1, X1
-	VMOVDQU X1, (BX)
+	VPXOR   (BX), X0, X0
+	VMOVDQU X0, (BX)
 	ADDQ    $0x00000010, BX
 	SUBQ    $0x00000010, SI
 	JZ      done
@@ -868,10 +736,20 @@ TEXT ·xorVAES(SB), NOSPLIT, $0-32
 	VPSHUFB        lastSwap<>+0(SB), X0, X0
 	VINSERTI128    $0x01, X0, Y0, Y0
 	VBROADCASTI128 lastSwap<>+0(SB), Y1
+	TESTQ          SI, SI
+	JZ             done
 
 turn:
-	CMPQ           SI, $0x000000c0
-	JB             rest
+	CMPQ           SI, $0x00000020
+	JBE            part1
+	CMPQ           SI, $0x00000040
+	JBE            part2
+	CMPQ           SI, $0x00000060
+	JBE            part3
+	CMPQ           SI, $0x00000080
+	JBE            part4
+	CMPQ           SI, $0x000000a0
+	JBE            part5
 	VBROADCASTI128 48(AX), Y2
 	VPADDD         counts<>+0(SB), Y0, Y3
 	VPSHUFB        Y1, Y3, Y3
@@ -955,7 +833,7 @@ turn:
 	VAESENC        Y2, Y6, Y6
 	VAESENC        Y2, Y7, Y7
 	VAESENC        Y2, Y8, Y8
-	JB             turnlast
+	JB             part6last
 	VBROADCASTI128 208(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
@@ -970,7 +848,7 @@ turn:
 	VAESENC        Y2, Y6, Y6
 	VAESENC        Y2, Y7, Y7
 	VAESENC        Y2, Y8, Y8
-	JE             turnlast
+	JE             part6last
 	VBROADCASTI128 240(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
@@ -986,7 +864,7 @@ turn:
 	VAESENC        Y2, Y7, Y7
 	VAESENC        Y2, Y8, Y8
 
-turnlast:
+part6last:
 	MOVQ           CX, DX
 	SHLQ           $0x04, DX
 	VBROADCASTI128 48(AX)(DX*1), Y2
@@ -1006,166 +884,20 @@ turnlast:
 	VMOVDQU        Y6, 96(BX)
 	VPXOR          128(BX), Y7, Y7
 	VMOVDQU        Y7, 128(BX)
-	VPXOR          160(BX), Y8, Y8
-	VMOVDQU        Y8, 160(BX)
-	VBROADCASTI128 counts<>+192(SB), Y2
-	VPADDD         Y2, Y0, Y0
-	ADDQ           $0x000000c0, BX
-	SUBQ           $0x000000c0, SI
-	JMP            turn
-
-rest:
-	TESTQ          SI, SI
-	JZ             done
-	CMPQ           SI, $0x00000020
-	JBE            rest1
-	CMPQ           SI, $0x00000040
-	JBE            rest2
-	CMPQ           SI, $0x00000060
-	JBE            rest3
-	CMPQ           SI, $0x00000080
-	JBE            rest4
-	CMPQ           SI, $0x000000a0
-	JBE            rest5
-	VBROADCASTI128 48(AX), Y2
-	VPADDD         counts<>+0(SB), Y0, Y3
-	VPSHUFB        Y1, Y3, Y3
-	VPXOR          Y2, Y3, Y3
-	VPADDD         counts<>+32(SB), Y0, Y4
-	VPSHUFB        Y1, Y4, Y4
-	VPXOR          Y2, Y4, Y4
-	VPADDD         counts<>+64(SB), Y0, Y5
-	VPSHUFB        Y1, Y5, Y5
-	VPXOR          Y2, Y5, Y5
-	VPADDD         counts<>+96(SB), Y0, Y6
-	VPSHUFB        Y1, Y6, Y6
-	VPXOR          Y2, Y6, Y6
-	VPADDD         counts<>+128(SB), Y0, Y7
-	VPSHUFB        Y1, Y7, Y7
-	VPXOR          Y2, Y7, Y7
-	VPADDD         counts<>+160(SB), Y0, Y0
-	VPSHUFB        Y1, Y0, Y0
-	VPXOR          Y2, Y0, Y0
-	CMPQ           CX, $0x0c
-	VBROADCASTI128 64(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 80(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 96(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 112(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 128(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 144(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 160(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 176(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 192(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	JB             rest6last
-	VBROADCASTI128 208(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 224(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	JE             rest6last
-	VBROADCASTI128 240(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-	VBROADCASTI128 256(AX), Y2
-	VAESENC        Y2, Y3, Y3
-	VAESENC        Y2, Y4, Y4
-	VAESENC        Y2, Y5, Y5
-	VAESENC        Y2, Y6, Y6
-	VAESENC        Y2, Y7, Y7
-	VAESENC        Y2, Y0, Y0
-
-rest6last:
-	SHLQ           $0x04, CX
-	VBROADCASTI128 48(AX)(CX*1), Y2
-	VAESENCLAST    Y2, Y3, Y3
-	VAESENCLAST    Y2, Y4, Y4
-	VAESENCLAST    Y2, Y5, Y5
-	VAESENCLAST    Y2, Y6, Y6
-	VAESENCLAST    Y2, Y7, Y7
-	VAESENCLAST    Y2, Y0, Y0
-	VPXOR          (BX), Y3, Y3
-	VMOVDQU        Y3, (BX)
-	VPXOR          32(BX), Y4, Y4
-	VMOVDQU        Y4, 32(BX)
-	VPXOR          64(BX), Y5, Y5
-	VMOVDQU        Y5, 64(BX)
-	VPXOR          96(BX), Y6, Y6
-	VMOVDQU        Y6, 96(BX)
-	VPXOR          128(BX), Y7, Y7
-	VMOVDQU        Y7, 128(BX)
-	VMOVDQU        Y0, Y0
+	VMOVDQU        Y8, Y2
 	ADDQ           $0x000000a0, BX
 	SUBQ           $0x000000a0, SI
-	JMP            tail
+	CMPQ           SI, $0x00000020
+	JBE            tail
+	VPXOR          (BX), Y2, Y2
+	VMOVDQU        Y2, (BX)
+	ADDQ           $0x00000020, BX
+	SUBQ           $0x00000020, SI
+	VBROADCASTI128 counts<>+192(SB), Y2
+	VPADDD         Y2, Y0, Y0
+	JMP            turn
 
-rest5:
+part5:
 	VBROADCASTI128 48(AX), Y2
 	VPADDD         counts<>+0(SB), Y0, Y3
 	VPSHUFB        Y1, Y3, Y3
@@ -1237,7 +969,7 @@ rest5:
 	VAESENC        Y2, Y5, Y5
 	VAESENC        Y2, Y6, Y6
 	VAESENC        Y2, Y0, Y0
-	JB             rest5last
+	JB             part5last
 	VBROADCASTI128 208(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
@@ -1250,7 +982,7 @@ rest5:
 	VAESENC        Y2, Y5, Y5
 	VAESENC        Y2, Y6, Y6
 	VAESENC        Y2, Y0, Y0
-	JE             rest5last
+	JE             part5last
 	VBROADCASTI128 240(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
@@ -1264,7 +996,7 @@ rest5:
 	VAESENC        Y2, Y6, Y6
 	VAESENC        Y2, Y0, Y0
 
-rest5last:
+part5last:
 	SHLQ           $0x04, CX
 	VBROADCASTI128 48(AX)(CX*1), Y2
 	VAESENCLAST    Y2, Y3, Y3
@@ -1280,12 +1012,12 @@ rest5last:
 	VMOVDQU        Y5, 64(BX)
 	VPXOR          96(BX), Y6, Y6
 	VMOVDQU        Y6, 96(BX)
-	VMOVDQU        Y0, Y0
+	VMOVDQU        Y0, Y2
 	ADDQ           $0x00000080, BX
 	SUBQ           $0x00000080, SI
 	JMP            tail
 
-rest4:
+part4:
 	VBROADCASTI128 48(AX), Y2
 	VPADDD         counts<>+0(SB), Y0, Y3
 	VPSHUFB        Y1, Y3, Y3
@@ -1345,7 +1077,7 @@ rest4:
 	VAESENC        Y2, Y4, Y4
 	VAESENC        Y2, Y5, Y5
 	VAESENC        Y2, Y0, Y0
-	JB             rest4last
+	JB             part4last
 	VBROADCASTI128 208(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
@@ -1356,7 +1088,7 @@ rest4:
 	VAESENC        Y2, Y4, Y4
 	VAESENC        Y2, Y5, Y5
 	VAESENC        Y2, Y0, Y0
-	JE             rest4last
+	JE             part4last
 	VBROADCASTI128 240(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
@@ -1368,7 +1100,7 @@ rest4:
 	VAESENC        Y2, Y5, Y5
 	VAESENC        Y2, Y0, Y0
 
-rest4last:
+part4last:
 	SHLQ           $0x04, CX
 	VBROADCASTI128 48(AX)(CX*1), Y2
 	VAESENCLAST    Y2, Y3, Y3
@@ -1381,12 +1113,12 @@ rest4last:
 	VMOVDQU        Y4, 32(BX)
 	VPXOR          64(BX), Y5, Y5
 	VMOVDQU        Y5, 64(BX)
-	VMOVDQU        Y0, Y0
+	VMOVDQU        Y0, Y2
 	ADDQ           $0x00000060, BX
 	SUBQ           $0x00000060, SI
 	JMP            tail
 
-rest3:
+part3:
 	VBROADCASTI128 48(AX), Y2
 	VPADDD         counts<>+0(SB), Y0, Y3
 	VPSHUFB        Y1, Y3, Y3
@@ -1434,7 +1166,7 @@ rest3:
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
 	VAESENC        Y2, Y0, Y0
-	JB             rest3last
+	JB             part3last
 	VBROADCASTI128 208(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
@@ -1443,7 +1175,7 @@ rest3:
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
 	VAESENC        Y2, Y0, Y0
-	JE             rest3last
+	JE             part3last
 	VBROADCASTI128 240(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y4, Y4
@@ -1453,7 +1185,7 @@ rest3:
 	VAESENC        Y2, Y4, Y4
 	VAESENC        Y2, Y0, Y0
 
-rest3last:
+part3last:
 	SHLQ           $0x04, CX
 	VBROADCASTI128 48(AX)(CX*1), Y2
 	VAESENCLAST    Y2, Y3, Y3
@@ -1463,12 +1195,12 @@ rest3last:
 	VMOVDQU        Y3, (BX)
 	VPXOR          32(BX), Y4, Y4
 	VMOVDQU        Y4, 32(BX)
-	VMOVDQU        Y0, Y0
+	VMOVDQU        Y0, Y2
 	ADDQ           $0x00000040, BX
 	SUBQ           $0x00000040, SI
 	JMP            tail
 
-rest2:
+part2:
 	VBROADCASTI128 48(AX), Y2
 	VPADDD         counts<>+0(SB), Y0, Y3
 	VPSHUFB        Y1, Y3, Y3
@@ -1504,14 +1236,14 @@ rest2:
 	VBROADCASTI128 192(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y0, Y0
-	JB             rest2last
+	JB             part2last
 	VBROADCASTI128 208(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y0, Y0
 	VBROADCASTI128 224(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y0, Y0
-	JE             rest2last
+	JE             part2last
 	VBROADCASTI128 240(AX), Y2
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y0, Y0
@@ -1519,19 +1251,19 @@ rest2:
 	VAESENC        Y2, Y3, Y3
 	VAESENC        Y2, Y0, Y0
 
-rest2last:
+part2last:
 	SHLQ           $0x04, CX
 	VBROADCASTI128 48(AX)(CX*1), Y2
 	VAESENCLAST    Y2, Y3, Y3
 	VAESENCLAST    Y2, Y0, Y0
 	VPXOR          (BX), Y3, Y3
 	VMOVDQU        Y3, (BX)
-	VMOVDQU        Y0, Y0
+	VMOVDQU        Y0, Y2
 	ADDQ           $0x00000020, BX
 	SUBQ           $0x00000020, SI
 	JMP            tail
 
-rest1:
+part1:
 	VBROADCASTI128 48(AX), Y2
 	VPADDD         counts<>+0(SB), Y0, Y0
 	VPSHUFB        Y1, Y0, Y0
@@ -1555,39 +1287,37 @@ rest1:
 	VAESENC        Y2, Y0, Y0
 	VBROADCASTI128 192(AX), Y2
 	VAESENC        Y2, Y0, Y0
-	JB             rest1last
+	JB             part1last
 	VBROADCASTI128 208(AX), Y2
 	VAESENC        Y2, Y0, Y0
 	VBROADCASTI128 224(AX), Y2
 	VAESENC        Y2, Y0, Y0
-	JE             rest1last
+	JE             part1last
 	VBROADCASTI128 240(AX), Y2
 	VAESENC        Y2, Y0, Y0
 	VBROADCASTI128 256(AX), Y2
 	VAESENC        Y2, Y0, Y0
 
-rest1last:
+part1last:
 	SHLQ           $0x04, CX
 	VBROADCASTI128 48(AX)(CX*1), Y2
 	VAESENCLAST    Y2, Y0, Y0
-	VMOVDQU        Y0, Y0
+	VMOVDQU        Y0, Y2
 	ADDQ           $0x00000000, BX
 	SUBQ           $0x00000000, SI
 
 tail:
-	VMOVDQA      X0, X1
+	VMOVDQA      X2, X0
 	CMPQ         SI, $0x10
 	JB           bytes
-	VMOVDQA      X1, X1
-	VPXOR        (BX), X1, X1
-	VMOVDQU      X1, (BX)
+	VPXOR        (BX), X0, X0
+	VMOVDQU      X0, (BX)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, SI
 	JZ           done
-	VEXTRACTI128 $0x01, Y0, X1
+	VEXTRACTI128 $0x01, Y2, X0
 	CMPQ         SI, $0x10
 	JB           bytes
-	VMOVDQA      X1, X0
 	VPXOR        (BX), X0, X0
 	VMOVDQU      X0, (BX)
 	ADDQ         $0x00000010, BX
@@ -1600,15 +1330,15 @@ bytes:
 
 	// The last 16 bytes again, those that are done with zeros.
 	LEAQ    toEnd<>+0(SB), AX
-	VPSHUFB (AX)(SI*1), X1, X1
-	VPXOR   -16(BX)(SI*1), X1, X1
-	VMOVDQU X1, -16(BX)(SI*1)
+	VPSHUFB (AX)(SI*1), X0, X0
+	VPXOR   -16(BX)(SI*1), X0, X0
+	VMOVDQU X0, -16(BX)(SI*1)
 	JMP     done
 
 short:
-	VMOVQ   X1, AX
+	VMOVQ   X0, AX
 	XORB    AL, (BX)
-	VPSRLDQ $0x01, X1, X1
+	VPSRLDQ $0x01, X0, X0
 	ADDQ    $0x00000001, BX
 	SUBQ    $0x00000001, SI
 	JNZ     short
@@ -1632,10 +1362,20 @@ TEXT ·xorAVX512(SB), NOSPLIT, $0-32
 	VPSHUFB         lastSwap<>+0(SB), X0, X0
 	VSHUFI32X4      $0x00, Z0, Z0, Z0
 	VBROADCASTI32X4 lastSwap<>+0(SB), Z1
+	TESTQ           SI, SI
+	JZ              done
 
 turn:
-	CMPQ            SI, $0x00000180
-	JB              rest
+	CMPQ            SI, $0x00000040
+	JBE             part1
+	CMPQ            SI, $0x00000080
+	JBE             part2
+	CMPQ            SI, $0x000000c0
+	JBE             part3
+	CMPQ            SI, $0x00000100
+	JBE             part4
+	CMPQ            SI, $0x00000140
+	JBE             part5
 	VBROADCASTI32X4 48(AX), Z2
 	VPADDD          counts<>+0(SB), Z0, Z3
 	VPSHUFB         Z1, Z3, Z3
@@ -1719,7 +1459,7 @@ turn:
 	VAESENC         Z2, Z6, Z6
 	VAESENC         Z2, Z7, Z7
 	VAESENC         Z2, Z8, Z8
-	JB              turnlast
+	JB              part6last
 	VBROADCASTI32X4 208(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
@@ -1734,7 +1474,7 @@ turn:
 	VAESENC         Z2, Z6, Z6
 	VAESENC         Z2, Z7, Z7
 	VAESENC         Z2, Z8, Z8
-	JE              turnlast
+	JE              part6last
 	VBROADCASTI32X4 240(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
@@ -1750,7 +1490,7 @@ turn:
 	VAESENC         Z2, Z7, Z7
 	VAESENC         Z2, Z8, Z8
 
-turnlast:
+part6last:
 	MOVQ            CX, DX
 	SHLQ            $0x04, DX
 	VBROADCASTI32X4 48(AX)(DX*1), Z2
@@ -1770,166 +1510,20 @@ turnlast:
 	VMOVDQU32       Z6, 192(BX)
 	VPXORD          256(BX), Z7, Z7
 	VMOVDQU32       Z7, 256(BX)
-	VPXORD          320(BX), Z8, Z8
-	VMOVDQU32       Z8, 320(BX)
-	VBROADCASTI32X4 counts<>+384(SB), Z2
-	VPADDD          Z2, Z0, Z0
-	ADDQ            $0x00000180, BX
-	SUBQ            $0x00000180, SI
-	JMP             turn
-
-rest:
-	TESTQ           SI, SI
-	JZ              done
-	CMPQ            SI, $0x00000040
-	JBE             rest1
-	CMPQ            SI, $0x00000080
-	JBE             rest2
-	CMPQ            SI, $0x000000c0
-	JBE             rest3
-	CMPQ            SI, $0x00000100
-	JBE             rest4
-	CMPQ            SI, $0x00000140
-	JBE             rest5
-	VBROADCASTI32X4 48(AX), Z2
-	VPADDD          counts<>+0(SB), Z0, Z3
-	VPSHUFB         Z1, Z3, Z3
-	VPXORD          Z2, Z3, Z3
-	VPADDD          counts<>+64(SB), Z0, Z4
-	VPSHUFB         Z1, Z4, Z4
-	VPXORD          Z2, Z4, Z4
-	VPADDD          counts<>+128(SB), Z0, Z5
-	VPSHUFB         Z1, Z5, Z5
-	VPXORD          Z2, Z5, Z5
-	VPADDD          counts<>+192(SB), Z0, Z6
-	VPSHUFB         Z1, Z6, Z6
-	VPXORD          Z2, Z6, Z6
-	VPADDD          counts<>+256(SB), Z0, Z7
-	VPSHUFB         Z1, Z7, Z7
-	VPXORD          Z2, Z7, Z7
-	VPADDD          counts<>+320(SB), Z0, Z0
-	VPSHUFB         Z1, Z0, Z0
-	VPXORD          Z2, Z0, Z0
-	CMPQ            CX, $0x0c
-	VBROADCASTI32X4 64(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 80(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 96(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 112(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 128(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 144(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 160(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 176(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 192(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	JB              rest6last
-	VBROADCASTI32X4 208(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 224(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	JE              rest6last
-	VBROADCASTI32X4 240(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-	VBROADCASTI32X4 256(AX), Z2
-	VAESENC         Z2, Z3, Z3
-	VAESENC         Z2, Z4, Z4
-	VAESENC         Z2, Z5, Z5
-	VAESENC         Z2, Z6, Z6
-	VAESENC         Z2, Z7, Z7
-	VAESENC         Z2, Z0, Z0
-
-rest6last:
-	SHLQ            $0x04, CX
-	VBROADCASTI32X4 48(AX)(CX*1), Z2
-	VAESENCLAST     Z2, Z3, Z3
-	VAESENCLAST     Z2, Z4, Z4
-	VAESENCLAST     Z2, Z5, Z5
-	VAESENCLAST     Z2, Z6, Z6
-	VAESENCLAST     Z2, Z7, Z7
-	VAESENCLAST     Z2, Z0, Z0
-	VPXORD          (BX), Z3, Z3
-	VMOVDQU32       Z3, (BX)
-	VPXORD          64(BX), Z4, Z4
-	VMOVDQU32       Z4, 64(BX)
-	VPXORD          128(BX), Z5, Z5
-	VMOVDQU32       Z5, 128(BX)
-	VPXORD          192(BX), Z6, Z6
-	VMOVDQU32       Z6, 192(BX)
-	VPXORD          256(BX), Z7, Z7
-	VMOVDQU32       Z7, 256(BX)
-	VMOVDQU32       Z0, Z0
+	VMOVDQU32       Z8, Z2
 	ADDQ            $0x00000140, BX
 	SUBQ            $0x00000140, SI
-	JMP             tail
+	CMPQ            SI, $0x00000040
+	JBE             tail
+	VPXORD          (BX), Z2, Z2
+	VMOVDQU32       Z2, (BX)
+	ADDQ            $0x00000040, BX
+	SUBQ            $0x00000040, SI
+	VBROADCASTI32X4 counts<>+384(SB), Z2
+	VPADDD          Z2, Z0, Z0
+	JMP             turn
 
-rest5:
+part5:
 	VBROADCASTI32X4 48(AX), Z2
 	VPADDD          counts<>+0(SB), Z0, Z3
 	VPSHUFB         Z1, Z3, Z3
@@ -2001,7 +1595,7 @@ rest5:
 	VAESENC         Z2, Z5, Z5
 	VAESENC         Z2, Z6, Z6
 	VAESENC         Z2, Z0, Z0
-	JB              rest5last
+	JB              part5last
 	VBROADCASTI32X4 208(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
@@ -2014,7 +1608,7 @@ rest5:
 	VAESENC         Z2, Z5, Z5
 	VAESENC         Z2, Z6, Z6
 	VAESENC         Z2, Z0, Z0
-	JE              rest5last
+	JE              part5last
 	VBROADCASTI32X4 240(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
@@ -2028,7 +1622,7 @@ rest5:
 	VAESENC         Z2, Z6, Z6
 	VAESENC         Z2, Z0, Z0
 
-rest5last:
+part5last:
 	SHLQ            $0x04, CX
 	VBROADCASTI32X4 48(AX)(CX*1), Z2
 	VAESENCLAST     Z2, Z3, Z3
@@ -2044,12 +1638,12 @@ rest5last:
 	VMOVDQU32       Z5, 128(BX)
 	VPXORD          192(BX), Z6, Z6
 	VMOVDQU32       Z6, 192(BX)
-	VMOVDQU32       Z0, Z0
+	VMOVDQU32       Z0, Z2
 	ADDQ            $0x00000100, BX
 	SUBQ            $0x00000100, SI
 	JMP             tail
 
-rest4:
+part4:
 	VBROADCASTI32X4 48(AX), Z2
 	VPADDD          counts<>+0(SB), Z0, Z3
 	VPSHUFB         Z1, Z3, Z3
@@ -2109,7 +1703,7 @@ rest4:
 	VAESENC         Z2, Z4, Z4
 	VAESENC         Z2, Z5, Z5
 	VAESENC         Z2, Z0, Z0
-	JB              rest4last
+	JB              part4last
 	VBROADCASTI32X4 208(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
@@ -2120,7 +1714,7 @@ rest4:
 	VAESENC         Z2, Z4, Z4
 	VAESENC         Z2, Z5, Z5
 	VAESENC         Z2, Z0, Z0
-	JE              rest4last
+	JE              part4last
 	VBROADCASTI32X4 240(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
@@ -2132,7 +1726,7 @@ rest4:
 	VAESENC         Z2, Z5, Z5
 	VAESENC         Z2, Z0, Z0
 
-rest4last:
+part4last:
 	SHLQ            $0x04, CX
 	VBROADCASTI32X4 48(AX)(CX*1), Z2
 	VAESENCLAST     Z2, Z3, Z3
@@ -2145,12 +1739,12 @@ rest4last:
 	VMOVDQU32       Z4, 64(BX)
 	VPXORD          128(BX), Z5, Z5
 	VMOVDQU32       Z5, 128(BX)
-	VMOVDQU32       Z0, Z0
+	VMOVDQU32       Z0, Z2
 	ADDQ            $0x000000c0, BX
 	SUBQ            $0x000000c0, SI
 	JMP             tail
 
-rest3:
+part3:
 	VBROADCASTI32X4 48(AX), Z2
 	VPADDD          counts<>+0(SB), Z0, Z3
 	VPSHUFB         Z1, Z3, Z3
@@ -2198,7 +1792,7 @@ rest3:
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
 	VAESENC         Z2, Z0, Z0
-	JB              rest3last
+	JB              part3last
 	VBROADCASTI32X4 208(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
@@ -2207,7 +1801,7 @@ rest3:
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
 	VAESENC         Z2, Z0, Z0
-	JE              rest3last
+	JE              part3last
 	VBROADCASTI32X4 240(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z4, Z4
@@ -2217,7 +1811,7 @@ rest3:
 	VAESENC         Z2, Z4, Z4
 	VAESENC         Z2, Z0, Z0
 
-rest3last:
+part3last:
 	SHLQ            $0x04, CX
 	VBROADCASTI32X4 48(AX)(CX*1), Z2
 	VAESENCLAST     Z2, Z3, Z3
@@ -2227,12 +1821,12 @@ rest3last:
 	VMOVDQU32       Z3, (BX)
 	VPXORD          64(BX), Z4, Z4
 	VMOVDQU32       Z4, 64(BX)
-	VMOVDQU32       Z0, Z0
+	VMOVDQU32       Z0, Z2
 	ADDQ            $0x00000080, BX
 	SUBQ            $0x00000080, SI
 	JMP             tail
 
-rest2:
+part2:
 	VBROADCASTI32X4 48(AX), Z2
 	VPADDD          counts<>+0(SB), Z0, Z3
 	VPSHUFB         Z1, Z3, Z3
@@ -2268,14 +1862,14 @@ rest2:
 	VBROADCASTI32X4 192(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z0, Z0
-	JB              rest2last
+	JB              part2last
 	VBROADCASTI32X4 208(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z0, Z0
 	VBROADCASTI32X4 224(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z0, Z0
-	JE              rest2last
+	JE              part2last
 	VBROADCASTI32X4 240(AX), Z2
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z0, Z0
@@ -2283,19 +1877,19 @@ rest2:
 	VAESENC         Z2, Z3, Z3
 	VAESENC         Z2, Z0, Z0
 
-rest2last:
+part2last:
 	SHLQ            $0x04, CX
 	VBROADCASTI32X4 48(AX)(CX*1), Z2
 	VAESENCLAST     Z2, Z3, Z3
 	VAESENCLAST     Z2, Z0, Z0
 	VPXORD          (BX), Z3, Z3
 	VMOVDQU32       Z3, (BX)
-	VMOVDQU32       Z0, Z0
+	VMOVDQU32       Z0, Z2
 	ADDQ            $0x00000040, BX
 	SUBQ            $0x00000040, SI
 	JMP             tail
 
-rest1:
+part1:
 	VBROADCASTI32X4 48(AX), Z2
 	VPADDD          counts<>+0(SB), Z0, Z0
 	VPSHUFB         Z1, Z0, Z0
@@ -2319,22 +1913,22 @@ rest1:
 	VAESENC         Z2, Z0, Z0
 	VBROADCASTI32X4 192(AX), Z2
 	VAESENC         Z2, Z0, Z0
-	JB              rest1last
+	JB              part1last
 	VBROADCASTI32X4 208(AX), Z2
 	VAESENC         Z2, Z0, Z0
 	VBROADCASTI32X4 224(AX), Z2
 	VAESENC         Z2, Z0, Z0
-	JE              rest1last
+	JE              part1last
 	VBROADCASTI32X4 240(AX), Z2
 	VAESENC         Z2, Z0, Z0
 	VBROADCASTI32X4 256(AX), Z2
 	VAESENC         Z2, Z0, Z0
 
-rest1last:
+part1last:
 	SHLQ            $0x04, CX
 	VBROADCASTI32X4 48(AX)(CX*1), Z2
 	VAESENCLAST     Z2, Z0, Z0
-	VMOVDQU32       Z0, Z0
+	VMOVDQU32       Z0, Z2
 	ADDQ            $0x00000000, BX
 	SUBQ            $0x00000000, SI
 
@@ -2342,9 +1936,9 @@ tail:
 	MOVQ       $-1, AX
 	BZHIQ      SI, AX, AX
 	KMOVQ      AX, K1
-	VMOVDQU8.Z (BX), K1, Z1
-	VPXORD     Z1, Z0, Z0
-	VMOVDQU8   Z0, K1, (BX)
+	VMOVDQU8.Z (BX), K1, Z0
+	VPXORD     Z0, Z2, Z2
+	VMOVDQU8   Z2, K1, (BX)
 
 done:
 	VZEROUPPER
@@ -2352,56 +1946,45 @@ done:
 
 // func sumSHANI(k *byte, tag *[20]byte, data []byte, word uint32)
 // Requires: AVX, CMOV, SHA, SSE2
-TEXT ·sumSHANI(SB), NOSPLIT, $224-44
+TEXT ·sumSHANI(SB), NOSPLIT, $176-44
 	MOVQ    k+0(FP), AX
 	MOVQ    data_base+16(FP), CX
 	MOVQ    data_len+24(FP), DX
 	MOVL    word+40(FP), BX
 	VZEROUPPER
 	VPXOR   X0, X0, X0
+	VMOVDQU X0, 16(SP)
+	VMOVDQU X0, 32(SP)
+	VMOVDQU X0, 48(SP)
 	VMOVDQU X0, 64(SP)
 	VMOVDQU X0, 80(SP)
 	VMOVDQU X0, 96(SP)
 	VMOVDQU X0, 112(SP)
 	VMOVDQU X0, 128(SP)
-	VMOVDQU X0, 144(SP)
-	VMOVDQU X0, 160(SP)
-	VMOVDQU X0, 176(SP)
+
+	// In pieces of 16 bytes, and the last 16 once more.
 	MOVQ    DX, SI
 	ANDQ    $-64, SI
 	MOVQ    DX, DI
 	SUBQ    SI, DI
-	CMPQ    DX, $0x40
-	JB      pad0short
-
-	// The last 64 bytes of the message, so that its end is where it belongs.
-	VMOVDQU -64(CX)(DX*1), X0
-	VMOVDQU X0, (SP)(DI*1)
-	VMOVDQU -48(CX)(DX*1), X0
-	VMOVDQU X0, 16(SP)(DI*1)
-	VMOVDQU -32(CX)(DX*1), X0
-	VMOVDQU X0, 32(SP)(DI*1)
-	VMOVDQU -16(CX)(DX*1), X0
-	VMOVDQU X0, 48(SP)(DI*1)
-	JMP     pad0word
-
-pad0short:
 	CMPQ    DI, $0x10
-	JB      pad0byte
-	VMOVDQU (CX), X0
-	VMOVDQU X0, 64(SP)
+	JB      pad0end
+	VMOVDQU (CX)(SI*1), X0
+	VMOVDQU X0, 16(SP)
 	CMPQ    DI, $0x20
 	JB      pad0end
-	VMOVDQU 16(CX), X0
-	VMOVDQU X0, 80(SP)
+	VMOVDQU 16(CX)(SI*1), X0
+	VMOVDQU X0, 32(SP)
 	CMPQ    DI, $0x30
 	JB      pad0end
-	VMOVDQU 32(CX), X0
-	VMOVDQU X0, 96(SP)
+	VMOVDQU 32(CX)(SI*1), X0
+	VMOVDQU X0, 48(SP)
 
 pad0end:
+	CMPQ    DX, $0x10
+	JB      pad0byte
 	VMOVDQU -16(CX)(DX*1), X0
-	VMOVDQU X0, 48(SP)(DI*1)
+	VMOVDQU X0, (SP)(DI*1)
 	JMP     pad0word
 
 pad0byte:
@@ -2411,22 +1994,20 @@ pad0next:
 	DECQ R8
 	JS   pad0word
 	MOVB (CX)(R8*1), R9
-	MOVB R9, 64(SP)(R8*1)
+	MOVB R9, 16(SP)(R8*1)
 	JMP  pad0next
 
 pad0word:
 	BSWAPL  BX
-	MOVL    BX, 64(SP)(DI*1)
-	MOVB    $0x80, 68(SP)(DI*1)
-	MOVQ    $0x00000040, BX
-	MOVQ    $0x00000080, R8
-	CMPQ    DI, $0x33
-	CMOVQHI R8, BX
+	MOVL    BX, 16(SP)(DI*1)
+	MOVB    $0x80, 20(SP)(DI*1)
+	LEAQ    76(DI), BX
+	ANDQ    $-64, BX
 	ADDQ    $0x44, DX
 	SHLQ    $0x03, DX
 	BSWAPQ  DX
-	MOVQ    DX, 56(SP)(BX*1)
-	LEAQ    64(SP), DX
+	MOVQ    DX, 8(SP)(BX*1)
+	LEAQ    16(SP), DX
 	SUBQ    SI, DX
 	VPSHUFD $0x1b, (AX), X0
 	VMOVD   16(AX), X1
@@ -2454,8 +2035,8 @@ block:
 	VPINSRD   $0x02, 56(R8)(BX*1), X6, X6
 	VPINSRD   $0x03, 60(R8)(BX*1), X6, X6
 	VPSHUFB   wholeSwap<>+0(SB), X6, X6
-	VMOVDQU   X0, 192(SP)
-	VMOVDQU   X1, 208(SP)
+	VMOVDQU   X0, 144(SP)
+	VMOVDQU   X1, 160(SP)
 	PADDD     X3, X1
 	MOVO      X0, X2
 	SHA1RNDS4 $0x00, X1, X0
@@ -2564,9 +2145,9 @@ block:
 	SHA1NEXTE X6, X2
 	MOVO      X0, X1
 	SHA1RNDS4 $0x03, X2, X0
-	VMOVDQU   192(SP), X2
+	VMOVDQU   144(SP), X2
 	PADDD     X2, X0
-	VMOVDQU   208(SP), X2
+	VMOVDQU   160(SP), X2
 	SHA1NEXTE X2, X1
 	ADDQ      $0x40, BX
 	CMPQ      BX, DI
@@ -2578,8 +2159,8 @@ block:
 	VPSHUFD   $0x1b, 20(AX), X0
 	VMOVD     36(AX), X1
 	VPSLLDQ   $0x0c, X1, X1
-	VMOVDQU   X0, 192(SP)
-	VMOVDQU   X1, 208(SP)
+	VMOVDQU   X0, 144(SP)
+	VMOVDQU   X1, 160(SP)
 	PADDD     X3, X1
 	MOVO      X0, X2
 	SHA1RNDS4 $0x00, X1, X0
@@ -2688,9 +2269,9 @@ block:
 	SHA1NEXTE X6, X2
 	MOVO      X0, X1
 	SHA1RNDS4 $0x03, X2, X0
-	VMOVDQU   192(SP), X2
+	VMOVDQU   144(SP), X2
 	PADDD     X2, X0
-	VMOVDQU   208(SP), X2
+	VMOVDQU   160(SP), X2
 	SHA1NEXTE X2, X1
 	MOVQ      tag+8(FP), AX
 	VPSHUFB   wholeSwap<>+0(SB), X0, X0
@@ -2699,13 +2280,13 @@ block:
 	BSWAPL    CX
 	MOVL      CX, 16(AX)
 	VPXOR     X0, X0, X0
-	VMOVDQU   X0, 192(SP)
-	VMOVDQU   X0, 208(SP)
+	VMOVDQU   X0, 144(SP)
+	VMOVDQU   X0, 160(SP)
 	RET
 
 // func sumPairSHANI(jobs *[2]*byte)
 // Requires: AVX, CMOV, SHA, SSE2
-TEXT ·sumPairSHANI(SB), NOSPLIT, $448-8
+TEXT ·sumPairSHANI(SB), NOSPLIT, $352-8
 	MOVQ    jobs+0(FP), AX
 	MOVQ    (AX), AX
 	MOVQ    (AX), CX
@@ -2720,49 +2301,38 @@ TEXT ·sumPairSHANI(SB), NOSPLIT, $448-8
 	MOVL    32(SI), SI
 	VZEROUPPER
 	VPXOR   X0, X0, X0
+	VMOVDQU X0, 16(SP)
+	VMOVDQU X0, 32(SP)
+	VMOVDQU X0, 48(SP)
 	VMOVDQU X0, 64(SP)
 	VMOVDQU X0, 80(SP)
 	VMOVDQU X0, 96(SP)
 	VMOVDQU X0, 112(SP)
 	VMOVDQU X0, 128(SP)
-	VMOVDQU X0, 144(SP)
-	VMOVDQU X0, 160(SP)
-	VMOVDQU X0, 176(SP)
+
+	// In pieces of 16 bytes, and the last 16 once more.
 	MOVQ    BX, R10
 	ANDQ    $-64, R10
 	MOVQ    BX, R11
 	SUBQ    R10, R11
-	CMPQ    BX, $0x40
-	JB      pad0short
-
-	// The last 64 bytes of the message, so that its end is where it belongs.
-	VMOVDQU -64(DX)(BX*1), X0
-	VMOVDQU X0, (SP)(R11*1)
-	VMOVDQU -48(DX)(BX*1), X0
-	VMOVDQU X0, 16(SP)(R11*1)
-	VMOVDQU -32(DX)(BX*1), X0
-	VMOVDQU X0, 32(SP)(R11*1)
-	VMOVDQU -16(DX)(BX*1), X0
-	VMOVDQU X0, 48(SP)(R11*1)
-	JMP     pad0word
-
-pad0short:
 	CMPQ    R11, $0x10
-	JB      pad0byte
-	VMOVDQU (DX), X0
-	VMOVDQU X0, 64(SP)
+	JB      pad0end
+	VMOVDQU (DX)(R10*1), X0
+	VMOVDQU X0, 16(SP)
 	CMPQ    R11, $0x20
 	JB      pad0end
-	VMOVDQU 16(DX), X0
-	VMOVDQU X0, 80(SP)
+	VMOVDQU 16(DX)(R10*1), X0
+	VMOVDQU X0, 32(SP)
 	CMPQ    R11, $0x30
 	JB      pad0end
-	VMOVDQU 32(DX), X0
-	VMOVDQU X0, 96(SP)
+	VMOVDQU 32(DX)(R10*1), X0
+	VMOVDQU X0, 48(SP)
 
 pad0end:
+	CMPQ    BX, $0x10
+	JB      pad0byte
 	VMOVDQU -16(DX)(BX*1), X0
-	VMOVDQU X0, 48(SP)(R11*1)
+	VMOVDQU X0, (SP)(R11*1)
 	JMP     pad0word
 
 pad0byte:
@@ -2772,70 +2342,57 @@ pad0next:
 	DECQ R12
 	JS   pad0word
 	MOVB (DX)(R12*1), R13
-	MOVB R13, 64(SP)(R12*1)
+	MOVB R13, 16(SP)(R12*1)
 	JMP  pad0next
 
 pad0word:
 	BSWAPL  AX
-	MOVL    AX, 64(SP)(R11*1)
-	MOVB    $0x80, 68(SP)(R11*1)
-	MOVQ    $0x00000040, AX
-	MOVQ    $0x00000080, R12
-	CMPQ    R11, $0x33
-	CMOVQHI R12, AX
+	MOVL    AX, 16(SP)(R11*1)
+	MOVB    $0x80, 20(SP)(R11*1)
+	LEAQ    76(R11), AX
+	ANDQ    $-64, AX
 	ADDQ    $0x44, BX
 	SHLQ    $0x03, BX
 	BSWAPQ  BX
-	MOVQ    BX, 56(SP)(AX*1)
-	LEAQ    64(SP), BX
+	MOVQ    BX, 8(SP)(AX*1)
+	LEAQ    16(SP), BX
 	SUBQ    R10, BX
 	VPSHUFD $0x1b, (CX), X0
 	VMOVD   16(CX), X1
 	VPSLLDQ $0x0c, X1, X1
 	VPXOR   X2, X2, X2
+	VMOVDQU X2, 192(SP)
+	VMOVDQU X2, 208(SP)
+	VMOVDQU X2, 224(SP)
+	VMOVDQU X2, 240(SP)
+	VMOVDQU X2, 256(SP)
+	VMOVDQU X2, 272(SP)
 	VMOVDQU X2, 288(SP)
 	VMOVDQU X2, 304(SP)
-	VMOVDQU X2, 320(SP)
-	VMOVDQU X2, 336(SP)
-	VMOVDQU X2, 352(SP)
-	VMOVDQU X2, 368(SP)
-	VMOVDQU X2, 384(SP)
-	VMOVDQU X2, 400(SP)
+
+	// In pieces of 16 bytes, and the last 16 once more.
 	MOVQ    R9, R11
 	ANDQ    $-64, R11
 	MOVQ    R9, R12
 	SUBQ    R11, R12
-	CMPQ    R9, $0x40
-	JB      pad1short
-
-	// The last 64 bytes of the message, so that its end is where it belongs.
-	VMOVDQU -64(R8)(R9*1), X2
-	VMOVDQU X2, 224(SP)(R12*1)
-	VMOVDQU -48(R8)(R9*1), X2
-	VMOVDQU X2, 240(SP)(R12*1)
-	VMOVDQU -32(R8)(R9*1), X2
-	VMOVDQU X2, 256(SP)(R12*1)
-	VMOVDQU -16(R8)(R9*1), X2
-	VMOVDQU X2, 272(SP)(R12*1)
-	JMP     pad1word
-
-pad1short:
 	CMPQ    R12, $0x10
-	JB      pad1byte
-	VMOVDQU (R8), X2
-	VMOVDQU X2, 288(SP)
+	JB      pad1end
+	VMOVDQU (R8)(R11*1), X2
+	VMOVDQU X2, 192(SP)
 	CMPQ    R12, $0x20
 	JB      pad1end
-	VMOVDQU 16(R8), X2
-	VMOVDQU X2, 304(SP)
+	VMOVDQU 16(R8)(R11*1), X2
+	VMOVDQU X2, 208(SP)
 	CMPQ    R12, $0x30
 	JB      pad1end
-	VMOVDQU 32(R8), X2
-	VMOVDQU X2, 320(SP)
+	VMOVDQU 32(R8)(R11*1), X2
+	VMOVDQU X2, 224(SP)
 
 pad1end:
+	CMPQ    R9, $0x10
+	JB      pad1byte
 	VMOVDQU -16(R8)(R9*1), X2
-	VMOVDQU X2, 272(SP)(R12*1)
+	VMOVDQU X2, 176(SP)(R12*1)
 	JMP     pad1word
 
 pad1byte:
@@ -2845,22 +2402,20 @@ pad1next:
 	DECQ R13
 	JS   pad1word
 	MOVB (R8)(R13*1), R14
-	MOVB R14, 288(SP)(R13*1)
+	MOVB R14, 192(SP)(R13*1)
 	JMP  pad1next
 
 pad1word:
 	BSWAPL  SI
-	MOVL    SI, 288(SP)(R12*1)
-	MOVB    $0x80, 292(SP)(R12*1)
-	MOVQ    $0x00000040, SI
-	MOVQ    $0x00000080, R13
-	CMPQ    R12, $0x33
-	CMOVQHI R13, SI
+	MOVL    SI, 192(SP)(R12*1)
+	MOVB    $0x80, 196(SP)(R12*1)
+	LEAQ    76(R12), SI
+	ANDQ    $-64, SI
 	ADDQ    $0x44, R9
 	SHLQ    $0x03, R9
 	BSWAPQ  R9
-	MOVQ    R9, 280(SP)(SI*1)
-	LEAQ    288(SP), SI
+	MOVQ    R9, 184(SP)(SI*1)
+	LEAQ    192(SP), SI
 	SUBQ    R11, SI
 	VPSHUFD $0x1b, (DI), X3
 	VMOVD   16(DI), X4
@@ -2872,29 +2427,45 @@ block:
 	MOVQ      DX, R12
 	CMPQ      AX, R10
 	CMOVQCC   BX, R12
-	VMOVDQU   (R12)(AX*1), X6
+	VMOVQ     (R12)(AX*1), X6
+	VPINSRD   $0x02, 8(R12)(AX*1), X6, X6
+	VPINSRD   $0x03, 12(R12)(AX*1), X6, X6
 	VPSHUFB   wholeSwap<>+0(SB), X6, X6
-	VMOVDQU   16(R12)(AX*1), X7
+	VMOVQ     16(R12)(AX*1), X7
+	VPINSRD   $0x02, 24(R12)(AX*1), X7, X7
+	VPINSRD   $0x03, 28(R12)(AX*1), X7, X7
 	VPSHUFB   wholeSwap<>+0(SB), X7, X7
-	VMOVDQU   32(R12)(AX*1), X8
+	VMOVQ     32(R12)(AX*1), X8
+	VPINSRD   $0x02, 40(R12)(AX*1), X8, X8
+	VPINSRD   $0x03, 44(R12)(AX*1), X8, X8
 	VPSHUFB   wholeSwap<>+0(SB), X8, X8
-	VMOVDQU   48(R12)(AX*1), X9
+	VMOVQ     48(R12)(AX*1), X9
+	VPINSRD   $0x02, 56(R12)(AX*1), X9, X9
+	VPINSRD   $0x03, 60(R12)(AX*1), X9, X9
 	VPSHUFB   wholeSwap<>+0(SB), X9, X9
 	MOVQ      R8, R12
 	CMPQ      AX, R11
 	CMOVQCC   SI, R12
-	VMOVDQU   (R12)(AX*1), X10
+	VMOVQ     (R12)(AX*1), X10
+	VPINSRD   $0x02, 8(R12)(AX*1), X10, X10
+	VPINSRD   $0x03, 12(R12)(AX*1), X10, X10
 	VPSHUFB   wholeSwap<>+0(SB), X10, X10
-	VMOVDQU   16(R12)(AX*1), X11
+	VMOVQ     16(R12)(AX*1), X11
+	VPINSRD   $0x02, 24(R12)(AX*1), X11, X11
+	VPINSRD   $0x03, 28(R12)(AX*1), X11, X11
 	VPSHUFB   wholeSwap<>+0(SB), X11, X11
-	VMOVDQU   32(R12)(AX*1), X12
+	VMOVQ     32(R12)(AX*1), X12
+	VPINSRD   $0x02, 40(R12)(AX*1), X12, X12
+	VPINSRD   $0x03, 44(R12)(AX*1), X12, X12
 	VPSHUFB   wholeSwap<>+0(SB), X12, X12
-	VMOVDQU   48(R12)(AX*1), X13
+	VMOVQ     48(R12)(AX*1), X13
+	VPINSRD   $0x02, 56(R12)(AX*1), X13, X13
+	VPINSRD   $0x03, 60(R12)(AX*1), X13, X13
 	VPSHUFB   wholeSwap<>+0(SB), X13, X13
-	VMOVDQU   X0, 192(SP)
-	VMOVDQU   X1, 208(SP)
-	VMOVDQU   X3, 416(SP)
-	VMOVDQU   X4, 432(SP)
+	VMOVDQU   X0, 144(SP)
+	VMOVDQU   X1, 160(SP)
+	VMOVDQU   X3, 320(SP)
+	VMOVDQU   X4, 336(SP)
 	PADDD     X6, X1
 	MOVO      X0, X2
 	SHA1RNDS4 $0x00, X1, X0
@@ -3111,13 +2682,13 @@ block:
 	SHA1NEXTE X13, X5
 	MOVO      X3, X4
 	SHA1RNDS4 $0x03, X5, X3
-	VMOVDQU   192(SP), X2
+	VMOVDQU   144(SP), X2
 	PADDD     X2, X0
-	VMOVDQU   208(SP), X2
+	VMOVDQU   160(SP), X2
 	SHA1NEXTE X2, X1
-	VMOVDQU   416(SP), X2
+	VMOVDQU   320(SP), X2
 	PADDD     X2, X3
-	VMOVDQU   432(SP), X2
+	VMOVDQU   336(SP), X2
 	SHA1NEXTE X2, X4
 	ADDQ      $0x40, AX
 	CMPQ      AX, R9
@@ -3136,10 +2707,10 @@ block:
 	VPSHUFD   $0x1b, 20(DI), X3
 	VMOVD     36(DI), X4
 	VPSLLDQ   $0x0c, X4, X4
-	VMOVDQU   X0, 192(SP)
-	VMOVDQU   X1, 208(SP)
-	VMOVDQU   X3, 416(SP)
-	VMOVDQU   X4, 432(SP)
+	VMOVDQU   X0, 144(SP)
+	VMOVDQU   X1, 160(SP)
+	VMOVDQU   X3, 320(SP)
+	VMOVDQU   X4, 336(SP)
 	PADDD     X6, X1
 	MOVO      X0, X2
 	SHA1RNDS4 $0x00, X1, X0
@@ -3356,13 +2927,13 @@ block:
 	SHA1NEXTE X13, X5
 	MOVO      X3, X4
 	SHA1RNDS4 $0x03, X5, X3
-	VMOVDQU   192(SP), X2
+	VMOVDQU   144(SP), X2
 	PADDD     X2, X0
-	VMOVDQU   208(SP), X2
+	VMOVDQU   160(SP), X2
 	SHA1NEXTE X2, X1
-	VMOVDQU   416(SP), X2
+	VMOVDQU   320(SP), X2
 	PADDD     X2, X3
-	VMOVDQU   432(SP), X2
+	VMOVDQU   336(SP), X2
 	SHA1NEXTE X2, X4
 	MOVQ      jobs+0(FP), AX
 	MOVQ      (AX), AX
@@ -3372,8 +2943,8 @@ block:
 	BSWAPL    CX
 	MOVL      CX, 52(AX)
 	VPXOR     X0, X0, X0
-	VMOVDQU   X0, 192(SP)
-	VMOVDQU   X0, 208(SP)
+	VMOVDQU   X0, 144(SP)
+	VMOVDQU   X0, 160(SP)
 	MOVQ      jobs+0(FP), AX
 	MOVQ      8(AX), AX
 	VPSHUFB   wholeSwap<>+0(SB), X3, X3
@@ -3382,19 +2953,19 @@ block:
 	BSWAPL    CX
 	MOVL      CX, 52(AX)
 	VPXOR     X0, X0, X0
-	VMOVDQU   X0, 416(SP)
-	VMOVDQU   X0, 432(SP)
+	VMOVDQU   X0, 320(SP)
+	VMOVDQU   X0, 336(SP)
 	RET
 
 // func sumLanesAVX2(jobs *[8]*byte)
 // Requires: AVX, AVX2, CMOV
-TEXT ·sumLanesAVX2(SB), $2240-8
+TEXT ·sumLanesAVX2(SB), $2176-8
 	MOVQ jobs+0(FP), DX
 	LEAQ 63(SP), BX
 	ANDQ $-64, BX
 	XORQ CX, CX
 	MOVQ $0x00000007, AX
-	LEAQ 2048(BX), SI
+	LEAQ 1984(BX), SI
 
 prepare:
 	MOVQ    (DX)(AX*8), DI
@@ -3411,39 +2982,28 @@ prepare:
 	VMOVDQU X0, 80(SI)
 	VMOVDQU X0, 96(SI)
 	VMOVDQU X0, 112(SI)
+
+	// In pieces of 16 bytes, and the last 16 once more.
 	MOVQ    R10, R11
 	ANDQ    $-64, R11
 	MOVQ    R10, R12
 	SUBQ    R11, R12
-	CMPQ    R10, $0x40
-	JB      padshort
-
-	// The last 64 bytes of the message, so that its end is where it belongs.
-	VMOVDQU -64(R9)(R10*1), X0
-	VMOVDQU X0, -64(SI)(R12*1)
-	VMOVDQU -48(R9)(R10*1), X0
-	VMOVDQU X0, -48(SI)(R12*1)
-	VMOVDQU -32(R9)(R10*1), X0
-	VMOVDQU X0, -32(SI)(R12*1)
-	VMOVDQU -16(R9)(R10*1), X0
-	VMOVDQU X0, -16(SI)(R12*1)
-	JMP     padword
-
-padshort:
 	CMPQ    R12, $0x10
-	JB      padbyte
-	VMOVDQU (R9), X0
+	JB      padend
+	VMOVDQU (R9)(R11*1), X0
 	VMOVDQU X0, (SI)
 	CMPQ    R12, $0x20
 	JB      padend
-	VMOVDQU 16(R9), X0
+	VMOVDQU 16(R9)(R11*1), X0
 	VMOVDQU X0, 16(SI)
 	CMPQ    R12, $0x30
 	JB      padend
-	VMOVDQU 32(R9), X0
+	VMOVDQU 32(R9)(R11*1), X0
 	VMOVDQU X0, 32(SI)
 
 padend:
+	CMPQ    R10, $0x10
+	JB      padbyte
 	VMOVDQU -16(R9)(R10*1), X0
 	VMOVDQU X0, -16(SI)(R12*1)
 	JMP     padword
@@ -3462,10 +3022,8 @@ padword:
 	BSWAPL         DI
 	MOVL           DI, (SI)(R12*1)
 	MOVB           $0x80, 4(SI)(R12*1)
-	MOVQ           $0x00000040, DI
-	MOVQ           $0x00000080, R13
-	CMPQ           R12, $0x33
-	CMOVQHI        R13, DI
+	LEAQ           76(R12), DI
+	ANDQ           $-64, DI
 	ADDQ           $0x44, R10
 	SHLQ           $0x03, R10
 	BSWAPQ         R10
@@ -3484,31 +3042,31 @@ padword:
 	DECQ           AX
 	JNS            prepare
 	MOVQ           896(BX), AX
-	VBROADCASTI128 (AX), Y0
+	VBROADCASTI128 (AX), Y4
 	MOVQ           904(BX), AX
-	VBROADCASTI128 (AX), Y1
+	VBROADCASTI128 (AX), Y0
 	MOVQ           912(BX), AX
-	VBROADCASTI128 (AX), Y2
+	VBROADCASTI128 (AX), Y1
 	MOVQ           920(BX), AX
-	VBROADCASTI128 (AX), Y3
+	VBROADCASTI128 (AX), Y2
 	MOVQ           928(BX), AX
-	VINSERTI128    $0x01, (AX), Y0, Y0
+	VINSERTI128    $0x01, (AX), Y4, Y4
 	MOVQ           936(BX), AX
-	VINSERTI128    $0x01, (AX), Y1, Y1
+	VINSERTI128    $0x01, (AX), Y0, Y0
 	MOVQ           944(BX), AX
-	VINSERTI128    $0x01, (AX), Y2, Y2
+	VINSERTI128    $0x01, (AX), Y1, Y1
 	MOVQ           952(BX), AX
-	VINSERTI128    $0x01, (AX), Y3, Y3
-	VPUNPCKLDQ     Y1, Y0, Y4
-	VPUNPCKHDQ     Y1, Y0, Y5
-	VPUNPCKLDQ     Y3, Y2, Y1
-	VPUNPCKHDQ     Y3, Y2, Y3
-	VPUNPCKLQDQ    Y1, Y4, Y0
-	VPUNPCKHQDQ    Y1, Y4, Y1
-	VPUNPCKLQDQ    Y3, Y5, Y2
-	VPUNPCKHQDQ    Y3, Y5, Y3
+	VINSERTI128    $0x01, (AX), Y2, Y2
+	VPUNPCKLDQ     Y0, Y4, Y3
+	VPUNPCKHDQ     Y0, Y4, Y5
+	VPUNPCKLDQ     Y2, Y1, Y0
+	VPUNPCKHDQ     Y2, Y1, Y2
+	VPUNPCKLQDQ    Y0, Y3, Y4
+	VPUNPCKHQDQ    Y0, Y3, Y0
+	VPUNPCKLQDQ    Y2, Y5, Y1
+	VPUNPCKHQDQ    Y2, Y5, Y2
 	MOVQ           896(BX), AX
-	VBROADCASTI128 16(AX), Y4
+	VBROADCASTI128 16(AX), Y3
 	MOVQ           904(BX), AX
 	VBROADCASTI128 16(AX), Y5
 	MOVQ           912(BX), AX
@@ -3516,18 +3074,18 @@ padword:
 	MOVQ           920(BX), AX
 	VBROADCASTI128 16(AX), Y7
 	MOVQ           928(BX), AX
-	VINSERTI128    $0x01, 16(AX), Y4, Y4
+	VINSERTI128    $0x01, 16(AX), Y3, Y3
 	MOVQ           936(BX), AX
 	VINSERTI128    $0x01, 16(AX), Y5, Y5
 	MOVQ           944(BX), AX
 	VINSERTI128    $0x01, 16(AX), Y6, Y6
 	MOVQ           952(BX), AX
 	VINSERTI128    $0x01, 16(AX), Y7, Y7
-	VPUNPCKLDQ     Y5, Y4, Y8
-	VPUNPCKHDQ     Y5, Y4, Y9
+	VPUNPCKLDQ     Y5, Y3, Y8
+	VPUNPCKHDQ     Y5, Y3, Y9
 	VPUNPCKLDQ     Y7, Y6, Y5
 	VPUNPCKHDQ     Y7, Y6, Y7
-	VPUNPCKLQDQ    Y5, Y8, Y4
+	VPUNPCKLQDQ    Y5, Y8, Y3
 	VPUNPCKHQDQ    Y5, Y8, Y5
 	VPUNPCKLQDQ    Y7, Y9, Y6
 	VPUNPCKHQDQ    Y7, Y9, Y7
@@ -3737,26 +3295,13 @@ block:
 	VMOVDQU        Y9, 640(BX)
 
 compress:
-	VMOVDQU      Y0, (BX)
-	VMOVDQU      Y1, 32(BX)
-	VMOVDQU      Y2, 64(BX)
-	VMOVDQU      Y3, 96(BX)
-	VMOVDQU      Y4, 128(BX)
+	VMOVDQU      Y4, (BX)
+	VMOVDQU      Y0, 32(BX)
+	VMOVDQU      Y1, 64(BX)
+	VMOVDQU      Y2, 96(BX)
+	VMOVDQU      Y3, 128(BX)
 	VPBROADCASTD roundK<>+0(SB), Y5
-	VPADDD       160(BX), Y4, Y4
-	VPADDD       Y5, Y4, Y4
-	VPXOR        Y2, Y3, Y6
-	VPAND        Y1, Y6, Y6
-	VPXOR        Y3, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPSLLD       $0x05, Y0, Y7
-	VPSRLD       $0x1b, Y0, Y6
-	VPOR         Y7, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPSLLD       $0x1e, Y1, Y6
-	VPSRLD       $0x02, Y1, Y1
-	VPOR         Y6, Y1, Y1
-	VPADDD       192(BX), Y3, Y3
+	VPADDD       160(BX), Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPXOR        Y1, Y2, Y6
 	VPAND        Y0, Y6, Y6
@@ -3769,7 +3314,7 @@ compress:
 	VPSLLD       $0x1e, Y0, Y6
 	VPSRLD       $0x02, Y0, Y0
 	VPOR         Y6, Y0, Y0
-	VPADDD       224(BX), Y2, Y2
+	VPADDD       192(BX), Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPXOR        Y0, Y1, Y6
 	VPAND        Y4, Y6, Y6
@@ -3782,7 +3327,7 @@ compress:
 	VPSLLD       $0x1e, Y4, Y6
 	VPSRLD       $0x02, Y4, Y4
 	VPOR         Y6, Y4, Y4
-	VPADDD       256(BX), Y1, Y1
+	VPADDD       224(BX), Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPXOR        Y4, Y0, Y6
 	VPAND        Y3, Y6, Y6
@@ -3795,7 +3340,7 @@ compress:
 	VPSLLD       $0x1e, Y3, Y6
 	VPSRLD       $0x02, Y3, Y3
 	VPOR         Y6, Y3, Y3
-	VPADDD       288(BX), Y0, Y0
+	VPADDD       256(BX), Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPXOR        Y3, Y4, Y6
 	VPAND        Y2, Y6, Y6
@@ -3808,7 +3353,7 @@ compress:
 	VPSLLD       $0x1e, Y2, Y6
 	VPSRLD       $0x02, Y2, Y2
 	VPOR         Y6, Y2, Y2
-	VPADDD       320(BX), Y4, Y4
+	VPADDD       288(BX), Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPXOR        Y2, Y3, Y6
 	VPAND        Y1, Y6, Y6
@@ -3821,7 +3366,7 @@ compress:
 	VPSLLD       $0x1e, Y1, Y6
 	VPSRLD       $0x02, Y1, Y1
 	VPOR         Y6, Y1, Y1
-	VPADDD       352(BX), Y3, Y3
+	VPADDD       320(BX), Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPXOR        Y1, Y2, Y6
 	VPAND        Y0, Y6, Y6
@@ -3834,7 +3379,7 @@ compress:
 	VPSLLD       $0x1e, Y0, Y6
 	VPSRLD       $0x02, Y0, Y0
 	VPOR         Y6, Y0, Y0
-	VPADDD       384(BX), Y2, Y2
+	VPADDD       352(BX), Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPXOR        Y0, Y1, Y6
 	VPAND        Y4, Y6, Y6
@@ -3847,7 +3392,7 @@ compress:
 	VPSLLD       $0x1e, Y4, Y6
 	VPSRLD       $0x02, Y4, Y4
 	VPOR         Y6, Y4, Y4
-	VPADDD       416(BX), Y1, Y1
+	VPADDD       384(BX), Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPXOR        Y4, Y0, Y6
 	VPAND        Y3, Y6, Y6
@@ -3860,7 +3405,7 @@ compress:
 	VPSLLD       $0x1e, Y3, Y6
 	VPSRLD       $0x02, Y3, Y3
 	VPOR         Y6, Y3, Y3
-	VPADDD       448(BX), Y0, Y0
+	VPADDD       416(BX), Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPXOR        Y3, Y4, Y6
 	VPAND        Y2, Y6, Y6
@@ -3873,7 +3418,7 @@ compress:
 	VPSLLD       $0x1e, Y2, Y6
 	VPSRLD       $0x02, Y2, Y2
 	VPOR         Y6, Y2, Y2
-	VPADDD       480(BX), Y4, Y4
+	VPADDD       448(BX), Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPXOR        Y2, Y3, Y6
 	VPAND        Y1, Y6, Y6
@@ -3886,7 +3431,7 @@ compress:
 	VPSLLD       $0x1e, Y1, Y6
 	VPSRLD       $0x02, Y1, Y1
 	VPOR         Y6, Y1, Y1
-	VPADDD       512(BX), Y3, Y3
+	VPADDD       480(BX), Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPXOR        Y1, Y2, Y6
 	VPAND        Y0, Y6, Y6
@@ -3899,7 +3444,7 @@ compress:
 	VPSLLD       $0x1e, Y0, Y6
 	VPSRLD       $0x02, Y0, Y0
 	VPOR         Y6, Y0, Y0
-	VPADDD       544(BX), Y2, Y2
+	VPADDD       512(BX), Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPXOR        Y0, Y1, Y6
 	VPAND        Y4, Y6, Y6
@@ -3912,7 +3457,7 @@ compress:
 	VPSLLD       $0x1e, Y4, Y6
 	VPSRLD       $0x02, Y4, Y4
 	VPOR         Y6, Y4, Y4
-	VPADDD       576(BX), Y1, Y1
+	VPADDD       544(BX), Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPXOR        Y4, Y0, Y6
 	VPAND        Y3, Y6, Y6
@@ -3925,7 +3470,7 @@ compress:
 	VPSLLD       $0x1e, Y3, Y6
 	VPSRLD       $0x02, Y3, Y3
 	VPOR         Y6, Y3, Y3
-	VPADDD       608(BX), Y0, Y0
+	VPADDD       576(BX), Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPXOR        Y3, Y4, Y6
 	VPAND        Y2, Y6, Y6
@@ -3938,7 +3483,7 @@ compress:
 	VPSLLD       $0x1e, Y2, Y6
 	VPSRLD       $0x02, Y2, Y2
 	VPOR         Y6, Y2, Y2
-	VPADDD       640(BX), Y4, Y4
+	VPADDD       608(BX), Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPXOR        Y2, Y3, Y6
 	VPAND        Y1, Y6, Y6
@@ -3951,6 +3496,19 @@ compress:
 	VPSLLD       $0x1e, Y1, Y6
 	VPSRLD       $0x02, Y1, Y1
 	VPOR         Y6, Y1, Y1
+	VPADDD       640(BX), Y3, Y3
+	VPADDD       Y5, Y3, Y3
+	VPXOR        Y1, Y2, Y6
+	VPAND        Y0, Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPSLLD       $0x05, Y4, Y7
+	VPSRLD       $0x1b, Y4, Y6
+	VPOR         Y7, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPSLLD       $0x1e, Y0, Y6
+	VPSRLD       $0x02, Y0, Y0
+	VPOR         Y6, Y0, Y0
 	VMOVDQU      160(BX), Y6
 	VPXOR        224(BX), Y6, Y6
 	VPXOR        416(BX), Y6, Y6
@@ -3959,19 +3517,19 @@ compress:
 	VPSRLD       $0x1f, Y6, Y6
 	VPOR         Y7, Y6, Y6
 	VMOVDQU      Y6, 160(BX)
-	VPADDD       Y6, Y3, Y3
-	VPADDD       Y5, Y3, Y3
-	VPXOR        Y1, Y2, Y7
-	VPAND        Y0, Y7, Y7
-	VPXOR        Y2, Y7, Y7
-	VPADDD       Y7, Y3, Y3
-	VPSLLD       $0x05, Y4, Y8
-	VPSRLD       $0x1b, Y4, Y7
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y5, Y2, Y2
+	VPXOR        Y0, Y1, Y7
+	VPAND        Y4, Y7, Y7
+	VPXOR        Y1, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPSLLD       $0x05, Y3, Y8
+	VPSRLD       $0x1b, Y3, Y7
 	VPOR         Y8, Y7, Y7
-	VPADDD       Y7, Y3, Y3
-	VPSLLD       $0x1e, Y0, Y7
-	VPSRLD       $0x02, Y0, Y0
-	VPOR         Y7, Y0, Y0
+	VPADDD       Y7, Y2, Y2
+	VPSLLD       $0x1e, Y4, Y7
+	VPSRLD       $0x02, Y4, Y4
+	VPOR         Y7, Y4, Y4
 	VMOVDQU      192(BX), Y7
 	VPXOR        256(BX), Y7, Y7
 	VPXOR        448(BX), Y7, Y7
@@ -3980,19 +3538,19 @@ compress:
 	VPSRLD       $0x1f, Y7, Y7
 	VPOR         Y8, Y7, Y7
 	VMOVDQU      Y7, 192(BX)
-	VPADDD       Y7, Y2, Y2
-	VPADDD       Y5, Y2, Y2
-	VPXOR        Y0, Y1, Y8
-	VPAND        Y4, Y8, Y8
-	VPXOR        Y1, Y8, Y8
-	VPADDD       Y8, Y2, Y2
-	VPSLLD       $0x05, Y3, Y9
-	VPSRLD       $0x1b, Y3, Y8
+	VPADDD       Y7, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VPXOR        Y4, Y0, Y8
+	VPAND        Y3, Y8, Y8
+	VPXOR        Y0, Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPSLLD       $0x05, Y2, Y9
+	VPSRLD       $0x1b, Y2, Y8
 	VPOR         Y9, Y8, Y8
-	VPADDD       Y8, Y2, Y2
-	VPSLLD       $0x1e, Y4, Y8
-	VPSRLD       $0x02, Y4, Y4
-	VPOR         Y8, Y4, Y4
+	VPADDD       Y8, Y1, Y1
+	VPSLLD       $0x1e, Y3, Y8
+	VPSRLD       $0x02, Y3, Y3
+	VPOR         Y8, Y3, Y3
 	VMOVDQU      224(BX), Y8
 	VPXOR        288(BX), Y8, Y8
 	VPXOR        480(BX), Y8, Y8
@@ -4001,332 +3559,10 @@ compress:
 	VPSRLD       $0x1f, Y8, Y8
 	VPOR         Y9, Y8, Y8
 	VMOVDQU      Y8, 224(BX)
-	VPADDD       Y8, Y1, Y1
-	VPADDD       Y5, Y1, Y1
-	VPXOR        Y4, Y0, Y9
-	VPAND        Y3, Y9, Y9
-	VPXOR        Y0, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPSLLD       $0x05, Y2, Y10
-	VPSRLD       $0x1b, Y2, Y9
-	VPOR         Y10, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPSLLD       $0x1e, Y3, Y9
-	VPSRLD       $0x02, Y3, Y3
-	VPOR         Y9, Y3, Y3
-	VMOVDQU      256(BX), Y9
-	VPXOR        320(BX), Y9, Y9
-	VPXOR        512(BX), Y9, Y9
-	VPXOR        Y6, Y9, Y9
-	VPSLLD       $0x01, Y9, Y6
-	VPSRLD       $0x1f, Y9, Y9
-	VPOR         Y6, Y9, Y9
-	VMOVDQU      Y9, 256(BX)
-	VPADDD       Y9, Y0, Y0
-	VPADDD       Y5, Y0, Y0
-	VPXOR        Y3, Y4, Y5
-	VPAND        Y2, Y5, Y5
-	VPXOR        Y4, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSLLD       $0x05, Y1, Y6
-	VPSRLD       $0x1b, Y1, Y5
-	VPOR         Y6, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSLLD       $0x1e, Y2, Y5
-	VPSRLD       $0x02, Y2, Y2
-	VPOR         Y5, Y2, Y2
-	VPBROADCASTD roundK<>+4(SB), Y5
-	VMOVDQU      288(BX), Y6
-	VPXOR        352(BX), Y6, Y6
-	VPXOR        544(BX), Y6, Y6
-	VPXOR        Y7, Y6, Y6
-	VPSLLD       $0x01, Y6, Y7
-	VPSRLD       $0x1f, Y6, Y6
-	VPOR         Y7, Y6, Y6
-	VMOVDQU      Y6, 288(BX)
-	VPADDD       Y6, Y4, Y4
-	VPADDD       Y5, Y4, Y4
-	VPXOR        Y1, Y2, Y7
-	VPXOR        Y3, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPSLLD       $0x05, Y0, Y10
-	VPSRLD       $0x1b, Y0, Y7
-	VPOR         Y10, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPSLLD       $0x1e, Y1, Y7
-	VPSRLD       $0x02, Y1, Y1
-	VPOR         Y7, Y1, Y1
-	VMOVDQU      320(BX), Y7
-	VPXOR        384(BX), Y7, Y7
-	VPXOR        576(BX), Y7, Y7
-	VPXOR        Y8, Y7, Y7
-	VPSLLD       $0x01, Y7, Y8
-	VPSRLD       $0x1f, Y7, Y7
-	VPOR         Y8, Y7, Y7
-	VMOVDQU      Y7, 320(BX)
-	VPADDD       Y7, Y3, Y3
-	VPADDD       Y5, Y3, Y3
-	VPXOR        Y0, Y1, Y8
-	VPXOR        Y2, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPSLLD       $0x05, Y4, Y10
-	VPSRLD       $0x1b, Y4, Y8
-	VPOR         Y10, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPSLLD       $0x1e, Y0, Y8
-	VPSRLD       $0x02, Y0, Y0
-	VPOR         Y8, Y0, Y0
-	VMOVDQU      352(BX), Y8
-	VPXOR        416(BX), Y8, Y8
-	VPXOR        608(BX), Y8, Y8
-	VPXOR        Y9, Y8, Y8
-	VPSLLD       $0x01, Y8, Y9
-	VPSRLD       $0x1f, Y8, Y8
-	VPOR         Y9, Y8, Y8
-	VMOVDQU      Y8, 352(BX)
-	VPADDD       Y8, Y2, Y2
-	VPADDD       Y5, Y2, Y2
-	VPXOR        Y4, Y0, Y9
-	VPXOR        Y1, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPSLLD       $0x05, Y3, Y10
-	VPSRLD       $0x1b, Y3, Y9
-	VPOR         Y10, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPSLLD       $0x1e, Y4, Y9
-	VPSRLD       $0x02, Y4, Y4
-	VPOR         Y9, Y4, Y4
-	VMOVDQU      384(BX), Y9
-	VPXOR        448(BX), Y9, Y9
-	VPXOR        640(BX), Y9, Y9
-	VPXOR        Y6, Y9, Y9
-	VPSLLD       $0x01, Y9, Y6
-	VPSRLD       $0x1f, Y9, Y9
-	VPOR         Y6, Y9, Y9
-	VMOVDQU      Y9, 384(BX)
-	VPADDD       Y9, Y1, Y1
-	VPADDD       Y5, Y1, Y1
-	VPXOR        Y3, Y4, Y6
-	VPXOR        Y0, Y6, Y6
-	VPADDD       Y6, Y1, Y1
-	VPSLLD       $0x05, Y2, Y10
-	VPSRLD       $0x1b, Y2, Y6
-	VPOR         Y10, Y6, Y6
-	VPADDD       Y6, Y1, Y1
-	VPSLLD       $0x1e, Y3, Y6
-	VPSRLD       $0x02, Y3, Y3
-	VPOR         Y6, Y3, Y3
-	VMOVDQU      416(BX), Y6
-	VPXOR        480(BX), Y6, Y6
-	VPXOR        160(BX), Y6, Y6
-	VPXOR        Y7, Y6, Y6
-	VPSLLD       $0x01, Y6, Y7
-	VPSRLD       $0x1f, Y6, Y6
-	VPOR         Y7, Y6, Y6
-	VMOVDQU      Y6, 416(BX)
-	VPADDD       Y6, Y0, Y0
-	VPADDD       Y5, Y0, Y0
-	VPXOR        Y2, Y3, Y7
-	VPXOR        Y4, Y7, Y7
-	VPADDD       Y7, Y0, Y0
-	VPSLLD       $0x05, Y1, Y10
-	VPSRLD       $0x1b, Y1, Y7
-	VPOR         Y10, Y7, Y7
-	VPADDD       Y7, Y0, Y0
-	VPSLLD       $0x1e, Y2, Y7
-	VPSRLD       $0x02, Y2, Y2
-	VPOR         Y7, Y2, Y2
-	VMOVDQU      448(BX), Y7
-	VPXOR        512(BX), Y7, Y7
-	VPXOR        192(BX), Y7, Y7
-	VPXOR        Y8, Y7, Y7
-	VPSLLD       $0x01, Y7, Y8
-	VPSRLD       $0x1f, Y7, Y7
-	VPOR         Y8, Y7, Y7
-	VMOVDQU      Y7, 448(BX)
-	VPADDD       Y7, Y4, Y4
-	VPADDD       Y5, Y4, Y4
-	VPXOR        Y1, Y2, Y8
-	VPXOR        Y3, Y8, Y8
-	VPADDD       Y8, Y4, Y4
-	VPSLLD       $0x05, Y0, Y10
-	VPSRLD       $0x1b, Y0, Y8
-	VPOR         Y10, Y8, Y8
-	VPADDD       Y8, Y4, Y4
-	VPSLLD       $0x1e, Y1, Y8
-	VPSRLD       $0x02, Y1, Y1
-	VPOR         Y8, Y1, Y1
-	VMOVDQU      480(BX), Y8
-	VPXOR        544(BX), Y8, Y8
-	VPXOR        224(BX), Y8, Y8
-	VPXOR        Y9, Y8, Y8
-	VPSLLD       $0x01, Y8, Y9
-	VPSRLD       $0x1f, Y8, Y8
-	VPOR         Y9, Y8, Y8
-	VMOVDQU      Y8, 480(BX)
-	VPADDD       Y8, Y3, Y3
-	VPADDD       Y5, Y3, Y3
-	VPXOR        Y0, Y1, Y9
-	VPXOR        Y2, Y9, Y9
-	VPADDD       Y9, Y3, Y3
-	VPSLLD       $0x05, Y4, Y10
-	VPSRLD       $0x1b, Y4, Y9
-	VPOR         Y10, Y9, Y9
-	VPADDD       Y9, Y3, Y3
-	VPSLLD       $0x1e, Y0, Y9
-	VPSRLD       $0x02, Y0, Y0
-	VPOR         Y9, Y0, Y0
-	VMOVDQU      512(BX), Y9
-	VPXOR        576(BX), Y9, Y9
-	VPXOR        256(BX), Y9, Y9
-	VPXOR        Y6, Y9, Y9
-	VPSLLD       $0x01, Y9, Y6
-	VPSRLD       $0x1f, Y9, Y9
-	VPOR         Y6, Y9, Y9
-	VMOVDQU      Y9, 512(BX)
-	VPADDD       Y9, Y2, Y2
-	VPADDD       Y5, Y2, Y2
-	VPXOR        Y4, Y0, Y6
-	VPXOR        Y1, Y6, Y6
-	VPADDD       Y6, Y2, Y2
-	VPSLLD       $0x05, Y3, Y10
-	VPSRLD       $0x1b, Y3, Y6
-	VPOR         Y10, Y6, Y6
-	VPADDD       Y6, Y2, Y2
-	VPSLLD       $0x1e, Y4, Y6
-	VPSRLD       $0x02, Y4, Y4
-	VPOR         Y6, Y4, Y4
-	VMOVDQU      544(BX), Y6
-	VPXOR        608(BX), Y6, Y6
-	VPXOR        288(BX), Y6, Y6
-	VPXOR        Y7, Y6, Y6
-	VPSLLD       $0x01, Y6, Y7
-	VPSRLD       $0x1f, Y6, Y6
-	VPOR         Y7, Y6, Y6
-	VMOVDQU      Y6, 544(BX)
-	VPADDD       Y6, Y1, Y1
-	VPADDD       Y5, Y1, Y1
-	VPXOR        Y3, Y4, Y7
-	VPXOR        Y0, Y7, Y7
-	VPADDD       Y7, Y1, Y1
-	VPSLLD       $0x05, Y2, Y10
-	VPSRLD       $0x1b, Y2, Y7
-	VPOR         Y10, Y7, Y7
-	VPADDD       Y7, Y1, Y1
-	VPSLLD       $0x1e, Y3, Y7
-	VPSRLD       $0x02, Y3, Y3
-	VPOR         Y7, Y3, Y3
-	VMOVDQU      576(BX), Y7
-	VPXOR        640(BX), Y7, Y7
-	VPXOR        320(BX), Y7, Y7
-	VPXOR        Y8, Y7, Y7
-	VPSLLD       $0x01, Y7, Y8
-	VPSRLD       $0x1f, Y7, Y7
-	VPOR         Y8, Y7, Y7
-	VMOVDQU      Y7, 576(BX)
-	VPADDD       Y7, Y0, Y0
-	VPADDD       Y5, Y0, Y0
-	VPXOR        Y2, Y3, Y8
-	VPXOR        Y4, Y8, Y8
-	VPADDD       Y8, Y0, Y0
-	VPSLLD       $0x05, Y1, Y10
-	VPSRLD       $0x1b, Y1, Y8
-	VPOR         Y10, Y8, Y8
-	VPADDD       Y8, Y0, Y0
-	VPSLLD       $0x1e, Y2, Y8
-	VPSRLD       $0x02, Y2, Y2
-	VPOR         Y8, Y2, Y2
-	VMOVDQU      608(BX), Y8
-	VPXOR        160(BX), Y8, Y8
-	VPXOR        352(BX), Y8, Y8
-	VPXOR        Y9, Y8, Y8
-	VPSLLD       $0x01, Y8, Y9
-	VPSRLD       $0x1f, Y8, Y8
-	VPOR         Y9, Y8, Y8
-	VMOVDQU      Y8, 608(BX)
-	VPADDD       Y8, Y4, Y4
-	VPADDD       Y5, Y4, Y4
-	VPXOR        Y1, Y2, Y9
-	VPXOR        Y3, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPSLLD       $0x05, Y0, Y10
-	VPSRLD       $0x1b, Y0, Y9
-	VPOR         Y10, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPSLLD       $0x1e, Y1, Y9
-	VPSRLD       $0x02, Y1, Y1
-	VPOR         Y9, Y1, Y1
-	VMOVDQU      640(BX), Y9
-	VPXOR        192(BX), Y9, Y9
-	VPXOR        384(BX), Y9, Y9
-	VPXOR        Y6, Y9, Y9
-	VPSLLD       $0x01, Y9, Y6
-	VPSRLD       $0x1f, Y9, Y9
-	VPOR         Y6, Y9, Y9
-	VMOVDQU      Y9, 640(BX)
-	VPADDD       Y9, Y3, Y3
-	VPADDD       Y5, Y3, Y3
-	VPXOR        Y0, Y1, Y6
-	VPXOR        Y2, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VPSLLD       $0x05, Y4, Y10
-	VPSRLD       $0x1b, Y4, Y6
-	VPOR         Y10, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VPSLLD       $0x1e, Y0, Y6
-	VPSRLD       $0x02, Y0, Y0
-	VPOR         Y6, Y0, Y0
-	VMOVDQU      160(BX), Y6
-	VPXOR        224(BX), Y6, Y6
-	VPXOR        416(BX), Y6, Y6
-	VPXOR        Y7, Y6, Y6
-	VPSLLD       $0x01, Y6, Y7
-	VPSRLD       $0x1f, Y6, Y6
-	VPOR         Y7, Y6, Y6
-	VMOVDQU      Y6, 160(BX)
-	VPADDD       Y6, Y2, Y2
-	VPADDD       Y5, Y2, Y2
-	VPXOR        Y4, Y0, Y7
-	VPXOR        Y1, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSLLD       $0x05, Y3, Y10
-	VPSRLD       $0x1b, Y3, Y7
-	VPOR         Y10, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSLLD       $0x1e, Y4, Y7
-	VPSRLD       $0x02, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VMOVDQU      192(BX), Y7
-	VPXOR        256(BX), Y7, Y7
-	VPXOR        448(BX), Y7, Y7
-	VPXOR        Y8, Y7, Y7
-	VPSLLD       $0x01, Y7, Y8
-	VPSRLD       $0x1f, Y7, Y7
-	VPOR         Y8, Y7, Y7
-	VMOVDQU      Y7, 192(BX)
-	VPADDD       Y7, Y1, Y1
-	VPADDD       Y5, Y1, Y1
-	VPXOR        Y3, Y4, Y8
-	VPXOR        Y0, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSLLD       $0x05, Y2, Y10
-	VPSRLD       $0x1b, Y2, Y8
-	VPOR         Y10, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSLLD       $0x1e, Y3, Y8
-	VPSRLD       $0x02, Y3, Y3
-	VPOR         Y8, Y3, Y3
-	VMOVDQU      224(BX), Y8
-	VPXOR        288(BX), Y8, Y8
-	VPXOR        480(BX), Y8, Y8
-	VPXOR        Y9, Y8, Y8
-	VPSLLD       $0x01, Y8, Y9
-	VPSRLD       $0x1f, Y8, Y8
-	VPOR         Y9, Y8, Y8
-	VMOVDQU      Y8, 224(BX)
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPXOR        Y2, Y3, Y9
+	VPXOR        Y3, Y4, Y9
+	VPAND        Y2, Y9, Y9
 	VPXOR        Y4, Y9, Y9
 	VPADDD       Y9, Y0, Y0
 	VPSLLD       $0x05, Y1, Y10
@@ -4346,16 +3582,18 @@ compress:
 	VMOVDQU      Y9, 256(BX)
 	VPADDD       Y9, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPXOR        Y1, Y2, Y6
-	VPXOR        Y3, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPSLLD       $0x05, Y0, Y10
-	VPSRLD       $0x1b, Y0, Y6
-	VPOR         Y10, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPSLLD       $0x1e, Y1, Y6
+	VPXOR        Y2, Y3, Y5
+	VPAND        Y1, Y5, Y5
+	VPXOR        Y3, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x05, Y0, Y6
+	VPSRLD       $0x1b, Y0, Y5
+	VPOR         Y6, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x1e, Y1, Y5
 	VPSRLD       $0x02, Y1, Y1
-	VPOR         Y6, Y1, Y1
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD roundK<>+4(SB), Y5
 	VMOVDQU      288(BX), Y6
 	VPXOR        352(BX), Y6, Y6
 	VPXOR        544(BX), Y6, Y6
@@ -4366,8 +3604,8 @@ compress:
 	VMOVDQU      Y6, 288(BX)
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y5, Y3, Y3
-	VPXOR        Y0, Y1, Y7
-	VPXOR        Y2, Y7, Y7
+	VPXOR        Y1, Y2, Y7
+	VPXOR        Y0, Y7, Y7
 	VPADDD       Y7, Y3, Y3
 	VPSLLD       $0x05, Y4, Y10
 	VPSRLD       $0x1b, Y4, Y7
@@ -4386,8 +3624,8 @@ compress:
 	VMOVDQU      Y7, 320(BX)
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y5, Y2, Y2
-	VPXOR        Y4, Y0, Y8
-	VPXOR        Y1, Y8, Y8
+	VPXOR        Y0, Y1, Y8
+	VPXOR        Y4, Y8, Y8
 	VPADDD       Y8, Y2, Y2
 	VPSLLD       $0x05, Y3, Y10
 	VPSRLD       $0x1b, Y3, Y8
@@ -4406,8 +3644,8 @@ compress:
 	VMOVDQU      Y8, 352(BX)
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y5, Y1, Y1
-	VPXOR        Y3, Y4, Y9
-	VPXOR        Y0, Y9, Y9
+	VPXOR        Y4, Y0, Y9
+	VPXOR        Y3, Y9, Y9
 	VPADDD       Y9, Y1, Y1
 	VPSLLD       $0x05, Y2, Y10
 	VPSRLD       $0x1b, Y2, Y9
@@ -4426,17 +3664,16 @@ compress:
 	VMOVDQU      Y9, 384(BX)
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPXOR        Y2, Y3, Y5
-	VPXOR        Y4, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSLLD       $0x05, Y1, Y6
-	VPSRLD       $0x1b, Y1, Y5
-	VPOR         Y6, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSLLD       $0x1e, Y2, Y5
+	VPXOR        Y3, Y4, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPSLLD       $0x05, Y1, Y10
+	VPSRLD       $0x1b, Y1, Y6
+	VPOR         Y10, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPSLLD       $0x1e, Y2, Y6
 	VPSRLD       $0x02, Y2, Y2
-	VPOR         Y5, Y2, Y2
-	VPBROADCASTD roundK<>+8(SB), Y5
+	VPOR         Y6, Y2, Y2
 	VMOVDQU      416(BX), Y6
 	VPXOR        480(BX), Y6, Y6
 	VPXOR        160(BX), Y6, Y6
@@ -4447,10 +3684,8 @@ compress:
 	VMOVDQU      Y6, 416(BX)
 	VPADDD       Y6, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPOR         Y1, Y2, Y10
-	VPAND        Y3, Y10, Y10
-	VPAND        Y1, Y2, Y7
-	VPOR         Y10, Y7, Y7
+	VPXOR        Y2, Y3, Y7
+	VPXOR        Y1, Y7, Y7
 	VPADDD       Y7, Y4, Y4
 	VPSLLD       $0x05, Y0, Y10
 	VPSRLD       $0x1b, Y0, Y7
@@ -4469,10 +3704,8 @@ compress:
 	VMOVDQU      Y7, 448(BX)
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y5, Y3, Y3
-	VPOR         Y0, Y1, Y10
-	VPAND        Y2, Y10, Y10
-	VPAND        Y0, Y1, Y8
-	VPOR         Y10, Y8, Y8
+	VPXOR        Y1, Y2, Y8
+	VPXOR        Y0, Y8, Y8
 	VPADDD       Y8, Y3, Y3
 	VPSLLD       $0x05, Y4, Y10
 	VPSRLD       $0x1b, Y4, Y8
@@ -4491,10 +3724,8 @@ compress:
 	VMOVDQU      Y8, 480(BX)
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y5, Y2, Y2
-	VPOR         Y4, Y0, Y10
-	VPAND        Y1, Y10, Y10
-	VPAND        Y4, Y0, Y9
-	VPOR         Y10, Y9, Y9
+	VPXOR        Y0, Y1, Y9
+	VPXOR        Y4, Y9, Y9
 	VPADDD       Y9, Y2, Y2
 	VPSLLD       $0x05, Y3, Y10
 	VPSRLD       $0x1b, Y3, Y9
@@ -4513,10 +3744,8 @@ compress:
 	VMOVDQU      Y9, 512(BX)
 	VPADDD       Y9, Y1, Y1
 	VPADDD       Y5, Y1, Y1
-	VPOR         Y3, Y4, Y10
-	VPAND        Y0, Y10, Y10
-	VPAND        Y3, Y4, Y6
-	VPOR         Y10, Y6, Y6
+	VPXOR        Y4, Y0, Y6
+	VPXOR        Y3, Y6, Y6
 	VPADDD       Y6, Y1, Y1
 	VPSLLD       $0x05, Y2, Y10
 	VPSRLD       $0x1b, Y2, Y6
@@ -4535,10 +3764,8 @@ compress:
 	VMOVDQU      Y6, 544(BX)
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPOR         Y2, Y3, Y10
-	VPAND        Y4, Y10, Y10
-	VPAND        Y2, Y3, Y7
-	VPOR         Y10, Y7, Y7
+	VPXOR        Y3, Y4, Y7
+	VPXOR        Y2, Y7, Y7
 	VPADDD       Y7, Y0, Y0
 	VPSLLD       $0x05, Y1, Y10
 	VPSRLD       $0x1b, Y1, Y7
@@ -4557,10 +3784,8 @@ compress:
 	VMOVDQU      Y7, 576(BX)
 	VPADDD       Y7, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPOR         Y1, Y2, Y10
-	VPAND        Y3, Y10, Y10
-	VPAND        Y1, Y2, Y8
-	VPOR         Y10, Y8, Y8
+	VPXOR        Y2, Y3, Y8
+	VPXOR        Y1, Y8, Y8
 	VPADDD       Y8, Y4, Y4
 	VPSLLD       $0x05, Y0, Y10
 	VPSRLD       $0x1b, Y0, Y8
@@ -4579,10 +3804,8 @@ compress:
 	VMOVDQU      Y8, 608(BX)
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y5, Y3, Y3
-	VPOR         Y0, Y1, Y10
-	VPAND        Y2, Y10, Y10
-	VPAND        Y0, Y1, Y9
-	VPOR         Y10, Y9, Y9
+	VPXOR        Y1, Y2, Y9
+	VPXOR        Y0, Y9, Y9
 	VPADDD       Y9, Y3, Y3
 	VPSLLD       $0x05, Y4, Y10
 	VPSRLD       $0x1b, Y4, Y9
@@ -4601,10 +3824,8 @@ compress:
 	VMOVDQU      Y9, 640(BX)
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y5, Y2, Y2
-	VPOR         Y4, Y0, Y10
-	VPAND        Y1, Y10, Y10
-	VPAND        Y4, Y0, Y6
-	VPOR         Y10, Y6, Y6
+	VPXOR        Y0, Y1, Y6
+	VPXOR        Y4, Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPSLLD       $0x05, Y3, Y10
 	VPSRLD       $0x1b, Y3, Y6
@@ -4623,10 +3844,8 @@ compress:
 	VMOVDQU      Y6, 160(BX)
 	VPADDD       Y6, Y1, Y1
 	VPADDD       Y5, Y1, Y1
-	VPOR         Y3, Y4, Y10
-	VPAND        Y0, Y10, Y10
-	VPAND        Y3, Y4, Y7
-	VPOR         Y10, Y7, Y7
+	VPXOR        Y4, Y0, Y7
+	VPXOR        Y3, Y7, Y7
 	VPADDD       Y7, Y1, Y1
 	VPSLLD       $0x05, Y2, Y10
 	VPSRLD       $0x1b, Y2, Y7
@@ -4645,10 +3864,8 @@ compress:
 	VMOVDQU      Y7, 192(BX)
 	VPADDD       Y7, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPOR         Y2, Y3, Y10
-	VPAND        Y4, Y10, Y10
-	VPAND        Y2, Y3, Y8
-	VPOR         Y10, Y8, Y8
+	VPXOR        Y3, Y4, Y8
+	VPXOR        Y2, Y8, Y8
 	VPADDD       Y8, Y0, Y0
 	VPSLLD       $0x05, Y1, Y10
 	VPSRLD       $0x1b, Y1, Y8
@@ -4667,10 +3884,8 @@ compress:
 	VMOVDQU      Y8, 224(BX)
 	VPADDD       Y8, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPOR         Y1, Y2, Y10
-	VPAND        Y3, Y10, Y10
-	VPAND        Y1, Y2, Y9
-	VPOR         Y10, Y9, Y9
+	VPXOR        Y2, Y3, Y9
+	VPXOR        Y1, Y9, Y9
 	VPADDD       Y9, Y4, Y4
 	VPSLLD       $0x05, Y0, Y10
 	VPSRLD       $0x1b, Y0, Y9
@@ -4689,10 +3904,8 @@ compress:
 	VMOVDQU      Y9, 256(BX)
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y5, Y3, Y3
-	VPOR         Y0, Y1, Y10
-	VPAND        Y2, Y10, Y10
-	VPAND        Y0, Y1, Y6
-	VPOR         Y10, Y6, Y6
+	VPXOR        Y1, Y2, Y6
+	VPXOR        Y0, Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPSLLD       $0x05, Y4, Y10
 	VPSRLD       $0x1b, Y4, Y6
@@ -4711,10 +3924,8 @@ compress:
 	VMOVDQU      Y6, 288(BX)
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y5, Y2, Y2
-	VPOR         Y4, Y0, Y10
-	VPAND        Y1, Y10, Y10
-	VPAND        Y4, Y0, Y7
-	VPOR         Y10, Y7, Y7
+	VPXOR        Y0, Y1, Y7
+	VPXOR        Y4, Y7, Y7
 	VPADDD       Y7, Y2, Y2
 	VPSLLD       $0x05, Y3, Y10
 	VPSRLD       $0x1b, Y3, Y7
@@ -4733,10 +3944,8 @@ compress:
 	VMOVDQU      Y7, 320(BX)
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y5, Y1, Y1
-	VPOR         Y3, Y4, Y10
-	VPAND        Y0, Y10, Y10
-	VPAND        Y3, Y4, Y8
-	VPOR         Y10, Y8, Y8
+	VPXOR        Y4, Y0, Y8
+	VPXOR        Y3, Y8, Y8
 	VPADDD       Y8, Y1, Y1
 	VPSLLD       $0x05, Y2, Y10
 	VPSRLD       $0x1b, Y2, Y8
@@ -4755,10 +3964,8 @@ compress:
 	VMOVDQU      Y8, 352(BX)
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPOR         Y2, Y3, Y10
-	VPAND        Y4, Y10, Y10
-	VPAND        Y2, Y3, Y9
-	VPOR         Y10, Y9, Y9
+	VPXOR        Y3, Y4, Y9
+	VPXOR        Y2, Y9, Y9
 	VPADDD       Y9, Y0, Y0
 	VPSLLD       $0x05, Y1, Y10
 	VPSRLD       $0x1b, Y1, Y9
@@ -4777,18 +3984,17 @@ compress:
 	VMOVDQU      Y9, 384(BX)
 	VPADDD       Y9, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPOR         Y1, Y2, Y10
-	VPAND        Y3, Y10, Y10
-	VPAND        Y1, Y2, Y6
-	VPOR         Y10, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPSLLD       $0x05, Y0, Y10
-	VPSRLD       $0x1b, Y0, Y6
-	VPOR         Y10, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPSLLD       $0x1e, Y1, Y6
+	VPXOR        Y2, Y3, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x05, Y0, Y6
+	VPSRLD       $0x1b, Y0, Y5
+	VPOR         Y6, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x1e, Y1, Y5
 	VPSRLD       $0x02, Y1, Y1
-	VPOR         Y6, Y1, Y1
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD roundK<>+8(SB), Y5
 	VMOVDQU      416(BX), Y6
 	VPXOR        480(BX), Y6, Y6
 	VPXOR        160(BX), Y6, Y6
@@ -4865,19 +4071,18 @@ compress:
 	VMOVDQU      Y9, 512(BX)
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPOR         Y2, Y3, Y6
-	VPAND        Y4, Y6, Y6
-	VPAND        Y2, Y3, Y5
-	VPOR         Y6, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSLLD       $0x05, Y1, Y6
-	VPSRLD       $0x1b, Y1, Y5
-	VPOR         Y6, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSLLD       $0x1e, Y2, Y5
+	VPOR         Y2, Y3, Y10
+	VPAND        Y4, Y10, Y10
+	VPAND        Y2, Y3, Y6
+	VPOR         Y10, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPSLLD       $0x05, Y1, Y10
+	VPSRLD       $0x1b, Y1, Y6
+	VPOR         Y10, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPSLLD       $0x1e, Y2, Y6
 	VPSRLD       $0x02, Y2, Y2
-	VPOR         Y5, Y2, Y2
-	VPBROADCASTD roundK<>+12(SB), Y5
+	VPOR         Y6, Y2, Y2
 	VMOVDQU      544(BX), Y6
 	VPXOR        608(BX), Y6, Y6
 	VPXOR        288(BX), Y6, Y6
@@ -4888,8 +4093,10 @@ compress:
 	VMOVDQU      Y6, 544(BX)
 	VPADDD       Y6, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPXOR        Y1, Y2, Y7
-	VPXOR        Y3, Y7, Y7
+	VPOR         Y1, Y2, Y10
+	VPAND        Y3, Y10, Y10
+	VPAND        Y1, Y2, Y7
+	VPOR         Y10, Y7, Y7
 	VPADDD       Y7, Y4, Y4
 	VPSLLD       $0x05, Y0, Y10
 	VPSRLD       $0x1b, Y0, Y7
@@ -4908,8 +4115,10 @@ compress:
 	VMOVDQU      Y7, 576(BX)
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y5, Y3, Y3
-	VPXOR        Y0, Y1, Y8
-	VPXOR        Y2, Y8, Y8
+	VPOR         Y0, Y1, Y10
+	VPAND        Y2, Y10, Y10
+	VPAND        Y0, Y1, Y8
+	VPOR         Y10, Y8, Y8
 	VPADDD       Y8, Y3, Y3
 	VPSLLD       $0x05, Y4, Y10
 	VPSRLD       $0x1b, Y4, Y8
@@ -4928,8 +4137,10 @@ compress:
 	VMOVDQU      Y8, 608(BX)
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y5, Y2, Y2
-	VPXOR        Y4, Y0, Y9
-	VPXOR        Y1, Y9, Y9
+	VPOR         Y4, Y0, Y10
+	VPAND        Y1, Y10, Y10
+	VPAND        Y4, Y0, Y9
+	VPOR         Y10, Y9, Y9
 	VPADDD       Y9, Y2, Y2
 	VPSLLD       $0x05, Y3, Y10
 	VPSRLD       $0x1b, Y3, Y9
@@ -4948,8 +4159,10 @@ compress:
 	VMOVDQU      Y9, 640(BX)
 	VPADDD       Y9, Y1, Y1
 	VPADDD       Y5, Y1, Y1
-	VPXOR        Y3, Y4, Y6
-	VPXOR        Y0, Y6, Y6
+	VPOR         Y3, Y4, Y10
+	VPAND        Y0, Y10, Y10
+	VPAND        Y3, Y4, Y6
+	VPOR         Y10, Y6, Y6
 	VPADDD       Y6, Y1, Y1
 	VPSLLD       $0x05, Y2, Y10
 	VPSRLD       $0x1b, Y2, Y6
@@ -4968,8 +4181,10 @@ compress:
 	VMOVDQU      Y6, 160(BX)
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPXOR        Y2, Y3, Y7
-	VPXOR        Y4, Y7, Y7
+	VPOR         Y2, Y3, Y10
+	VPAND        Y4, Y10, Y10
+	VPAND        Y2, Y3, Y7
+	VPOR         Y10, Y7, Y7
 	VPADDD       Y7, Y0, Y0
 	VPSLLD       $0x05, Y1, Y10
 	VPSRLD       $0x1b, Y1, Y7
@@ -4988,8 +4203,10 @@ compress:
 	VMOVDQU      Y7, 192(BX)
 	VPADDD       Y7, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPXOR        Y1, Y2, Y8
-	VPXOR        Y3, Y8, Y8
+	VPOR         Y1, Y2, Y10
+	VPAND        Y3, Y10, Y10
+	VPAND        Y1, Y2, Y8
+	VPOR         Y10, Y8, Y8
 	VPADDD       Y8, Y4, Y4
 	VPSLLD       $0x05, Y0, Y10
 	VPSRLD       $0x1b, Y0, Y8
@@ -5008,8 +4225,10 @@ compress:
 	VMOVDQU      Y8, 224(BX)
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y5, Y3, Y3
-	VPXOR        Y0, Y1, Y9
-	VPXOR        Y2, Y9, Y9
+	VPOR         Y0, Y1, Y10
+	VPAND        Y2, Y10, Y10
+	VPAND        Y0, Y1, Y9
+	VPOR         Y10, Y9, Y9
 	VPADDD       Y9, Y3, Y3
 	VPSLLD       $0x05, Y4, Y10
 	VPSRLD       $0x1b, Y4, Y9
@@ -5028,8 +4247,10 @@ compress:
 	VMOVDQU      Y9, 256(BX)
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y5, Y2, Y2
-	VPXOR        Y4, Y0, Y6
-	VPXOR        Y1, Y6, Y6
+	VPOR         Y4, Y0, Y10
+	VPAND        Y1, Y10, Y10
+	VPAND        Y4, Y0, Y6
+	VPOR         Y10, Y6, Y6
 	VPADDD       Y6, Y2, Y2
 	VPSLLD       $0x05, Y3, Y10
 	VPSRLD       $0x1b, Y3, Y6
@@ -5048,8 +4269,10 @@ compress:
 	VMOVDQU      Y6, 288(BX)
 	VPADDD       Y6, Y1, Y1
 	VPADDD       Y5, Y1, Y1
-	VPXOR        Y3, Y4, Y7
-	VPXOR        Y0, Y7, Y7
+	VPOR         Y3, Y4, Y10
+	VPAND        Y0, Y10, Y10
+	VPAND        Y3, Y4, Y7
+	VPOR         Y10, Y7, Y7
 	VPADDD       Y7, Y1, Y1
 	VPSLLD       $0x05, Y2, Y10
 	VPSRLD       $0x1b, Y2, Y7
@@ -5068,8 +4291,10 @@ compress:
 	VMOVDQU      Y7, 320(BX)
 	VPADDD       Y7, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPXOR        Y2, Y3, Y8
-	VPXOR        Y4, Y8, Y8
+	VPOR         Y2, Y3, Y10
+	VPAND        Y4, Y10, Y10
+	VPAND        Y2, Y3, Y8
+	VPOR         Y10, Y8, Y8
 	VPADDD       Y8, Y0, Y0
 	VPSLLD       $0x05, Y1, Y10
 	VPSRLD       $0x1b, Y1, Y8
@@ -5088,8 +4313,10 @@ compress:
 	VMOVDQU      Y8, 352(BX)
 	VPADDD       Y8, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPXOR        Y1, Y2, Y9
-	VPXOR        Y3, Y9, Y9
+	VPOR         Y1, Y2, Y10
+	VPAND        Y3, Y10, Y10
+	VPAND        Y1, Y2, Y9
+	VPOR         Y10, Y9, Y9
 	VPADDD       Y9, Y4, Y4
 	VPSLLD       $0x05, Y0, Y10
 	VPSRLD       $0x1b, Y0, Y9
@@ -5108,8 +4335,10 @@ compress:
 	VMOVDQU      Y9, 384(BX)
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y5, Y3, Y3
-	VPXOR        Y0, Y1, Y6
-	VPXOR        Y2, Y6, Y6
+	VPOR         Y0, Y1, Y10
+	VPAND        Y2, Y10, Y10
+	VPAND        Y0, Y1, Y6
+	VPOR         Y10, Y6, Y6
 	VPADDD       Y6, Y3, Y3
 	VPSLLD       $0x05, Y4, Y10
 	VPSRLD       $0x1b, Y4, Y6
@@ -5128,8 +4357,10 @@ compress:
 	VMOVDQU      Y6, 416(BX)
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y5, Y2, Y2
-	VPXOR        Y4, Y0, Y7
-	VPXOR        Y1, Y7, Y7
+	VPOR         Y4, Y0, Y10
+	VPAND        Y1, Y10, Y10
+	VPAND        Y4, Y0, Y7
+	VPOR         Y10, Y7, Y7
 	VPADDD       Y7, Y2, Y2
 	VPSLLD       $0x05, Y3, Y10
 	VPSRLD       $0x1b, Y3, Y7
@@ -5148,8 +4379,10 @@ compress:
 	VMOVDQU      Y7, 448(BX)
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y5, Y1, Y1
-	VPXOR        Y3, Y4, Y8
-	VPXOR        Y0, Y8, Y8
+	VPOR         Y3, Y4, Y10
+	VPAND        Y0, Y10, Y10
+	VPAND        Y3, Y4, Y8
+	VPOR         Y10, Y8, Y8
 	VPADDD       Y8, Y1, Y1
 	VPSLLD       $0x05, Y2, Y10
 	VPSRLD       $0x1b, Y2, Y8
@@ -5168,8 +4401,10 @@ compress:
 	VMOVDQU      Y8, 480(BX)
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y5, Y0, Y0
-	VPXOR        Y2, Y3, Y9
-	VPXOR        Y4, Y9, Y9
+	VPOR         Y2, Y3, Y10
+	VPAND        Y4, Y10, Y10
+	VPAND        Y2, Y3, Y9
+	VPOR         Y10, Y9, Y9
 	VPADDD       Y9, Y0, Y0
 	VPSLLD       $0x05, Y1, Y10
 	VPSRLD       $0x1b, Y1, Y9
@@ -5188,16 +4423,19 @@ compress:
 	VMOVDQU      Y9, 512(BX)
 	VPADDD       Y9, Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VPXOR        Y1, Y2, Y6
-	VPXOR        Y3, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPSLLD       $0x05, Y0, Y10
-	VPSRLD       $0x1b, Y0, Y6
-	VPOR         Y10, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPSLLD       $0x1e, Y1, Y6
+	VPOR         Y1, Y2, Y6
+	VPAND        Y3, Y6, Y6
+	VPAND        Y1, Y2, Y5
+	VPOR         Y6, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x05, Y0, Y6
+	VPSRLD       $0x1b, Y0, Y5
+	VPOR         Y6, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x1e, Y1, Y5
 	VPSRLD       $0x02, Y1, Y1
-	VPOR         Y6, Y1, Y1
+	VPOR         Y5, Y1, Y1
+	VPBROADCASTD roundK<>+12(SB), Y5
 	VMOVDQU      544(BX), Y6
 	VPXOR        608(BX), Y6, Y6
 	VPXOR        288(BX), Y6, Y6
@@ -5208,8 +4446,8 @@ compress:
 	VMOVDQU      Y6, 544(BX)
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y5, Y3, Y3
-	VPXOR        Y0, Y1, Y7
-	VPXOR        Y2, Y7, Y7
+	VPXOR        Y1, Y2, Y7
+	VPXOR        Y0, Y7, Y7
 	VPADDD       Y7, Y3, Y3
 	VPSLLD       $0x05, Y4, Y10
 	VPSRLD       $0x1b, Y4, Y7
@@ -5228,28 +4466,328 @@ compress:
 	VMOVDQU      Y7, 576(BX)
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y5, Y2, Y2
-	VPXOR        Y4, Y0, Y7
+	VPXOR        Y0, Y1, Y8
+	VPXOR        Y4, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPSLLD       $0x05, Y3, Y10
+	VPSRLD       $0x1b, Y3, Y8
+	VPOR         Y10, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPSLLD       $0x1e, Y4, Y8
+	VPSRLD       $0x02, Y4, Y4
+	VPOR         Y8, Y4, Y4
+	VMOVDQU      608(BX), Y8
+	VPXOR        160(BX), Y8, Y8
+	VPXOR        352(BX), Y8, Y8
+	VPXOR        Y9, Y8, Y8
+	VPSLLD       $0x01, Y8, Y9
+	VPSRLD       $0x1f, Y8, Y8
+	VPOR         Y9, Y8, Y8
+	VMOVDQU      Y8, 608(BX)
+	VPADDD       Y8, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VPXOR        Y4, Y0, Y9
+	VPXOR        Y3, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPSLLD       $0x05, Y2, Y10
+	VPSRLD       $0x1b, Y2, Y9
+	VPOR         Y10, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPSLLD       $0x1e, Y3, Y9
+	VPSRLD       $0x02, Y3, Y3
+	VPOR         Y9, Y3, Y3
+	VMOVDQU      640(BX), Y9
+	VPXOR        192(BX), Y9, Y9
+	VPXOR        384(BX), Y9, Y9
+	VPXOR        Y6, Y9, Y9
+	VPSLLD       $0x01, Y9, Y6
+	VPSRLD       $0x1f, Y9, Y9
+	VPOR         Y6, Y9, Y9
+	VMOVDQU      Y9, 640(BX)
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y5, Y0, Y0
+	VPXOR        Y3, Y4, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPSLLD       $0x05, Y1, Y10
+	VPSRLD       $0x1b, Y1, Y6
+	VPOR         Y10, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPSLLD       $0x1e, Y2, Y6
+	VPSRLD       $0x02, Y2, Y2
+	VPOR         Y6, Y2, Y2
+	VMOVDQU      160(BX), Y6
+	VPXOR        224(BX), Y6, Y6
+	VPXOR        416(BX), Y6, Y6
+	VPXOR        Y7, Y6, Y6
+	VPSLLD       $0x01, Y6, Y7
+	VPSRLD       $0x1f, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VMOVDQU      Y6, 160(BX)
+	VPADDD       Y6, Y4, Y4
+	VPADDD       Y5, Y4, Y4
+	VPXOR        Y2, Y3, Y7
 	VPXOR        Y1, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSLLD       $0x05, Y3, Y8
-	VPSRLD       $0x1b, Y3, Y7
+	VPADDD       Y7, Y4, Y4
+	VPSLLD       $0x05, Y0, Y10
+	VPSRLD       $0x1b, Y0, Y7
+	VPOR         Y10, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPSLLD       $0x1e, Y1, Y7
+	VPSRLD       $0x02, Y1, Y1
+	VPOR         Y7, Y1, Y1
+	VMOVDQU      192(BX), Y7
+	VPXOR        256(BX), Y7, Y7
+	VPXOR        448(BX), Y7, Y7
+	VPXOR        Y8, Y7, Y7
+	VPSLLD       $0x01, Y7, Y8
+	VPSRLD       $0x1f, Y7, Y7
 	VPOR         Y8, Y7, Y7
+	VMOVDQU      Y7, 192(BX)
+	VPADDD       Y7, Y3, Y3
+	VPADDD       Y5, Y3, Y3
+	VPXOR        Y1, Y2, Y8
+	VPXOR        Y0, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPSLLD       $0x05, Y4, Y10
+	VPSRLD       $0x1b, Y4, Y8
+	VPOR         Y10, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPSLLD       $0x1e, Y0, Y8
+	VPSRLD       $0x02, Y0, Y0
+	VPOR         Y8, Y0, Y0
+	VMOVDQU      224(BX), Y8
+	VPXOR        288(BX), Y8, Y8
+	VPXOR        480(BX), Y8, Y8
+	VPXOR        Y9, Y8, Y8
+	VPSLLD       $0x01, Y8, Y9
+	VPSRLD       $0x1f, Y8, Y8
+	VPOR         Y9, Y8, Y8
+	VMOVDQU      Y8, 224(BX)
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y5, Y2, Y2
+	VPXOR        Y0, Y1, Y9
+	VPXOR        Y4, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPSLLD       $0x05, Y3, Y10
+	VPSRLD       $0x1b, Y3, Y9
+	VPOR         Y10, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPSLLD       $0x1e, Y4, Y9
+	VPSRLD       $0x02, Y4, Y4
+	VPOR         Y9, Y4, Y4
+	VMOVDQU      256(BX), Y9
+	VPXOR        320(BX), Y9, Y9
+	VPXOR        512(BX), Y9, Y9
+	VPXOR        Y6, Y9, Y9
+	VPSLLD       $0x01, Y9, Y6
+	VPSRLD       $0x1f, Y9, Y9
+	VPOR         Y6, Y9, Y9
+	VMOVDQU      Y9, 256(BX)
+	VPADDD       Y9, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VPXOR        Y4, Y0, Y6
+	VPXOR        Y3, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VPSLLD       $0x05, Y2, Y10
+	VPSRLD       $0x1b, Y2, Y6
+	VPOR         Y10, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VPSLLD       $0x1e, Y3, Y6
+	VPSRLD       $0x02, Y3, Y3
+	VPOR         Y6, Y3, Y3
+	VMOVDQU      288(BX), Y6
+	VPXOR        352(BX), Y6, Y6
+	VPXOR        544(BX), Y6, Y6
+	VPXOR        Y7, Y6, Y6
+	VPSLLD       $0x01, Y6, Y7
+	VPSRLD       $0x1f, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VMOVDQU      Y6, 288(BX)
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y5, Y0, Y0
+	VPXOR        Y3, Y4, Y7
+	VPXOR        Y2, Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPSLLD       $0x05, Y1, Y10
+	VPSRLD       $0x1b, Y1, Y7
+	VPOR         Y10, Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPSLLD       $0x1e, Y2, Y7
+	VPSRLD       $0x02, Y2, Y2
+	VPOR         Y7, Y2, Y2
+	VMOVDQU      320(BX), Y7
+	VPXOR        384(BX), Y7, Y7
+	VPXOR        576(BX), Y7, Y7
+	VPXOR        Y8, Y7, Y7
+	VPSLLD       $0x01, Y7, Y8
+	VPSRLD       $0x1f, Y7, Y7
+	VPOR         Y8, Y7, Y7
+	VMOVDQU      Y7, 320(BX)
+	VPADDD       Y7, Y4, Y4
+	VPADDD       Y5, Y4, Y4
+	VPXOR        Y2, Y3, Y8
+	VPXOR        Y1, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPSLLD       $0x05, Y0, Y10
+	VPSRLD       $0x1b, Y0, Y8
+	VPOR         Y10, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPSLLD       $0x1e, Y1, Y8
+	VPSRLD       $0x02, Y1, Y1
+	VPOR         Y8, Y1, Y1
+	VMOVDQU      352(BX), Y8
+	VPXOR        416(BX), Y8, Y8
+	VPXOR        608(BX), Y8, Y8
+	VPXOR        Y9, Y8, Y8
+	VPSLLD       $0x01, Y8, Y9
+	VPSRLD       $0x1f, Y8, Y8
+	VPOR         Y9, Y8, Y8
+	VMOVDQU      Y8, 352(BX)
+	VPADDD       Y8, Y3, Y3
+	VPADDD       Y5, Y3, Y3
+	VPXOR        Y1, Y2, Y9
+	VPXOR        Y0, Y9, Y9
+	VPADDD       Y9, Y3, Y3
+	VPSLLD       $0x05, Y4, Y10
+	VPSRLD       $0x1b, Y4, Y9
+	VPOR         Y10, Y9, Y9
+	VPADDD       Y9, Y3, Y3
+	VPSLLD       $0x1e, Y0, Y9
+	VPSRLD       $0x02, Y0, Y0
+	VPOR         Y9, Y0, Y0
+	VMOVDQU      384(BX), Y9
+	VPXOR        448(BX), Y9, Y9
+	VPXOR        640(BX), Y9, Y9
+	VPXOR        Y6, Y9, Y9
+	VPSLLD       $0x01, Y9, Y6
+	VPSRLD       $0x1f, Y9, Y9
+	VPOR         Y6, Y9, Y9
+	VMOVDQU      Y9, 384(BX)
+	VPADDD       Y9, Y2, Y2
+	VPADDD       Y5, Y2, Y2
+	VPXOR        Y0, Y1, Y6
+	VPXOR        Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x05, Y3, Y10
+	VPSRLD       $0x1b, Y3, Y6
+	VPOR         Y10, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1e, Y4, Y6
+	VPSRLD       $0x02, Y4, Y4
+	VPOR         Y6, Y4, Y4
+	VMOVDQU      416(BX), Y6
+	VPXOR        480(BX), Y6, Y6
+	VPXOR        160(BX), Y6, Y6
+	VPXOR        Y7, Y6, Y6
+	VPSLLD       $0x01, Y6, Y7
+	VPSRLD       $0x1f, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VMOVDQU      Y6, 416(BX)
+	VPADDD       Y6, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VPXOR        Y4, Y0, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPSLLD       $0x05, Y2, Y10
+	VPSRLD       $0x1b, Y2, Y7
+	VPOR         Y10, Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPSLLD       $0x1e, Y3, Y7
+	VPSRLD       $0x02, Y3, Y3
+	VPOR         Y7, Y3, Y3
+	VMOVDQU      448(BX), Y7
+	VPXOR        512(BX), Y7, Y7
+	VPXOR        192(BX), Y7, Y7
+	VPXOR        Y8, Y7, Y7
+	VPSLLD       $0x01, Y7, Y8
+	VPSRLD       $0x1f, Y7, Y7
+	VPOR         Y8, Y7, Y7
+	VMOVDQU      Y7, 448(BX)
+	VPADDD       Y7, Y0, Y0
+	VPADDD       Y5, Y0, Y0
+	VPXOR        Y3, Y4, Y8
+	VPXOR        Y2, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPSLLD       $0x05, Y1, Y10
+	VPSRLD       $0x1b, Y1, Y8
+	VPOR         Y10, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPSLLD       $0x1e, Y2, Y8
+	VPSRLD       $0x02, Y2, Y2
+	VPOR         Y8, Y2, Y2
+	VMOVDQU      480(BX), Y8
+	VPXOR        544(BX), Y8, Y8
+	VPXOR        224(BX), Y8, Y8
+	VPXOR        Y9, Y8, Y8
+	VPSLLD       $0x01, Y8, Y9
+	VPSRLD       $0x1f, Y8, Y8
+	VPOR         Y9, Y8, Y8
+	VMOVDQU      Y8, 480(BX)
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y5, Y4, Y4
+	VPXOR        Y2, Y3, Y9
+	VPXOR        Y1, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPSLLD       $0x05, Y0, Y10
+	VPSRLD       $0x1b, Y0, Y9
+	VPOR         Y10, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPSLLD       $0x1e, Y1, Y9
+	VPSRLD       $0x02, Y1, Y1
+	VPOR         Y9, Y1, Y1
+	VMOVDQU      512(BX), Y9
+	VPXOR        576(BX), Y9, Y9
+	VPXOR        256(BX), Y9, Y9
+	VPXOR        Y6, Y9, Y9
+	VPSLLD       $0x01, Y9, Y6
+	VPSRLD       $0x1f, Y9, Y9
+	VPOR         Y6, Y9, Y9
+	VMOVDQU      Y9, 512(BX)
+	VPADDD       Y9, Y3, Y3
+	VPADDD       Y5, Y3, Y3
+	VPXOR        Y1, Y2, Y6
+	VPXOR        Y0, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPSLLD       $0x05, Y4, Y10
+	VPSRLD       $0x1b, Y4, Y6
+	VPOR         Y10, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPSLLD       $0x1e, Y0, Y6
+	VPSRLD       $0x02, Y0, Y0
+	VPOR         Y6, Y0, Y0
+	VMOVDQU      544(BX), Y6
+	VPXOR        608(BX), Y6, Y6
+	VPXOR        288(BX), Y6, Y6
+	VPXOR        Y7, Y6, Y6
+	VPSLLD       $0x01, Y6, Y7
+	VPSRLD       $0x1f, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VMOVDQU      Y6, 544(BX)
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y5, Y2, Y2
+	VPXOR        Y0, Y1, Y7
+	VPXOR        Y4, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPSLLD       $0x05, Y3, Y10
+	VPSRLD       $0x1b, Y3, Y7
+	VPOR         Y10, Y7, Y7
 	VPADDD       Y7, Y2, Y2
 	VPSLLD       $0x1e, Y4, Y7
 	VPSRLD       $0x02, Y4, Y4
 	VPOR         Y7, Y4, Y4
-	VMOVDQU      608(BX), Y7
-	VPXOR        160(BX), Y7, Y7
-	VPXOR        352(BX), Y7, Y7
-	VPXOR        Y9, Y7, Y7
+	VMOVDQU      576(BX), Y7
+	VPXOR        640(BX), Y7, Y7
+	VPXOR        320(BX), Y7, Y7
+	VPXOR        Y8, Y7, Y7
 	VPSLLD       $0x01, Y7, Y8
 	VPSRLD       $0x1f, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VMOVDQU      Y7, 608(BX)
+	VMOVDQU      Y7, 576(BX)
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y5, Y1, Y1
-	VPXOR        Y3, Y4, Y7
-	VPXOR        Y0, Y7, Y7
+	VPXOR        Y4, Y0, Y7
+	VPXOR        Y3, Y7, Y7
 	VPADDD       Y7, Y1, Y1
 	VPSLLD       $0x05, Y2, Y8
 	VPSRLD       $0x1b, Y2, Y7
@@ -5258,6 +4796,26 @@ compress:
 	VPSLLD       $0x1e, Y3, Y7
 	VPSRLD       $0x02, Y3, Y3
 	VPOR         Y7, Y3, Y3
+	VMOVDQU      608(BX), Y7
+	VPXOR        160(BX), Y7, Y7
+	VPXOR        352(BX), Y7, Y7
+	VPXOR        Y9, Y7, Y7
+	VPSLLD       $0x01, Y7, Y8
+	VPSRLD       $0x1f, Y7, Y7
+	VPOR         Y8, Y7, Y7
+	VMOVDQU      Y7, 608(BX)
+	VPADDD       Y7, Y0, Y0
+	VPADDD       Y5, Y0, Y0
+	VPXOR        Y3, Y4, Y7
+	VPXOR        Y2, Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPSLLD       $0x05, Y1, Y8
+	VPSRLD       $0x1b, Y1, Y7
+	VPOR         Y8, Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPSLLD       $0x1e, Y2, Y7
+	VPSRLD       $0x02, Y2, Y2
+	VPOR         Y7, Y2, Y2
 	VMOVDQU      640(BX), Y7
 	VPXOR        192(BX), Y7, Y7
 	VPXOR        384(BX), Y7, Y7
@@ -5266,85 +4824,93 @@ compress:
 	VPSRLD       $0x1f, Y7, Y7
 	VPOR         Y6, Y7, Y7
 	VMOVDQU      Y7, 640(BX)
-	VPADDD       Y7, Y0, Y0
-	VPADDD       Y5, Y0, Y0
+	VPADDD       Y7, Y4, Y4
+	VPADDD       Y5, Y4, Y4
 	VPXOR        Y2, Y3, Y5
-	VPXOR        Y4, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSLLD       $0x05, Y1, Y6
-	VPSRLD       $0x1b, Y1, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x05, Y0, Y6
+	VPSRLD       $0x1b, Y0, Y5
 	VPOR         Y6, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSLLD       $0x1e, Y2, Y5
-	VPSRLD       $0x02, Y2, Y2
-	VPOR         Y5, Y2, Y2
-	MOVQ         AX, 1024(BX)
-	VPBROADCASTD 1024(BX), Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x1e, Y1, Y5
+	VPSRLD       $0x02, Y1, Y1
+	VPOR         Y5, Y1, Y1
+	MOVQ         AX, 960(BX)
+	VPBROADCASTD 960(BX), Y5
 	VPSUBD       672(BX), Y5, Y5
 	VPSRAD       $0x1f, Y5, Y5
-	VPAND        Y5, Y0, Y0
-	VPADDD       (BX), Y0, Y0
-	VPAND        Y5, Y1, Y1
-	VPADDD       32(BX), Y1, Y1
-	VPAND        Y5, Y2, Y2
-	VPADDD       64(BX), Y2, Y2
-	VPAND        Y5, Y3, Y3
-	VPADDD       96(BX), Y3, Y3
 	VPAND        Y5, Y4, Y4
-	VPADDD       128(BX), Y4, Y4
+	VPADDD       (BX), Y4, Y4
+	VPAND        Y5, Y0, Y0
+	VPADDD       32(BX), Y0, Y0
+	VPAND        Y5, Y1, Y1
+	VPADDD       64(BX), Y1, Y1
+	VPAND        Y5, Y2, Y2
+	VPADDD       96(BX), Y2, Y2
+	VPAND        Y5, Y3, Y3
+	VPADDD       128(BX), Y3, Y3
 	ADDQ         $0x40, AX
 	CMPQ         AX, CX
 	JB           block
 	JA           finish
 
 	// The outer hash is one block behind the longest message.
-	VMOVDQU        Y0, 160(BX)
-	VMOVDQU        Y1, 192(BX)
-	VMOVDQU        Y2, 224(BX)
-	VMOVDQU        Y3, 256(BX)
-	VMOVDQU        Y4, 288(BX)
-	VPBROADCASTD   outerWords<>+8(SB), Y0
+	VMOVDQU        Y4, 160(BX)
+	VMOVDQU        Y0, 192(BX)
+	VMOVDQU        Y1, 224(BX)
+	VMOVDQU        Y2, 256(BX)
+	VMOVDQU        Y3, 288(BX)
+	VPBROADCASTD   outerRest<>+0(SB), Y0
 	VMOVDQU        Y0, 320(BX)
-	VPXOR          Y0, Y0, Y0
+	VPBROADCASTD   outerRest<>+4(SB), Y0
 	VMOVDQU        Y0, 352(BX)
+	VPBROADCASTD   outerRest<>+8(SB), Y0
 	VMOVDQU        Y0, 384(BX)
+	VPBROADCASTD   outerRest<>+12(SB), Y0
 	VMOVDQU        Y0, 416(BX)
+	VPBROADCASTD   outerRest<>+16(SB), Y0
 	VMOVDQU        Y0, 448(BX)
+	VPBROADCASTD   outerRest<>+20(SB), Y0
 	VMOVDQU        Y0, 480(BX)
+	VPBROADCASTD   outerRest<>+24(SB), Y0
 	VMOVDQU        Y0, 512(BX)
+	VPBROADCASTD   outerRest<>+28(SB), Y0
 	VMOVDQU        Y0, 544(BX)
+	VPBROADCASTD   outerRest<>+32(SB), Y0
 	VMOVDQU        Y0, 576(BX)
+	VPBROADCASTD   outerRest<>+36(SB), Y0
 	VMOVDQU        Y0, 608(BX)
-	VPBROADCASTD   outerWords<>+16(SB), Y0
+	VPBROADCASTD   outerRest<>+40(SB), Y0
 	VMOVDQU        Y0, 640(BX)
-	VPBROADCASTD   never<>+0(SB), Y0
+	VPBROADCASTD   outerRest<>+44(SB), Y0
 	VMOVDQU        Y0, 672(BX)
 	MOVQ           896(BX), SI
-	VBROADCASTI128 20(SI), Y0
+	VBROADCASTI128 20(SI), Y4
 	MOVQ           904(BX), SI
-	VBROADCASTI128 20(SI), Y1
+	VBROADCASTI128 20(SI), Y0
 	MOVQ           912(BX), SI
-	VBROADCASTI128 20(SI), Y2
+	VBROADCASTI128 20(SI), Y1
 	MOVQ           920(BX), SI
-	VBROADCASTI128 20(SI), Y3
+	VBROADCASTI128 20(SI), Y2
 	MOVQ           928(BX), SI
-	VINSERTI128    $0x01, 20(SI), Y0, Y0
+	VINSERTI128    $0x01, 20(SI), Y4, Y4
 	MOVQ           936(BX), SI
-	VINSERTI128    $0x01, 20(SI), Y1, Y1
+	VINSERTI128    $0x01, 20(SI), Y0, Y0
 	MOVQ           944(BX), SI
-	VINSERTI128    $0x01, 20(SI), Y2, Y2
+	VINSERTI128    $0x01, 20(SI), Y1, Y1
 	MOVQ           952(BX), SI
-	VINSERTI128    $0x01, 20(SI), Y3, Y3
-	VPUNPCKLDQ     Y1, Y0, Y4
-	VPUNPCKHDQ     Y1, Y0, Y5
-	VPUNPCKLDQ     Y3, Y2, Y1
-	VPUNPCKHDQ     Y3, Y2, Y3
-	VPUNPCKLQDQ    Y1, Y4, Y0
-	VPUNPCKHQDQ    Y1, Y4, Y1
-	VPUNPCKLQDQ    Y3, Y5, Y2
-	VPUNPCKHQDQ    Y3, Y5, Y3
+	VINSERTI128    $0x01, 20(SI), Y2, Y2
+	VPUNPCKLDQ     Y0, Y4, Y3
+	VPUNPCKHDQ     Y0, Y4, Y5
+	VPUNPCKLDQ     Y2, Y1, Y0
+	VPUNPCKHDQ     Y2, Y1, Y2
+	VPUNPCKLQDQ    Y0, Y3, Y4
+	VPUNPCKHQDQ    Y0, Y3, Y0
+	VPUNPCKLQDQ    Y2, Y5, Y1
+	VPUNPCKHQDQ    Y2, Y5, Y2
 	MOVQ           896(BX), SI
-	VBROADCASTI128 36(SI), Y4
+	VBROADCASTI128 36(SI), Y3
 	MOVQ           904(BX), SI
 	VBROADCASTI128 36(SI), Y5
 	MOVQ           912(BX), SI
@@ -5352,18 +4918,18 @@ compress:
 	MOVQ           920(BX), SI
 	VBROADCASTI128 36(SI), Y7
 	MOVQ           928(BX), SI
-	VINSERTI128    $0x01, 36(SI), Y4, Y4
+	VINSERTI128    $0x01, 36(SI), Y3, Y3
 	MOVQ           936(BX), SI
 	VINSERTI128    $0x01, 36(SI), Y5, Y5
 	MOVQ           944(BX), SI
 	VINSERTI128    $0x01, 36(SI), Y6, Y6
 	MOVQ           952(BX), SI
 	VINSERTI128    $0x01, 36(SI), Y7, Y7
-	VPUNPCKLDQ     Y5, Y4, Y8
-	VPUNPCKHDQ     Y5, Y4, Y9
+	VPUNPCKLDQ     Y5, Y3, Y8
+	VPUNPCKHDQ     Y5, Y3, Y9
 	VPUNPCKLDQ     Y7, Y6, Y5
 	VPUNPCKHDQ     Y7, Y6, Y7
-	VPUNPCKLQDQ    Y5, Y8, Y4
+	VPUNPCKLQDQ    Y5, Y8, Y3
 	VPUNPCKHQDQ    Y5, Y8, Y5
 	VPUNPCKLQDQ    Y7, Y9, Y6
 	VPUNPCKHQDQ    Y7, Y9, Y7
@@ -5371,20 +4937,20 @@ compress:
 
 finish:
 	VBROADCASTI128 wordSwap<>+0(SB), Y5
+	VPSHUFB        Y5, Y4, Y4
 	VPSHUFB        Y5, Y0, Y0
 	VPSHUFB        Y5, Y1, Y1
 	VPSHUFB        Y5, Y2, Y2
 	VPSHUFB        Y5, Y3, Y3
-	VPSHUFB        Y5, Y4, Y4
-	VPUNPCKLDQ     Y1, Y0, Y5
-	VPUNPCKHDQ     Y1, Y0, Y6
-	VPUNPCKLDQ     Y3, Y2, Y1
-	VPUNPCKHDQ     Y3, Y2, Y3
-	VPUNPCKLQDQ    Y1, Y5, Y0
-	VPUNPCKHQDQ    Y1, Y5, Y1
-	VPUNPCKLQDQ    Y3, Y6, Y2
-	VPUNPCKHQDQ    Y3, Y6, Y3
-	VMOVDQU        Y4, 672(BX)
+	VPUNPCKLDQ     Y0, Y4, Y5
+	VPUNPCKHDQ     Y0, Y4, Y6
+	VPUNPCKLDQ     Y2, Y1, Y0
+	VPUNPCKHDQ     Y2, Y1, Y2
+	VPUNPCKLQDQ    Y0, Y5, Y4
+	VPUNPCKHQDQ    Y0, Y5, Y0
+	VPUNPCKLQDQ    Y2, Y6, Y1
+	VPUNPCKHQDQ    Y2, Y6, Y2
+	VMOVDQU        Y3, 672(BX)
 	VPXOR          Y5, Y5, Y5
 	VMOVDQU        Y5, (BX)
 	VMOVDQU        Y5, 32(BX)
@@ -5392,35 +4958,35 @@ finish:
 	VMOVDQU        Y5, 96(BX)
 	VMOVDQU        Y5, 128(BX)
 	MOVQ           (DX), AX
-	VEXTRACTI128   $0x00, Y0, 36(AX)
+	VEXTRACTI128   $0x00, Y4, 36(AX)
 	MOVL           672(BX), CX
 	MOVL           CX, 52(AX)
 	MOVQ           8(DX), AX
-	VEXTRACTI128   $0x00, Y1, 36(AX)
+	VEXTRACTI128   $0x00, Y0, 36(AX)
 	MOVL           676(BX), CX
 	MOVL           CX, 52(AX)
 	MOVQ           16(DX), AX
-	VEXTRACTI128   $0x00, Y2, 36(AX)
+	VEXTRACTI128   $0x00, Y1, 36(AX)
 	MOVL           680(BX), CX
 	MOVL           CX, 52(AX)
 	MOVQ           24(DX), AX
-	VEXTRACTI128   $0x00, Y3, 36(AX)
+	VEXTRACTI128   $0x00, Y2, 36(AX)
 	MOVL           684(BX), CX
 	MOVL           CX, 52(AX)
 	MOVQ           32(DX), AX
-	VEXTRACTI128   $0x01, Y0, 36(AX)
+	VEXTRACTI128   $0x01, Y4, 36(AX)
 	MOVL           688(BX), CX
 	MOVL           CX, 52(AX)
 	MOVQ           40(DX), AX
-	VEXTRACTI128   $0x01, Y1, 36(AX)
+	VEXTRACTI128   $0x01, Y0, 36(AX)
 	MOVL           692(BX), CX
 	MOVL           CX, 52(AX)
 	MOVQ           48(DX), AX
-	VEXTRACTI128   $0x01, Y2, 36(AX)
+	VEXTRACTI128   $0x01, Y1, 36(AX)
 	MOVL           696(BX), CX
 	MOVL           CX, 52(AX)
 	MOVQ           56(DX), AX
-	VEXTRACTI128   $0x01, Y3, 36(AX)
+	VEXTRACTI128   $0x01, Y2, 36(AX)
 	MOVL           700(BX), CX
 	MOVL           CX, 52(AX)
 	VZEROUPPER
@@ -5428,13 +4994,13 @@ finish:
 
 // func sumLanesAVX512(jobs *[16]*byte)
 // Requires: AVX, AVX512BW, AVX512F, CMOV
-TEXT ·sumLanesAVX512(SB), $4288-8
+TEXT ·sumLanesAVX512(SB), $4224-8
 	MOVQ jobs+0(FP), DX
 	LEAQ 63(SP), BX
 	ANDQ $-64, BX
 	XORQ CX, CX
 	MOVQ $0x0000000f, AX
-	LEAQ 4096(BX), SI
+	LEAQ 4032(BX), SI
 
 prepare:
 	MOVQ    (DX)(AX*8), DI
@@ -5451,39 +5017,28 @@ prepare:
 	VMOVDQU X0, 80(SI)
 	VMOVDQU X0, 96(SI)
 	VMOVDQU X0, 112(SI)
+
+	// In pieces of 16 bytes, and the last 16 once more.
 	MOVQ    R10, R11
 	ANDQ    $-64, R11
 	MOVQ    R10, R12
 	SUBQ    R11, R12
-	CMPQ    R10, $0x40
-	JB      padshort
-
-	// The last 64 bytes of the message, so that its end is where it belongs.
-	VMOVDQU -64(R9)(R10*1), X0
-	VMOVDQU X0, -64(SI)(R12*1)
-	VMOVDQU -48(R9)(R10*1), X0
-	VMOVDQU X0, -48(SI)(R12*1)
-	VMOVDQU -32(R9)(R10*1), X0
-	VMOVDQU X0, -32(SI)(R12*1)
-	VMOVDQU -16(R9)(R10*1), X0
-	VMOVDQU X0, -16(SI)(R12*1)
-	JMP     padword
-
-padshort:
 	CMPQ    R12, $0x10
-	JB      padbyte
-	VMOVDQU (R9), X0
+	JB      padend
+	VMOVDQU (R9)(R11*1), X0
 	VMOVDQU X0, (SI)
 	CMPQ    R12, $0x20
 	JB      padend
-	VMOVDQU 16(R9), X0
+	VMOVDQU 16(R9)(R11*1), X0
 	VMOVDQU X0, 16(SI)
 	CMPQ    R12, $0x30
 	JB      padend
-	VMOVDQU 32(R9), X0
+	VMOVDQU 32(R9)(R11*1), X0
 	VMOVDQU X0, 32(SI)
 
 padend:
+	CMPQ    R10, $0x10
+	JB      padbyte
 	VMOVDQU -16(R9)(R10*1), X0
 	VMOVDQU X0, -16(SI)(R12*1)
 	JMP     padword
@@ -5502,10 +5057,8 @@ padword:
 	BSWAPL          DI
 	MOVL            DI, (SI)(R12*1)
 	MOVB            $0x80, 4(SI)(R12*1)
-	MOVQ            $0x00000040, DI
-	MOVQ            $0x00000080, R13
-	CMPQ            R12, $0x33
-	CMOVQHI         R13, DI
+	LEAQ            76(R12), DI
+	ANDQ            $-64, DI
 	ADDQ            $0x44, R10
 	SHLQ            $0x03, R10
 	BSWAPQ          R10
@@ -5524,85 +5077,85 @@ padword:
 	DECQ            AX
 	JNS             prepare
 	MOVQ            1792(BX), AX
-	VBROADCASTI32X4 (AX), Z0
+	VBROADCASTI32X4 (AX), Z19
 	MOVQ            1800(BX), AX
-	VBROADCASTI32X4 (AX), Z1
+	VBROADCASTI32X4 (AX), Z11
 	MOVQ            1808(BX), AX
-	VBROADCASTI32X4 (AX), Z2
+	VBROADCASTI32X4 (AX), Z13
 	MOVQ            1816(BX), AX
-	VBROADCASTI32X4 (AX), Z3
+	VBROADCASTI32X4 (AX), Z15
 	MOVQ            1824(BX), AX
-	VINSERTI32X4    $0x01, (AX), Z0, Z0
+	VINSERTI32X4    $0x01, (AX), Z19, Z19
 	MOVQ            1832(BX), AX
-	VINSERTI32X4    $0x01, (AX), Z1, Z1
+	VINSERTI32X4    $0x01, (AX), Z11, Z11
 	MOVQ            1840(BX), AX
-	VINSERTI32X4    $0x01, (AX), Z2, Z2
+	VINSERTI32X4    $0x01, (AX), Z13, Z13
 	MOVQ            1848(BX), AX
-	VINSERTI32X4    $0x01, (AX), Z3, Z3
+	VINSERTI32X4    $0x01, (AX), Z15, Z15
 	MOVQ            1856(BX), AX
-	VINSERTI32X4    $0x02, (AX), Z0, Z0
+	VINSERTI32X4    $0x02, (AX), Z19, Z19
 	MOVQ            1864(BX), AX
-	VINSERTI32X4    $0x02, (AX), Z1, Z1
+	VINSERTI32X4    $0x02, (AX), Z11, Z11
 	MOVQ            1872(BX), AX
-	VINSERTI32X4    $0x02, (AX), Z2, Z2
+	VINSERTI32X4    $0x02, (AX), Z13, Z13
 	MOVQ            1880(BX), AX
-	VINSERTI32X4    $0x02, (AX), Z3, Z3
+	VINSERTI32X4    $0x02, (AX), Z15, Z15
 	MOVQ            1888(BX), AX
-	VINSERTI32X4    $0x03, (AX), Z0, Z0
+	VINSERTI32X4    $0x03, (AX), Z19, Z19
 	MOVQ            1896(BX), AX
-	VINSERTI32X4    $0x03, (AX), Z1, Z1
+	VINSERTI32X4    $0x03, (AX), Z11, Z11
 	MOVQ            1904(BX), AX
-	VINSERTI32X4    $0x03, (AX), Z2, Z2
+	VINSERTI32X4    $0x03, (AX), Z13, Z13
 	MOVQ            1912(BX), AX
-	VINSERTI32X4    $0x03, (AX), Z3, Z3
-	VPUNPCKLDQ      Z1, Z0, Z4
-	VPUNPCKHDQ      Z1, Z0, Z5
-	VPUNPCKLDQ      Z3, Z2, Z1
-	VPUNPCKHDQ      Z3, Z2, Z3
-	VPUNPCKLQDQ     Z1, Z4, Z0
-	VPUNPCKHQDQ     Z1, Z4, Z1
-	VPUNPCKLQDQ     Z3, Z5, Z2
-	VPUNPCKHQDQ     Z3, Z5, Z3
+	VINSERTI32X4    $0x03, (AX), Z15, Z15
+	VPUNPCKLDQ      Z11, Z19, Z0
+	VPUNPCKHDQ      Z11, Z19, Z1
+	VPUNPCKLDQ      Z15, Z13, Z2
+	VPUNPCKHDQ      Z15, Z13, Z3
+	VPUNPCKLQDQ     Z2, Z0, Z19
+	VPUNPCKHQDQ     Z2, Z0, Z11
+	VPUNPCKLQDQ     Z3, Z1, Z13
+	VPUNPCKHQDQ     Z3, Z1, Z15
 	MOVQ            1792(BX), AX
-	VBROADCASTI32X4 16(AX), Z4
+	VBROADCASTI32X4 16(AX), Z17
 	MOVQ            1800(BX), AX
-	VBROADCASTI32X4 16(AX), Z5
+	VBROADCASTI32X4 16(AX), Z0
 	MOVQ            1808(BX), AX
-	VBROADCASTI32X4 16(AX), Z6
+	VBROADCASTI32X4 16(AX), Z1
 	MOVQ            1816(BX), AX
-	VBROADCASTI32X4 16(AX), Z7
+	VBROADCASTI32X4 16(AX), Z2
 	MOVQ            1824(BX), AX
-	VINSERTI32X4    $0x01, 16(AX), Z4, Z4
+	VINSERTI32X4    $0x01, 16(AX), Z17, Z17
 	MOVQ            1832(BX), AX
-	VINSERTI32X4    $0x01, 16(AX), Z5, Z5
+	VINSERTI32X4    $0x01, 16(AX), Z0, Z0
 	MOVQ            1840(BX), AX
-	VINSERTI32X4    $0x01, 16(AX), Z6, Z6
+	VINSERTI32X4    $0x01, 16(AX), Z1, Z1
 	MOVQ            1848(BX), AX
-	VINSERTI32X4    $0x01, 16(AX), Z7, Z7
+	VINSERTI32X4    $0x01, 16(AX), Z2, Z2
 	MOVQ            1856(BX), AX
-	VINSERTI32X4    $0x02, 16(AX), Z4, Z4
+	VINSERTI32X4    $0x02, 16(AX), Z17, Z17
 	MOVQ            1864(BX), AX
-	VINSERTI32X4    $0x02, 16(AX), Z5, Z5
+	VINSERTI32X4    $0x02, 16(AX), Z0, Z0
 	MOVQ            1872(BX), AX
-	VINSERTI32X4    $0x02, 16(AX), Z6, Z6
+	VINSERTI32X4    $0x02, 16(AX), Z1, Z1
 	MOVQ            1880(BX), AX
-	VINSERTI32X4    $0x02, 16(AX), Z7, Z7
+	VINSERTI32X4    $0x02, 16(AX), Z2, Z2
 	MOVQ            1888(BX), AX
-	VINSERTI32X4    $0x03, 16(AX), Z4, Z4
+	VINSERTI32X4    $0x03, 16(AX), Z17, Z17
 	MOVQ            1896(BX), AX
-	VINSERTI32X4    $0x03, 16(AX), Z5, Z5
+	VINSERTI32X4    $0x03, 16(AX), Z0, Z0
 	MOVQ            1904(BX), AX
-	VINSERTI32X4    $0x03, 16(AX), Z6, Z6
+	VINSERTI32X4    $0x03, 16(AX), Z1, Z1
 	MOVQ            1912(BX), AX
-	VINSERTI32X4    $0x03, 16(AX), Z7, Z7
-	VPUNPCKLDQ      Z5, Z4, Z8
-	VPUNPCKHDQ      Z5, Z4, Z9
-	VPUNPCKLDQ      Z7, Z6, Z5
-	VPUNPCKHDQ      Z7, Z6, Z7
-	VPUNPCKLQDQ     Z5, Z8, Z4
-	VPUNPCKHQDQ     Z5, Z8, Z5
-	VPUNPCKLQDQ     Z7, Z9, Z6
-	VPUNPCKHQDQ     Z7, Z9, Z7
+	VINSERTI32X4    $0x03, 16(AX), Z2, Z2
+	VPUNPCKLDQ      Z0, Z17, Z3
+	VPUNPCKHDQ      Z0, Z17, Z4
+	VPUNPCKLDQ      Z2, Z1, Z0
+	VPUNPCKHDQ      Z2, Z1, Z2
+	VPUNPCKLQDQ     Z0, Z3, Z17
+	VPUNPCKHQDQ     Z0, Z3, Z0
+	VPUNPCKLQDQ     Z2, Z4, Z1
+	VPUNPCKHQDQ     Z2, Z4, Z2
 	XORQ            AX, AX
 
 block:
@@ -5750,1125 +5303,1133 @@ block:
 	CMOVQCC         1656(BX), DI
 	ADDQ            SI, DI
 	MOVQ            DI, 2040(BX)
-	VBROADCASTI32X4 wordSwap<>+0(SB), Z17
+	VBROADCASTI32X4 wordSwap<>+0(SB), Z14
 	MOVQ            1920(BX), SI
-	VBROADCASTI32X4 (SI), Z5
+	VBROADCASTI32X4 (SI), Z0
 	MOVQ            1928(BX), SI
-	VBROADCASTI32X4 (SI), Z6
+	VBROADCASTI32X4 (SI), Z1
 	MOVQ            1936(BX), SI
-	VBROADCASTI32X4 (SI), Z7
+	VBROADCASTI32X4 (SI), Z2
 	MOVQ            1944(BX), SI
-	VBROADCASTI32X4 (SI), Z8
+	VBROADCASTI32X4 (SI), Z3
 	MOVQ            1952(BX), SI
-	VINSERTI32X4    $0x01, (SI), Z5, Z5
+	VINSERTI32X4    $0x01, (SI), Z0, Z0
 	MOVQ            1960(BX), SI
-	VINSERTI32X4    $0x01, (SI), Z6, Z6
+	VINSERTI32X4    $0x01, (SI), Z1, Z1
 	MOVQ            1968(BX), SI
-	VINSERTI32X4    $0x01, (SI), Z7, Z7
+	VINSERTI32X4    $0x01, (SI), Z2, Z2
 	MOVQ            1976(BX), SI
-	VINSERTI32X4    $0x01, (SI), Z8, Z8
+	VINSERTI32X4    $0x01, (SI), Z3, Z3
 	MOVQ            1984(BX), SI
-	VINSERTI32X4    $0x02, (SI), Z5, Z5
+	VINSERTI32X4    $0x02, (SI), Z0, Z0
 	MOVQ            1992(BX), SI
-	VINSERTI32X4    $0x02, (SI), Z6, Z6
+	VINSERTI32X4    $0x02, (SI), Z1, Z1
 	MOVQ            2000(BX), SI
-	VINSERTI32X4    $0x02, (SI), Z7, Z7
+	VINSERTI32X4    $0x02, (SI), Z2, Z2
 	MOVQ            2008(BX), SI
-	VINSERTI32X4    $0x02, (SI), Z8, Z8
+	VINSERTI32X4    $0x02, (SI), Z3, Z3
 	MOVQ            2016(BX), SI
-	VINSERTI32X4    $0x03, (SI), Z5, Z5
+	VINSERTI32X4    $0x03, (SI), Z0, Z0
 	MOVQ            2024(BX), SI
-	VINSERTI32X4    $0x03, (SI), Z6, Z6
+	VINSERTI32X4    $0x03, (SI), Z1, Z1
 	MOVQ            2032(BX), SI
-	VINSERTI32X4    $0x03, (SI), Z7, Z7
+	VINSERTI32X4    $0x03, (SI), Z2, Z2
 	MOVQ            2040(BX), SI
-	VINSERTI32X4    $0x03, (SI), Z8, Z8
-	VPSHUFB         Z17, Z5, Z5
-	VPSHUFB         Z17, Z6, Z6
-	VPSHUFB         Z17, Z7, Z7
-	VPSHUFB         Z17, Z8, Z8
-	VPUNPCKLDQ      Z6, Z5, Z9
-	VPUNPCKHDQ      Z6, Z5, Z10
-	VPUNPCKLDQ      Z8, Z7, Z6
-	VPUNPCKHDQ      Z8, Z7, Z8
-	VPUNPCKLQDQ     Z6, Z9, Z5
-	VPUNPCKHQDQ     Z6, Z9, Z6
-	VPUNPCKLQDQ     Z8, Z10, Z7
-	VPUNPCKHQDQ     Z8, Z10, Z8
+	VINSERTI32X4    $0x03, (SI), Z3, Z3
+	VPSHUFB         Z14, Z0, Z0
+	VPSHUFB         Z14, Z1, Z1
+	VPSHUFB         Z14, Z2, Z2
+	VPSHUFB         Z14, Z3, Z3
+	VPUNPCKLDQ      Z1, Z0, Z4
+	VPUNPCKHDQ      Z1, Z0, Z5
+	VPUNPCKLDQ      Z3, Z2, Z1
+	VPUNPCKHDQ      Z3, Z2, Z3
+	VPUNPCKLQDQ     Z1, Z4, Z0
+	VPUNPCKHQDQ     Z1, Z4, Z1
+	VPUNPCKLQDQ     Z3, Z5, Z2
+	VPUNPCKHQDQ     Z3, Z5, Z3
+	VMOVDQU32       Z0, Z0
+	VMOVDQU32       Z1, Z1
+	VMOVDQU32       Z2, Z2
+	VMOVDQU32       Z3, Z3
+	MOVQ            1920(BX), SI
+	VBROADCASTI32X4 16(SI), Z4
+	MOVQ            1928(BX), SI
+	VBROADCASTI32X4 16(SI), Z5
+	MOVQ            1936(BX), SI
+	VBROADCASTI32X4 16(SI), Z6
+	MOVQ            1944(BX), SI
+	VBROADCASTI32X4 16(SI), Z7
+	MOVQ            1952(BX), SI
+	VINSERTI32X4    $0x01, 16(SI), Z4, Z4
+	MOVQ            1960(BX), SI
+	VINSERTI32X4    $0x01, 16(SI), Z5, Z5
+	MOVQ            1968(BX), SI
+	VINSERTI32X4    $0x01, 16(SI), Z6, Z6
+	MOVQ            1976(BX), SI
+	VINSERTI32X4    $0x01, 16(SI), Z7, Z7
+	MOVQ            1984(BX), SI
+	VINSERTI32X4    $0x02, 16(SI), Z4, Z4
+	MOVQ            1992(BX), SI
+	VINSERTI32X4    $0x02, 16(SI), Z5, Z5
+	MOVQ            2000(BX), SI
+	VINSERTI32X4    $0x02, 16(SI), Z6, Z6
+	MOVQ            2008(BX), SI
+	VINSERTI32X4    $0x02, 16(SI), Z7, Z7
+	MOVQ            2016(BX), SI
+	VINSERTI32X4    $0x03, 16(SI), Z4, Z4
+	MOVQ            2024(BX), SI
+	VINSERTI32X4    $0x03, 16(SI), Z5, Z5
+	MOVQ            2032(BX), SI
+	VINSERTI32X4    $0x03, 16(SI), Z6, Z6
+	MOVQ            2040(BX), SI
+	VINSERTI32X4    $0x03, 16(SI), Z7, Z7
+	VPSHUFB         Z14, Z4, Z4
+	VPSHUFB         Z14, Z5, Z5
+	VPSHUFB         Z14, Z6, Z6
+	VPSHUFB         Z14, Z7, Z7
+	VPUNPCKLDQ      Z5, Z4, Z8
+	VPUNPCKHDQ      Z5, Z4, Z9
+	VPUNPCKLDQ      Z7, Z6, Z5
+	VPUNPCKHDQ      Z7, Z6, Z7
+	VPUNPCKLQDQ     Z5, Z8, Z4
+	VPUNPCKHQDQ     Z5, Z8, Z5
+	VPUNPCKLQDQ     Z7, Z9, Z6
+	VPUNPCKHQDQ     Z7, Z9, Z7
+	VMOVDQU32       Z4, Z4
 	VMOVDQU32       Z5, Z5
 	VMOVDQU32       Z6, Z6
 	VMOVDQU32       Z7, Z7
-	VMOVDQU32       Z8, Z8
 	MOVQ            1920(BX), SI
-	VBROADCASTI32X4 16(SI), Z9
+	VBROADCASTI32X4 32(SI), Z8
 	MOVQ            1928(BX), SI
-	VBROADCASTI32X4 16(SI), Z10
+	VBROADCASTI32X4 32(SI), Z9
 	MOVQ            1936(BX), SI
-	VBROADCASTI32X4 16(SI), Z11
+	VBROADCASTI32X4 32(SI), Z10
 	MOVQ            1944(BX), SI
-	VBROADCASTI32X4 16(SI), Z12
+	VBROADCASTI32X4 32(SI), Z12
 	MOVQ            1952(BX), SI
-	VINSERTI32X4    $0x01, 16(SI), Z9, Z9
+	VINSERTI32X4    $0x01, 32(SI), Z8, Z8
 	MOVQ            1960(BX), SI
-	VINSERTI32X4    $0x01, 16(SI), Z10, Z10
+	VINSERTI32X4    $0x01, 32(SI), Z9, Z9
 	MOVQ            1968(BX), SI
-	VINSERTI32X4    $0x01, 16(SI), Z11, Z11
+	VINSERTI32X4    $0x01, 32(SI), Z10, Z10
 	MOVQ            1976(BX), SI
-	VINSERTI32X4    $0x01, 16(SI), Z12, Z12
+	VINSERTI32X4    $0x01, 32(SI), Z12, Z12
 	MOVQ            1984(BX), SI
-	VINSERTI32X4    $0x02, 16(SI), Z9, Z9
+	VINSERTI32X4    $0x02, 32(SI), Z8, Z8
 	MOVQ            1992(BX), SI
-	VINSERTI32X4    $0x02, 16(SI), Z10, Z10
+	VINSERTI32X4    $0x02, 32(SI), Z9, Z9
 	MOVQ            2000(BX), SI
-	VINSERTI32X4    $0x02, 16(SI), Z11, Z11
+	VINSERTI32X4    $0x02, 32(SI), Z10, Z10
 	MOVQ            2008(BX), SI
-	VINSERTI32X4    $0x02, 16(SI), Z12, Z12
+	VINSERTI32X4    $0x02, 32(SI), Z12, Z12
 	MOVQ            2016(BX), SI
-	VINSERTI32X4    $0x03, 16(SI), Z9, Z9
+	VINSERTI32X4    $0x03, 32(SI), Z8, Z8
 	MOVQ            2024(BX), SI
-	VINSERTI32X4    $0x03, 16(SI), Z10, Z10
+	VINSERTI32X4    $0x03, 32(SI), Z9, Z9
 	MOVQ            2032(BX), SI
-	VINSERTI32X4    $0x03, 16(SI), Z11, Z11
+	VINSERTI32X4    $0x03, 32(SI), Z10, Z10
 	MOVQ            2040(BX), SI
-	VINSERTI32X4    $0x03, 16(SI), Z12, Z12
-	VPSHUFB         Z17, Z9, Z9
-	VPSHUFB         Z17, Z10, Z10
-	VPSHUFB         Z17, Z11, Z11
-	VPSHUFB         Z17, Z12, Z12
-	VPUNPCKLDQ      Z10, Z9, Z13
-	VPUNPCKHDQ      Z10, Z9, Z14
-	VPUNPCKLDQ      Z12, Z11, Z10
-	VPUNPCKHDQ      Z12, Z11, Z12
-	VPUNPCKLQDQ     Z10, Z13, Z9
-	VPUNPCKHQDQ     Z10, Z13, Z10
-	VPUNPCKLQDQ     Z12, Z14, Z11
-	VPUNPCKHQDQ     Z12, Z14, Z12
+	VINSERTI32X4    $0x03, 32(SI), Z12, Z12
+	VPSHUFB         Z14, Z8, Z8
+	VPSHUFB         Z14, Z9, Z9
+	VPSHUFB         Z14, Z10, Z10
+	VPSHUFB         Z14, Z12, Z12
+	VPUNPCKLDQ      Z9, Z8, Z16
+	VPUNPCKHDQ      Z9, Z8, Z18
+	VPUNPCKLDQ      Z12, Z10, Z9
+	VPUNPCKHDQ      Z12, Z10, Z12
+	VPUNPCKLQDQ     Z9, Z16, Z8
+	VPUNPCKHQDQ     Z9, Z16, Z9
+	VPUNPCKLQDQ     Z12, Z18, Z10
+	VPUNPCKHQDQ     Z12, Z18, Z12
+	VMOVDQU32       Z8, Z8
 	VMOVDQU32       Z9, Z9
 	VMOVDQU32       Z10, Z10
-	VMOVDQU32       Z11, Z11
 	VMOVDQU32       Z12, Z12
-	MOVQ            1920(BX), SI
-	VBROADCASTI32X4 32(SI), Z13
-	MOVQ            1928(BX), SI
-	VBROADCASTI32X4 32(SI), Z14
-	MOVQ            1936(BX), SI
-	VBROADCASTI32X4 32(SI), Z15
-	MOVQ            1944(BX), SI
-	VBROADCASTI32X4 32(SI), Z16
-	MOVQ            1952(BX), SI
-	VINSERTI32X4    $0x01, 32(SI), Z13, Z13
-	MOVQ            1960(BX), SI
-	VINSERTI32X4    $0x01, 32(SI), Z14, Z14
-	MOVQ            1968(BX), SI
-	VINSERTI32X4    $0x01, 32(SI), Z15, Z15
-	MOVQ            1976(BX), SI
-	VINSERTI32X4    $0x01, 32(SI), Z16, Z16
-	MOVQ            1984(BX), SI
-	VINSERTI32X4    $0x02, 32(SI), Z13, Z13
-	MOVQ            1992(BX), SI
-	VINSERTI32X4    $0x02, 32(SI), Z14, Z14
-	MOVQ            2000(BX), SI
-	VINSERTI32X4    $0x02, 32(SI), Z15, Z15
-	MOVQ            2008(BX), SI
-	VINSERTI32X4    $0x02, 32(SI), Z16, Z16
-	MOVQ            2016(BX), SI
-	VINSERTI32X4    $0x03, 32(SI), Z13, Z13
-	MOVQ            2024(BX), SI
-	VINSERTI32X4    $0x03, 32(SI), Z14, Z14
-	MOVQ            2032(BX), SI
-	VINSERTI32X4    $0x03, 32(SI), Z15, Z15
-	MOVQ            2040(BX), SI
-	VINSERTI32X4    $0x03, 32(SI), Z16, Z16
-	VPSHUFB         Z17, Z13, Z13
-	VPSHUFB         Z17, Z14, Z14
-	VPSHUFB         Z17, Z15, Z15
-	VPSHUFB         Z17, Z16, Z16
-	VPUNPCKLDQ      Z14, Z13, Z18
-	VPUNPCKHDQ      Z14, Z13, Z19
-	VPUNPCKLDQ      Z16, Z15, Z14
-	VPUNPCKHDQ      Z16, Z15, Z16
-	VPUNPCKLQDQ     Z14, Z18, Z13
-	VPUNPCKHQDQ     Z14, Z18, Z14
-	VPUNPCKLQDQ     Z16, Z19, Z15
-	VPUNPCKHQDQ     Z16, Z19, Z16
-	VMOVDQU32       Z13, Z13
-	VMOVDQU32       Z14, Z14
-	VMOVDQU32       Z15, Z15
-	VMOVDQU32       Z16, Z16
 	MOVQ            1920(BX), SI
 	VBROADCASTI32X4 48(SI), Z21
 	MOVQ            1928(BX), SI
-	VBROADCASTI32X4 48(SI), Z18
+	VBROADCASTI32X4 48(SI), Z16
 	MOVQ            1936(BX), SI
-	VBROADCASTI32X4 48(SI), Z19
+	VBROADCASTI32X4 48(SI), Z18
 	MOVQ            1944(BX), SI
 	VBROADCASTI32X4 48(SI), Z20
 	MOVQ            1952(BX), SI
 	VINSERTI32X4    $0x01, 48(SI), Z21, Z21
 	MOVQ            1960(BX), SI
-	VINSERTI32X4    $0x01, 48(SI), Z18, Z18
+	VINSERTI32X4    $0x01, 48(SI), Z16, Z16
 	MOVQ            1968(BX), SI
-	VINSERTI32X4    $0x01, 48(SI), Z19, Z19
+	VINSERTI32X4    $0x01, 48(SI), Z18, Z18
 	MOVQ            1976(BX), SI
 	VINSERTI32X4    $0x01, 48(SI), Z20, Z20
 	MOVQ            1984(BX), SI
 	VINSERTI32X4    $0x02, 48(SI), Z21, Z21
 	MOVQ            1992(BX), SI
-	VINSERTI32X4    $0x02, 48(SI), Z18, Z18
+	VINSERTI32X4    $0x02, 48(SI), Z16, Z16
 	MOVQ            2000(BX), SI
-	VINSERTI32X4    $0x02, 48(SI), Z19, Z19
+	VINSERTI32X4    $0x02, 48(SI), Z18, Z18
 	MOVQ            2008(BX), SI
 	VINSERTI32X4    $0x02, 48(SI), Z20, Z20
 	MOVQ            2016(BX), SI
 	VINSERTI32X4    $0x03, 48(SI), Z21, Z21
 	MOVQ            2024(BX), SI
-	VINSERTI32X4    $0x03, 48(SI), Z18, Z18
+	VINSERTI32X4    $0x03, 48(SI), Z16, Z16
 	MOVQ            2032(BX), SI
-	VINSERTI32X4    $0x03, 48(SI), Z19, Z19
+	VINSERTI32X4    $0x03, 48(SI), Z18, Z18
 	MOVQ            2040(BX), SI
 	VINSERTI32X4    $0x03, 48(SI), Z20, Z20
-	VPSHUFB         Z17, Z21, Z21
-	VPSHUFB         Z17, Z18, Z18
-	VPSHUFB         Z17, Z19, Z19
-	VPSHUFB         Z17, Z20, Z20
-	VPUNPCKLDQ      Z18, Z21, Z17
-	VPUNPCKHDQ      Z18, Z21, Z22
-	VPUNPCKLDQ      Z20, Z19, Z18
-	VPUNPCKHDQ      Z20, Z19, Z20
-	VPUNPCKLQDQ     Z18, Z17, Z21
-	VPUNPCKHQDQ     Z18, Z17, Z18
-	VPUNPCKLQDQ     Z20, Z22, Z19
+	VPSHUFB         Z14, Z21, Z21
+	VPSHUFB         Z14, Z16, Z16
+	VPSHUFB         Z14, Z18, Z18
+	VPSHUFB         Z14, Z20, Z20
+	VPUNPCKLDQ      Z16, Z21, Z14
+	VPUNPCKHDQ      Z16, Z21, Z22
+	VPUNPCKLDQ      Z20, Z18, Z16
+	VPUNPCKHDQ      Z20, Z18, Z20
+	VPUNPCKLQDQ     Z16, Z14, Z21
+	VPUNPCKHQDQ     Z16, Z14, Z16
+	VPUNPCKLQDQ     Z20, Z22, Z18
 	VPUNPCKHQDQ     Z20, Z22, Z20
-	VMOVDQU32       Z21, Z17
+	VMOVDQU32       Z21, Z14
+	VMOVDQU32       Z16, Z16
 	VMOVDQU32       Z18, Z18
-	VMOVDQU32       Z19, Z19
 	VMOVDQU32       Z20, Z20
 
 compress:
-	VMOVDQU32    Z0, (BX)
-	VMOVDQU32    Z1, 64(BX)
-	VMOVDQU32    Z2, 128(BX)
-	VMOVDQU32    Z3, 192(BX)
-	VMOVDQU32    Z4, 256(BX)
+	VMOVDQU32    Z19, (BX)
+	VMOVDQU32    Z11, 64(BX)
+	VMOVDQU32    Z13, 128(BX)
+	VMOVDQU32    Z15, 192(BX)
+	VMOVDQU32    Z17, 256(BX)
 	VPBROADCASTD roundK<>+0(SB), Z21
-	VPADDD       Z5, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0xca, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPADDD       Z6, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0xca, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPADDD       Z7, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0xca, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPADDD       Z8, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0xca, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPADDD       Z9, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0xca, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPADDD       Z10, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0xca, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPADDD       Z11, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0xca, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0xca, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPADDD       Z13, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0xca, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPADDD       Z14, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0xca, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPADDD       Z15, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0xca, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPADDD       Z16, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0xca, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPADDD       Z17, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0xca, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPADDD       Z18, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0xca, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPADDD       Z19, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0xca, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPADDD       Z20, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0xca, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z7, Z5, Z5
-	VPTERNLOGD   $0x96, Z13, Z18, Z5
-	VPROLD       $0x01, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0xca, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z8, Z6, Z6
-	VPTERNLOGD   $0x96, Z14, Z19, Z6
-	VPROLD       $0x01, Z6, Z6
-	VPADDD       Z6, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0xca, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z9, Z7, Z7
-	VPTERNLOGD   $0x96, Z15, Z20, Z7
-	VPROLD       $0x01, Z7, Z7
-	VPADDD       Z7, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0xca, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z10, Z8, Z8
-	VPTERNLOGD   $0x96, Z16, Z5, Z8
-	VPROLD       $0x01, Z8, Z8
-	VPADDD       Z8, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z21
-	VPTERNLOGD   $0xca, Z4, Z3, Z21
-	VPADDD       Z21, Z0, Z0
-	VPROLD       $0x05, Z1, Z21
-	VPADDD       Z21, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
+	VPADDD       Z0, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0xca, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPADDD       Z1, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0xca, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPADDD       Z2, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0xca, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPADDD       Z3, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0xca, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPADDD       Z4, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0xca, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPADDD       Z5, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0xca, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPADDD       Z6, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0xca, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPADDD       Z7, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0xca, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPADDD       Z8, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0xca, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPADDD       Z9, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0xca, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPADDD       Z10, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0xca, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPADDD       Z12, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0xca, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPADDD       Z14, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0xca, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPADDD       Z16, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0xca, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPADDD       Z18, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0xca, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPADDD       Z20, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0xca, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z2, Z0, Z0
+	VPTERNLOGD   $0x96, Z8, Z16, Z0
+	VPROLD       $0x01, Z0, Z0
+	VPADDD       Z0, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0xca, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z3, Z1, Z1
+	VPTERNLOGD   $0x96, Z9, Z18, Z1
+	VPROLD       $0x01, Z1, Z1
+	VPADDD       Z1, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0xca, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z4, Z2, Z2
+	VPTERNLOGD   $0x96, Z10, Z20, Z2
+	VPROLD       $0x01, Z2, Z2
+	VPADDD       Z2, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0xca, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z5, Z3, Z3
+	VPTERNLOGD   $0x96, Z12, Z0, Z3
+	VPROLD       $0x01, Z3, Z3
+	VPADDD       Z3, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z21
+	VPTERNLOGD   $0xca, Z17, Z15, Z21
+	VPADDD       Z21, Z19, Z19
+	VPROLD       $0x05, Z11, Z21
+	VPADDD       Z21, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
 	VPBROADCASTD roundK<>+4(SB), Z21
-	VPXORD       Z11, Z9, Z9
-	VPTERNLOGD   $0x96, Z17, Z6, Z9
-	VPROLD       $0x01, Z9, Z9
-	VPADDD       Z9, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0x96, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z12, Z10, Z10
-	VPTERNLOGD   $0x96, Z18, Z7, Z10
-	VPROLD       $0x01, Z10, Z10
-	VPADDD       Z10, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0x96, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z13, Z11, Z11
-	VPTERNLOGD   $0x96, Z19, Z8, Z11
-	VPROLD       $0x01, Z11, Z11
-	VPADDD       Z11, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0x96, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z14, Z12, Z12
-	VPTERNLOGD   $0x96, Z20, Z9, Z12
-	VPROLD       $0x01, Z12, Z12
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0x96, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z15, Z13, Z13
-	VPTERNLOGD   $0x96, Z5, Z10, Z13
-	VPROLD       $0x01, Z13, Z13
-	VPADDD       Z13, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0x96, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPXORD       Z16, Z14, Z14
-	VPTERNLOGD   $0x96, Z6, Z11, Z14
-	VPROLD       $0x01, Z14, Z14
-	VPADDD       Z14, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0x96, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z17, Z15, Z15
-	VPTERNLOGD   $0x96, Z7, Z12, Z15
-	VPROLD       $0x01, Z15, Z15
-	VPADDD       Z15, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0x96, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z18, Z16, Z16
-	VPTERNLOGD   $0x96, Z8, Z13, Z16
-	VPROLD       $0x01, Z16, Z16
-	VPADDD       Z16, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0x96, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z19, Z17, Z17
-	VPTERNLOGD   $0x96, Z9, Z14, Z17
-	VPROLD       $0x01, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0x96, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z20, Z18, Z18
-	VPTERNLOGD   $0x96, Z10, Z15, Z18
-	VPROLD       $0x01, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0x96, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPXORD       Z5, Z19, Z19
-	VPTERNLOGD   $0x96, Z11, Z16, Z19
-	VPROLD       $0x01, Z19, Z19
-	VPADDD       Z19, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0x96, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z6, Z20, Z20
-	VPTERNLOGD   $0x96, Z12, Z17, Z20
-	VPROLD       $0x01, Z20, Z20
-	VPADDD       Z20, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0x96, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
+	VPXORD       Z6, Z4, Z4
+	VPTERNLOGD   $0x96, Z14, Z1, Z4
+	VPROLD       $0x01, Z4, Z4
+	VPADDD       Z4, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0x96, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
 	VPXORD       Z7, Z5, Z5
-	VPTERNLOGD   $0x96, Z13, Z18, Z5
+	VPTERNLOGD   $0x96, Z16, Z2, Z5
 	VPROLD       $0x01, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0x96, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
+	VPADDD       Z5, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0x96, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
 	VPXORD       Z8, Z6, Z6
-	VPTERNLOGD   $0x96, Z14, Z19, Z6
+	VPTERNLOGD   $0x96, Z18, Z3, Z6
 	VPROLD       $0x01, Z6, Z6
-	VPADDD       Z6, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0x96, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
+	VPADDD       Z6, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0x96, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
 	VPXORD       Z9, Z7, Z7
-	VPTERNLOGD   $0x96, Z15, Z20, Z7
+	VPTERNLOGD   $0x96, Z20, Z4, Z7
 	VPROLD       $0x01, Z7, Z7
-	VPADDD       Z7, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0x96, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
+	VPADDD       Z7, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0x96, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
 	VPXORD       Z10, Z8, Z8
-	VPTERNLOGD   $0x96, Z16, Z5, Z8
+	VPTERNLOGD   $0x96, Z0, Z5, Z8
 	VPROLD       $0x01, Z8, Z8
-	VPADDD       Z8, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0x96, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z11, Z9, Z9
-	VPTERNLOGD   $0x96, Z17, Z6, Z9
+	VPADDD       Z8, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0x96, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z12, Z9, Z9
+	VPTERNLOGD   $0x96, Z1, Z6, Z9
 	VPROLD       $0x01, Z9, Z9
-	VPADDD       Z9, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0x96, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z12, Z10, Z10
-	VPTERNLOGD   $0x96, Z18, Z7, Z10
+	VPADDD       Z9, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0x96, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z14, Z10, Z10
+	VPTERNLOGD   $0x96, Z2, Z7, Z10
 	VPROLD       $0x01, Z10, Z10
-	VPADDD       Z10, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0x96, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z13, Z11, Z11
-	VPTERNLOGD   $0x96, Z19, Z8, Z11
-	VPROLD       $0x01, Z11, Z11
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0x96, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z14, Z12, Z12
-	VPTERNLOGD   $0x96, Z20, Z9, Z12
+	VPADDD       Z10, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0x96, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z16, Z12, Z12
+	VPTERNLOGD   $0x96, Z3, Z8, Z12
 	VPROLD       $0x01, Z12, Z12
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z21
-	VPTERNLOGD   $0x96, Z4, Z3, Z21
-	VPADDD       Z21, Z0, Z0
-	VPROLD       $0x05, Z1, Z21
-	VPADDD       Z21, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
+	VPADDD       Z12, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0x96, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z18, Z14, Z14
+	VPTERNLOGD   $0x96, Z4, Z9, Z14
+	VPROLD       $0x01, Z14, Z14
+	VPADDD       Z14, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0x96, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z20, Z16, Z16
+	VPTERNLOGD   $0x96, Z5, Z10, Z16
+	VPROLD       $0x01, Z16, Z16
+	VPADDD       Z16, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0x96, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z0, Z18, Z18
+	VPTERNLOGD   $0x96, Z6, Z12, Z18
+	VPROLD       $0x01, Z18, Z18
+	VPADDD       Z18, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0x96, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z1, Z20, Z20
+	VPTERNLOGD   $0x96, Z7, Z14, Z20
+	VPROLD       $0x01, Z20, Z20
+	VPADDD       Z20, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0x96, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z2, Z0, Z0
+	VPTERNLOGD   $0x96, Z8, Z16, Z0
+	VPROLD       $0x01, Z0, Z0
+	VPADDD       Z0, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0x96, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z3, Z1, Z1
+	VPTERNLOGD   $0x96, Z9, Z18, Z1
+	VPROLD       $0x01, Z1, Z1
+	VPADDD       Z1, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0x96, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z4, Z2, Z2
+	VPTERNLOGD   $0x96, Z10, Z20, Z2
+	VPROLD       $0x01, Z2, Z2
+	VPADDD       Z2, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0x96, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z5, Z3, Z3
+	VPTERNLOGD   $0x96, Z12, Z0, Z3
+	VPROLD       $0x01, Z3, Z3
+	VPADDD       Z3, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0x96, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z6, Z4, Z4
+	VPTERNLOGD   $0x96, Z14, Z1, Z4
+	VPROLD       $0x01, Z4, Z4
+	VPADDD       Z4, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0x96, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z7, Z5, Z5
+	VPTERNLOGD   $0x96, Z16, Z2, Z5
+	VPROLD       $0x01, Z5, Z5
+	VPADDD       Z5, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0x96, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z8, Z6, Z6
+	VPTERNLOGD   $0x96, Z18, Z3, Z6
+	VPROLD       $0x01, Z6, Z6
+	VPADDD       Z6, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0x96, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z9, Z7, Z7
+	VPTERNLOGD   $0x96, Z20, Z4, Z7
+	VPROLD       $0x01, Z7, Z7
+	VPADDD       Z7, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z21
+	VPTERNLOGD   $0x96, Z17, Z15, Z21
+	VPADDD       Z21, Z19, Z19
+	VPROLD       $0x05, Z11, Z21
+	VPADDD       Z21, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
 	VPBROADCASTD roundK<>+8(SB), Z21
-	VPXORD       Z15, Z13, Z13
-	VPTERNLOGD   $0x96, Z5, Z10, Z13
-	VPROLD       $0x01, Z13, Z13
-	VPADDD       Z13, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0xe8, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z16, Z14, Z14
-	VPTERNLOGD   $0x96, Z6, Z11, Z14
-	VPROLD       $0x01, Z14, Z14
-	VPADDD       Z14, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0xe8, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z17, Z15, Z15
-	VPTERNLOGD   $0x96, Z7, Z12, Z15
-	VPROLD       $0x01, Z15, Z15
-	VPADDD       Z15, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0xe8, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z18, Z16, Z16
-	VPTERNLOGD   $0x96, Z8, Z13, Z16
-	VPROLD       $0x01, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0xe8, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z19, Z17, Z17
-	VPTERNLOGD   $0x96, Z9, Z14, Z17
-	VPROLD       $0x01, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0xe8, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPXORD       Z20, Z18, Z18
-	VPTERNLOGD   $0x96, Z10, Z15, Z18
-	VPROLD       $0x01, Z18, Z18
-	VPADDD       Z18, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0xe8, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z5, Z19, Z19
-	VPTERNLOGD   $0x96, Z11, Z16, Z19
-	VPROLD       $0x01, Z19, Z19
-	VPADDD       Z19, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0xe8, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z6, Z20, Z20
-	VPTERNLOGD   $0x96, Z12, Z17, Z20
-	VPROLD       $0x01, Z20, Z20
-	VPADDD       Z20, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0xe8, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z7, Z5, Z5
-	VPTERNLOGD   $0x96, Z13, Z18, Z5
-	VPROLD       $0x01, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0xe8, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z8, Z6, Z6
-	VPTERNLOGD   $0x96, Z14, Z19, Z6
-	VPROLD       $0x01, Z6, Z6
-	VPADDD       Z6, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0xe8, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPXORD       Z9, Z7, Z7
-	VPTERNLOGD   $0x96, Z15, Z20, Z7
-	VPROLD       $0x01, Z7, Z7
-	VPADDD       Z7, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0xe8, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
 	VPXORD       Z10, Z8, Z8
-	VPTERNLOGD   $0x96, Z16, Z5, Z8
+	VPTERNLOGD   $0x96, Z0, Z5, Z8
 	VPROLD       $0x01, Z8, Z8
-	VPADDD       Z8, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0xe8, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z11, Z9, Z9
-	VPTERNLOGD   $0x96, Z17, Z6, Z9
+	VPADDD       Z8, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0xe8, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z12, Z9, Z9
+	VPTERNLOGD   $0x96, Z1, Z6, Z9
 	VPROLD       $0x01, Z9, Z9
-	VPADDD       Z9, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0xe8, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z12, Z10, Z10
-	VPTERNLOGD   $0x96, Z18, Z7, Z10
+	VPADDD       Z9, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0xe8, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z14, Z10, Z10
+	VPTERNLOGD   $0x96, Z2, Z7, Z10
 	VPROLD       $0x01, Z10, Z10
-	VPADDD       Z10, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0xe8, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z13, Z11, Z11
-	VPTERNLOGD   $0x96, Z19, Z8, Z11
-	VPROLD       $0x01, Z11, Z11
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0xe8, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPXORD       Z14, Z12, Z12
-	VPTERNLOGD   $0x96, Z20, Z9, Z12
+	VPADDD       Z10, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0xe8, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z16, Z12, Z12
+	VPTERNLOGD   $0x96, Z3, Z8, Z12
 	VPROLD       $0x01, Z12, Z12
-	VPADDD       Z12, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0xe8, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z15, Z13, Z13
-	VPTERNLOGD   $0x96, Z5, Z10, Z13
-	VPROLD       $0x01, Z13, Z13
-	VPADDD       Z13, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0xe8, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z16, Z14, Z14
-	VPTERNLOGD   $0x96, Z6, Z11, Z14
+	VPADDD       Z12, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0xe8, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z18, Z14, Z14
+	VPTERNLOGD   $0x96, Z4, Z9, Z14
 	VPROLD       $0x01, Z14, Z14
-	VPADDD       Z14, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0xe8, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z17, Z15, Z15
-	VPTERNLOGD   $0x96, Z7, Z12, Z15
-	VPROLD       $0x01, Z15, Z15
-	VPADDD       Z15, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0xe8, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z18, Z16, Z16
-	VPTERNLOGD   $0x96, Z8, Z13, Z16
+	VPADDD       Z14, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0xe8, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z20, Z16, Z16
+	VPTERNLOGD   $0x96, Z5, Z10, Z16
 	VPROLD       $0x01, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z21
-	VPTERNLOGD   $0xe8, Z4, Z3, Z21
-	VPADDD       Z21, Z0, Z0
-	VPROLD       $0x05, Z1, Z21
-	VPADDD       Z21, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
+	VPADDD       Z16, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0xe8, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z0, Z18, Z18
+	VPTERNLOGD   $0x96, Z6, Z12, Z18
+	VPROLD       $0x01, Z18, Z18
+	VPADDD       Z18, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0xe8, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z1, Z20, Z20
+	VPTERNLOGD   $0x96, Z7, Z14, Z20
+	VPROLD       $0x01, Z20, Z20
+	VPADDD       Z20, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0xe8, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z2, Z0, Z0
+	VPTERNLOGD   $0x96, Z8, Z16, Z0
+	VPROLD       $0x01, Z0, Z0
+	VPADDD       Z0, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0xe8, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z3, Z1, Z1
+	VPTERNLOGD   $0x96, Z9, Z18, Z1
+	VPROLD       $0x01, Z1, Z1
+	VPADDD       Z1, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0xe8, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z4, Z2, Z2
+	VPTERNLOGD   $0x96, Z10, Z20, Z2
+	VPROLD       $0x01, Z2, Z2
+	VPADDD       Z2, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0xe8, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z5, Z3, Z3
+	VPTERNLOGD   $0x96, Z12, Z0, Z3
+	VPROLD       $0x01, Z3, Z3
+	VPADDD       Z3, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0xe8, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z6, Z4, Z4
+	VPTERNLOGD   $0x96, Z14, Z1, Z4
+	VPROLD       $0x01, Z4, Z4
+	VPADDD       Z4, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0xe8, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z7, Z5, Z5
+	VPTERNLOGD   $0x96, Z16, Z2, Z5
+	VPROLD       $0x01, Z5, Z5
+	VPADDD       Z5, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0xe8, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z8, Z6, Z6
+	VPTERNLOGD   $0x96, Z18, Z3, Z6
+	VPROLD       $0x01, Z6, Z6
+	VPADDD       Z6, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0xe8, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z9, Z7, Z7
+	VPTERNLOGD   $0x96, Z20, Z4, Z7
+	VPROLD       $0x01, Z7, Z7
+	VPADDD       Z7, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0xe8, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z10, Z8, Z8
+	VPTERNLOGD   $0x96, Z0, Z5, Z8
+	VPROLD       $0x01, Z8, Z8
+	VPADDD       Z8, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0xe8, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z12, Z9, Z9
+	VPTERNLOGD   $0x96, Z1, Z6, Z9
+	VPROLD       $0x01, Z9, Z9
+	VPADDD       Z9, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0xe8, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z14, Z10, Z10
+	VPTERNLOGD   $0x96, Z2, Z7, Z10
+	VPROLD       $0x01, Z10, Z10
+	VPADDD       Z10, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0xe8, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z16, Z12, Z12
+	VPTERNLOGD   $0x96, Z3, Z8, Z12
+	VPROLD       $0x01, Z12, Z12
+	VPADDD       Z12, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z21
+	VPTERNLOGD   $0xe8, Z17, Z15, Z21
+	VPADDD       Z21, Z19, Z19
+	VPROLD       $0x05, Z11, Z21
+	VPADDD       Z21, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
 	VPBROADCASTD roundK<>+12(SB), Z21
-	VPXORD       Z19, Z17, Z17
-	VPTERNLOGD   $0x96, Z9, Z14, Z17
-	VPROLD       $0x01, Z17, Z17
-	VPADDD       Z17, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0x96, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z20, Z18, Z18
-	VPTERNLOGD   $0x96, Z10, Z15, Z18
-	VPROLD       $0x01, Z18, Z18
-	VPADDD       Z18, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0x96, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z5, Z19, Z19
-	VPTERNLOGD   $0x96, Z11, Z16, Z19
-	VPROLD       $0x01, Z19, Z19
-	VPADDD       Z19, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0x96, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z6, Z20, Z20
-	VPTERNLOGD   $0x96, Z12, Z17, Z20
-	VPROLD       $0x01, Z20, Z20
-	VPADDD       Z20, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0x96, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z7, Z5, Z5
-	VPTERNLOGD   $0x96, Z13, Z18, Z5
-	VPROLD       $0x01, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0x96, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPXORD       Z8, Z6, Z6
-	VPTERNLOGD   $0x96, Z14, Z19, Z6
-	VPROLD       $0x01, Z6, Z6
-	VPADDD       Z6, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0x96, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z9, Z7, Z7
-	VPTERNLOGD   $0x96, Z15, Z20, Z7
-	VPROLD       $0x01, Z7, Z7
-	VPADDD       Z7, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0x96, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z10, Z8, Z8
-	VPTERNLOGD   $0x96, Z16, Z5, Z8
-	VPROLD       $0x01, Z8, Z8
-	VPADDD       Z8, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0x96, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z11, Z9, Z9
-	VPTERNLOGD   $0x96, Z17, Z6, Z9
-	VPROLD       $0x01, Z9, Z9
-	VPADDD       Z9, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0x96, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z12, Z10, Z10
-	VPTERNLOGD   $0x96, Z18, Z7, Z10
-	VPROLD       $0x01, Z10, Z10
-	VPADDD       Z10, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z22
-	VPTERNLOGD   $0x96, Z4, Z3, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x05, Z1, Z22
-	VPADDD       Z22, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPXORD       Z13, Z11, Z11
-	VPTERNLOGD   $0x96, Z19, Z8, Z11
-	VPROLD       $0x01, Z11, Z11
-	VPADDD       Z11, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z22
-	VPTERNLOGD   $0x96, Z3, Z2, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x05, Z0, Z22
-	VPADDD       Z22, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z14, Z12, Z12
-	VPTERNLOGD   $0x96, Z20, Z9, Z12
-	VPROLD       $0x01, Z12, Z12
-	VPADDD       Z12, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z22
-	VPTERNLOGD   $0x96, Z2, Z1, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x05, Z4, Z22
-	VPADDD       Z22, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z15, Z13, Z13
-	VPTERNLOGD   $0x96, Z5, Z10, Z13
-	VPROLD       $0x01, Z13, Z13
-	VPADDD       Z13, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z22
-	VPTERNLOGD   $0x96, Z1, Z0, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x05, Z3, Z22
-	VPADDD       Z22, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z16, Z14, Z14
-	VPTERNLOGD   $0x96, Z6, Z11, Z14
+	VPXORD       Z18, Z14, Z14
+	VPTERNLOGD   $0x96, Z4, Z9, Z14
 	VPROLD       $0x01, Z14, Z14
-	VPADDD       Z14, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z22
-	VPTERNLOGD   $0x96, Z0, Z4, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x05, Z2, Z22
-	VPADDD       Z22, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z17, Z15, Z15
-	VPTERNLOGD   $0x96, Z7, Z12, Z15
-	VPROLD       $0x01, Z15, Z15
-	VPADDD       Z15, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z7
-	VPTERNLOGD   $0x96, Z4, Z3, Z7
-	VPADDD       Z7, Z0, Z0
-	VPROLD       $0x05, Z1, Z7
-	VPADDD       Z7, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	VPXORD       Z18, Z16, Z16
-	VPTERNLOGD   $0x96, Z8, Z13, Z16
+	VPADDD       Z14, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0x96, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z20, Z16, Z16
+	VPTERNLOGD   $0x96, Z5, Z10, Z16
 	VPROLD       $0x01, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VPADDD       Z21, Z4, Z4
-	VMOVDQU32    Z1, Z7
-	VPTERNLOGD   $0x96, Z3, Z2, Z7
-	VPADDD       Z7, Z4, Z4
-	VPROLD       $0x05, Z0, Z7
-	VPADDD       Z7, Z4, Z4
-	VPROLD       $0x1e, Z1, Z1
-	VPXORD       Z19, Z17, Z17
-	VPTERNLOGD   $0x96, Z9, Z14, Z17
-	VPROLD       $0x01, Z17, Z17
-	VPADDD       Z17, Z3, Z3
-	VPADDD       Z21, Z3, Z3
-	VMOVDQU32    Z0, Z7
-	VPTERNLOGD   $0x96, Z2, Z1, Z7
-	VPADDD       Z7, Z3, Z3
-	VPROLD       $0x05, Z4, Z7
-	VPADDD       Z7, Z3, Z3
-	VPROLD       $0x1e, Z0, Z0
-	VPXORD       Z20, Z18, Z18
-	VPTERNLOGD   $0x96, Z10, Z15, Z18
+	VPADDD       Z16, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0x96, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z0, Z18, Z18
+	VPTERNLOGD   $0x96, Z6, Z12, Z18
 	VPROLD       $0x01, Z18, Z18
-	VPADDD       Z18, Z2, Z2
-	VPADDD       Z21, Z2, Z2
-	VMOVDQU32    Z4, Z7
-	VPTERNLOGD   $0x96, Z1, Z0, Z7
-	VPADDD       Z7, Z2, Z2
-	VPROLD       $0x05, Z3, Z7
-	VPADDD       Z7, Z2, Z2
-	VPROLD       $0x1e, Z4, Z4
-	VPXORD       Z5, Z19, Z19
-	VPTERNLOGD   $0x96, Z11, Z16, Z19
-	VPROLD       $0x01, Z19, Z19
-	VPADDD       Z19, Z1, Z1
-	VPADDD       Z21, Z1, Z1
-	VMOVDQU32    Z3, Z5
-	VPTERNLOGD   $0x96, Z0, Z4, Z5
-	VPADDD       Z5, Z1, Z1
-	VPROLD       $0x05, Z2, Z5
-	VPADDD       Z5, Z1, Z1
-	VPROLD       $0x1e, Z3, Z3
-	VPXORD       Z6, Z20, Z20
-	VPTERNLOGD   $0x96, Z12, Z17, Z20
+	VPADDD       Z18, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0x96, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z1, Z20, Z20
+	VPTERNLOGD   $0x96, Z7, Z14, Z20
 	VPROLD       $0x01, Z20, Z20
-	VPADDD       Z20, Z0, Z0
-	VPADDD       Z21, Z0, Z0
-	VMOVDQU32    Z2, Z5
-	VPTERNLOGD   $0x96, Z4, Z3, Z5
-	VPADDD       Z5, Z0, Z0
-	VPROLD       $0x05, Z1, Z5
-	VPADDD       Z5, Z0, Z0
-	VPROLD       $0x1e, Z2, Z2
-	MOVQ         AX, 2048(BX)
-	VPBROADCASTD 2048(BX), Z5
-	VPSUBD       1344(BX), Z5, Z5
-	VPSRAD       $0x1f, Z5, Z5
-	VPANDD       Z5, Z0, Z0
-	VPADDD       (BX), Z0, Z0
-	VPANDD       Z5, Z1, Z1
-	VPADDD       64(BX), Z1, Z1
-	VPANDD       Z5, Z2, Z2
-	VPADDD       128(BX), Z2, Z2
-	VPANDD       Z5, Z3, Z3
-	VPADDD       192(BX), Z3, Z3
-	VPANDD       Z5, Z4, Z4
-	VPADDD       256(BX), Z4, Z4
+	VPADDD       Z20, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0x96, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z2, Z0, Z0
+	VPTERNLOGD   $0x96, Z8, Z16, Z0
+	VPROLD       $0x01, Z0, Z0
+	VPADDD       Z0, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0x96, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z3, Z1, Z1
+	VPTERNLOGD   $0x96, Z9, Z18, Z1
+	VPROLD       $0x01, Z1, Z1
+	VPADDD       Z1, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0x96, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z4, Z2, Z2
+	VPTERNLOGD   $0x96, Z10, Z20, Z2
+	VPROLD       $0x01, Z2, Z2
+	VPADDD       Z2, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0x96, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z5, Z3, Z3
+	VPTERNLOGD   $0x96, Z12, Z0, Z3
+	VPROLD       $0x01, Z3, Z3
+	VPADDD       Z3, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0x96, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z6, Z4, Z4
+	VPTERNLOGD   $0x96, Z14, Z1, Z4
+	VPROLD       $0x01, Z4, Z4
+	VPADDD       Z4, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0x96, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z7, Z5, Z5
+	VPTERNLOGD   $0x96, Z16, Z2, Z5
+	VPROLD       $0x01, Z5, Z5
+	VPADDD       Z5, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z22
+	VPTERNLOGD   $0x96, Z17, Z15, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x05, Z11, Z22
+	VPADDD       Z22, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z8, Z6, Z6
+	VPTERNLOGD   $0x96, Z18, Z3, Z6
+	VPROLD       $0x01, Z6, Z6
+	VPADDD       Z6, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z22
+	VPTERNLOGD   $0x96, Z15, Z13, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x05, Z19, Z22
+	VPADDD       Z22, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z9, Z7, Z7
+	VPTERNLOGD   $0x96, Z20, Z4, Z7
+	VPROLD       $0x01, Z7, Z7
+	VPADDD       Z7, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z22
+	VPTERNLOGD   $0x96, Z13, Z11, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x05, Z17, Z22
+	VPADDD       Z22, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z10, Z8, Z8
+	VPTERNLOGD   $0x96, Z0, Z5, Z8
+	VPROLD       $0x01, Z8, Z8
+	VPADDD       Z8, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z22
+	VPTERNLOGD   $0x96, Z11, Z19, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x05, Z15, Z22
+	VPADDD       Z22, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z12, Z9, Z9
+	VPTERNLOGD   $0x96, Z1, Z6, Z9
+	VPROLD       $0x01, Z9, Z9
+	VPADDD       Z9, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z22
+	VPTERNLOGD   $0x96, Z19, Z17, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x05, Z13, Z22
+	VPADDD       Z22, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z14, Z10, Z10
+	VPTERNLOGD   $0x96, Z2, Z7, Z10
+	VPROLD       $0x01, Z10, Z10
+	VPADDD       Z10, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z2
+	VPTERNLOGD   $0x96, Z17, Z15, Z2
+	VPADDD       Z2, Z19, Z19
+	VPROLD       $0x05, Z11, Z2
+	VPADDD       Z2, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	VPXORD       Z16, Z12, Z12
+	VPTERNLOGD   $0x96, Z3, Z8, Z12
+	VPROLD       $0x01, Z12, Z12
+	VPADDD       Z12, Z17, Z17
+	VPADDD       Z21, Z17, Z17
+	VMOVDQU32    Z11, Z2
+	VPTERNLOGD   $0x96, Z15, Z13, Z2
+	VPADDD       Z2, Z17, Z17
+	VPROLD       $0x05, Z19, Z2
+	VPADDD       Z2, Z17, Z17
+	VPROLD       $0x1e, Z11, Z11
+	VPXORD       Z18, Z14, Z14
+	VPTERNLOGD   $0x96, Z4, Z9, Z14
+	VPROLD       $0x01, Z14, Z14
+	VPADDD       Z14, Z15, Z15
+	VPADDD       Z21, Z15, Z15
+	VMOVDQU32    Z19, Z2
+	VPTERNLOGD   $0x96, Z13, Z11, Z2
+	VPADDD       Z2, Z15, Z15
+	VPROLD       $0x05, Z17, Z2
+	VPADDD       Z2, Z15, Z15
+	VPROLD       $0x1e, Z19, Z19
+	VPXORD       Z20, Z16, Z16
+	VPTERNLOGD   $0x96, Z5, Z10, Z16
+	VPROLD       $0x01, Z16, Z16
+	VPADDD       Z16, Z13, Z13
+	VPADDD       Z21, Z13, Z13
+	VMOVDQU32    Z17, Z2
+	VPTERNLOGD   $0x96, Z11, Z19, Z2
+	VPADDD       Z2, Z13, Z13
+	VPROLD       $0x05, Z15, Z2
+	VPADDD       Z2, Z13, Z13
+	VPROLD       $0x1e, Z17, Z17
+	VPXORD       Z0, Z18, Z18
+	VPTERNLOGD   $0x96, Z6, Z12, Z18
+	VPROLD       $0x01, Z18, Z18
+	VPADDD       Z18, Z11, Z11
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    Z15, Z0
+	VPTERNLOGD   $0x96, Z19, Z17, Z0
+	VPADDD       Z0, Z11, Z11
+	VPROLD       $0x05, Z13, Z0
+	VPADDD       Z0, Z11, Z11
+	VPROLD       $0x1e, Z15, Z15
+	VPXORD       Z1, Z20, Z20
+	VPTERNLOGD   $0x96, Z7, Z14, Z20
+	VPROLD       $0x01, Z20, Z20
+	VPADDD       Z20, Z19, Z19
+	VPADDD       Z21, Z19, Z19
+	VMOVDQU32    Z13, Z0
+	VPTERNLOGD   $0x96, Z17, Z15, Z0
+	VPADDD       Z0, Z19, Z19
+	VPROLD       $0x05, Z11, Z0
+	VPADDD       Z0, Z19, Z19
+	VPROLD       $0x1e, Z13, Z13
+	MOVQ         AX, 1920(BX)
+	VPBROADCASTD 1920(BX), Z0
+	VPSUBD       1344(BX), Z0, Z0
+	VPSRAD       $0x1f, Z0, Z0
+	VPANDD       Z0, Z19, Z19
+	VPADDD       (BX), Z19, Z19
+	VPANDD       Z0, Z11, Z11
+	VPADDD       64(BX), Z11, Z11
+	VPANDD       Z0, Z13, Z13
+	VPADDD       128(BX), Z13, Z13
+	VPANDD       Z0, Z15, Z15
+	VPADDD       192(BX), Z15, Z15
+	VPANDD       Z0, Z17, Z17
+	VPADDD       256(BX), Z17, Z17
 	ADDQ         $0x40, AX
 	CMPQ         AX, CX
 	JB           block
 	JA           finish
 
 	// The outer hash is one block behind the longest message.
-	VMOVDQU32       Z0, Z5
-	VMOVDQU32       Z1, Z6
-	VMOVDQU32       Z2, Z7
-	VMOVDQU32       Z3, Z8
-	VMOVDQU32       Z4, Z9
-	VPBROADCASTD    outerWords<>+8(SB), Z0
-	VMOVDQU32       Z0, Z10
-	VPXORD          Z0, Z0, Z0
-	VMOVDQU32       Z0, Z11
-	VMOVDQU32       Z0, Z12
-	VMOVDQU32       Z0, Z13
-	VMOVDQU32       Z0, Z14
-	VMOVDQU32       Z0, Z15
-	VMOVDQU32       Z0, Z16
-	VMOVDQU32       Z0, Z17
-	VMOVDQU32       Z0, Z18
-	VMOVDQU32       Z0, Z19
-	VPBROADCASTD    outerWords<>+16(SB), Z0
-	VMOVDQU32       Z0, Z20
-	VPBROADCASTD    never<>+0(SB), Z0
-	VMOVDQU32       Z0, 1344(BX)
+	VMOVDQU32       Z19, Z0
+	VMOVDQU32       Z11, Z1
+	VMOVDQU32       Z13, Z2
+	VMOVDQU32       Z15, Z3
+	VMOVDQU32       Z17, Z4
+	VPBROADCASTD    outerRest<>+0(SB), Z11
+	VMOVDQU32       Z11, Z5
+	VPBROADCASTD    outerRest<>+4(SB), Z11
+	VMOVDQU32       Z11, Z6
+	VPBROADCASTD    outerRest<>+8(SB), Z11
+	VMOVDQU32       Z11, Z7
+	VPBROADCASTD    outerRest<>+12(SB), Z11
+	VMOVDQU32       Z11, Z8
+	VPBROADCASTD    outerRest<>+16(SB), Z11
+	VMOVDQU32       Z11, Z9
+	VPBROADCASTD    outerRest<>+20(SB), Z11
+	VMOVDQU32       Z11, Z10
+	VPBROADCASTD    outerRest<>+24(SB), Z11
+	VMOVDQU32       Z11, Z12
+	VPBROADCASTD    outerRest<>+28(SB), Z11
+	VMOVDQU32       Z11, Z14
+	VPBROADCASTD    outerRest<>+32(SB), Z11
+	VMOVDQU32       Z11, Z16
+	VPBROADCASTD    outerRest<>+36(SB), Z11
+	VMOVDQU32       Z11, Z18
+	VPBROADCASTD    outerRest<>+40(SB), Z11
+	VMOVDQU32       Z11, Z20
+	VPBROADCASTD    outerRest<>+44(SB), Z11
+	VMOVDQU32       Z11, 1344(BX)
 	MOVQ            1792(BX), SI
-	VBROADCASTI32X4 20(SI), Z0
+	VBROADCASTI32X4 20(SI), Z19
 	MOVQ            1800(BX), SI
-	VBROADCASTI32X4 20(SI), Z1
+	VBROADCASTI32X4 20(SI), Z11
 	MOVQ            1808(BX), SI
-	VBROADCASTI32X4 20(SI), Z2
+	VBROADCASTI32X4 20(SI), Z13
 	MOVQ            1816(BX), SI
-	VBROADCASTI32X4 20(SI), Z3
+	VBROADCASTI32X4 20(SI), Z15
 	MOVQ            1824(BX), SI
-	VINSERTI32X4    $0x01, 20(SI), Z0, Z0
+	VINSERTI32X4    $0x01, 20(SI), Z19, Z19
 	MOVQ            1832(BX), SI
-	VINSERTI32X4    $0x01, 20(SI), Z1, Z1
+	VINSERTI32X4    $0x01, 20(SI), Z11, Z11
 	MOVQ            1840(BX), SI
-	VINSERTI32X4    $0x01, 20(SI), Z2, Z2
+	VINSERTI32X4    $0x01, 20(SI), Z13, Z13
 	MOVQ            1848(BX), SI
-	VINSERTI32X4    $0x01, 20(SI), Z3, Z3
+	VINSERTI32X4    $0x01, 20(SI), Z15, Z15
 	MOVQ            1856(BX), SI
-	VINSERTI32X4    $0x02, 20(SI), Z0, Z0
+	VINSERTI32X4    $0x02, 20(SI), Z19, Z19
 	MOVQ            1864(BX), SI
-	VINSERTI32X4    $0x02, 20(SI), Z1, Z1
+	VINSERTI32X4    $0x02, 20(SI), Z11, Z11
 	MOVQ            1872(BX), SI
-	VINSERTI32X4    $0x02, 20(SI), Z2, Z2
+	VINSERTI32X4    $0x02, 20(SI), Z13, Z13
 	MOVQ            1880(BX), SI
-	VINSERTI32X4    $0x02, 20(SI), Z3, Z3
+	VINSERTI32X4    $0x02, 20(SI), Z15, Z15
 	MOVQ            1888(BX), SI
-	VINSERTI32X4    $0x03, 20(SI), Z0, Z0
+	VINSERTI32X4    $0x03, 20(SI), Z19, Z19
 	MOVQ            1896(BX), SI
-	VINSERTI32X4    $0x03, 20(SI), Z1, Z1
+	VINSERTI32X4    $0x03, 20(SI), Z11, Z11
 	MOVQ            1904(BX), SI
-	VINSERTI32X4    $0x03, 20(SI), Z2, Z2
+	VINSERTI32X4    $0x03, 20(SI), Z13, Z13
 	MOVQ            1912(BX), SI
-	VINSERTI32X4    $0x03, 20(SI), Z3, Z3
-	VPUNPCKLDQ      Z1, Z0, Z4
-	VPUNPCKHDQ      Z1, Z0, Z21
-	VPUNPCKLDQ      Z3, Z2, Z1
-	VPUNPCKHDQ      Z3, Z2, Z3
-	VPUNPCKLQDQ     Z1, Z4, Z0
-	VPUNPCKHQDQ     Z1, Z4, Z1
-	VPUNPCKLQDQ     Z3, Z21, Z2
-	VPUNPCKHQDQ     Z3, Z21, Z3
+	VINSERTI32X4    $0x03, 20(SI), Z15, Z15
+	VPUNPCKLDQ      Z11, Z19, Z17
+	VPUNPCKHDQ      Z11, Z19, Z21
+	VPUNPCKLDQ      Z15, Z13, Z11
+	VPUNPCKHDQ      Z15, Z13, Z15
+	VPUNPCKLQDQ     Z11, Z17, Z19
+	VPUNPCKHQDQ     Z11, Z17, Z11
+	VPUNPCKLQDQ     Z15, Z21, Z13
+	VPUNPCKHQDQ     Z15, Z21, Z15
 	MOVQ            1792(BX), SI
-	VBROADCASTI32X4 36(SI), Z4
+	VBROADCASTI32X4 36(SI), Z17
 	MOVQ            1800(BX), SI
 	VBROADCASTI32X4 36(SI), Z21
 	MOVQ            1808(BX), SI
@@ -6876,7 +6437,7 @@ compress:
 	MOVQ            1816(BX), SI
 	VBROADCASTI32X4 36(SI), Z23
 	MOVQ            1824(BX), SI
-	VINSERTI32X4    $0x01, 36(SI), Z4, Z4
+	VINSERTI32X4    $0x01, 36(SI), Z17, Z17
 	MOVQ            1832(BX), SI
 	VINSERTI32X4    $0x01, 36(SI), Z21, Z21
 	MOVQ            1840(BX), SI
@@ -6884,7 +6445,7 @@ compress:
 	MOVQ            1848(BX), SI
 	VINSERTI32X4    $0x01, 36(SI), Z23, Z23
 	MOVQ            1856(BX), SI
-	VINSERTI32X4    $0x02, 36(SI), Z4, Z4
+	VINSERTI32X4    $0x02, 36(SI), Z17, Z17
 	MOVQ            1864(BX), SI
 	VINSERTI32X4    $0x02, 36(SI), Z21, Z21
 	MOVQ            1872(BX), SI
@@ -6892,107 +6453,107 @@ compress:
 	MOVQ            1880(BX), SI
 	VINSERTI32X4    $0x02, 36(SI), Z23, Z23
 	MOVQ            1888(BX), SI
-	VINSERTI32X4    $0x03, 36(SI), Z4, Z4
+	VINSERTI32X4    $0x03, 36(SI), Z17, Z17
 	MOVQ            1896(BX), SI
 	VINSERTI32X4    $0x03, 36(SI), Z21, Z21
 	MOVQ            1904(BX), SI
 	VINSERTI32X4    $0x03, 36(SI), Z22, Z22
 	MOVQ            1912(BX), SI
 	VINSERTI32X4    $0x03, 36(SI), Z23, Z23
-	VPUNPCKLDQ      Z21, Z4, Z24
-	VPUNPCKHDQ      Z21, Z4, Z25
+	VPUNPCKLDQ      Z21, Z17, Z24
+	VPUNPCKHDQ      Z21, Z17, Z25
 	VPUNPCKLDQ      Z23, Z22, Z21
 	VPUNPCKHDQ      Z23, Z22, Z23
-	VPUNPCKLQDQ     Z21, Z24, Z4
+	VPUNPCKLQDQ     Z21, Z24, Z17
 	VPUNPCKHQDQ     Z21, Z24, Z21
 	VPUNPCKLQDQ     Z23, Z25, Z22
 	VPUNPCKHQDQ     Z23, Z25, Z23
 	JMP             compress
 
 finish:
-	VBROADCASTI32X4 wordSwap<>+0(SB), Z5
-	VPSHUFB         Z5, Z0, Z0
-	VPSHUFB         Z5, Z1, Z1
-	VPSHUFB         Z5, Z2, Z2
-	VPSHUFB         Z5, Z3, Z3
-	VPSHUFB         Z5, Z4, Z4
-	VPUNPCKLDQ      Z1, Z0, Z6
-	VPUNPCKHDQ      Z1, Z0, Z7
-	VPUNPCKLDQ      Z3, Z2, Z1
-	VPUNPCKHDQ      Z3, Z2, Z3
-	VPUNPCKLQDQ     Z1, Z6, Z0
-	VPUNPCKHQDQ     Z1, Z6, Z1
-	VPUNPCKLQDQ     Z3, Z7, Z2
-	VPUNPCKHQDQ     Z3, Z7, Z3
-	VMOVDQU32       Z4, 1344(BX)
-	VPXORD          Z5, Z5, Z5
-	VMOVDQU32       Z5, (BX)
-	VMOVDQU32       Z5, 64(BX)
-	VMOVDQU32       Z5, 128(BX)
-	VMOVDQU32       Z5, 192(BX)
-	VMOVDQU32       Z5, 256(BX)
+	VBROADCASTI32X4 wordSwap<>+0(SB), Z0
+	VPSHUFB         Z0, Z19, Z19
+	VPSHUFB         Z0, Z11, Z11
+	VPSHUFB         Z0, Z13, Z13
+	VPSHUFB         Z0, Z15, Z15
+	VPSHUFB         Z0, Z17, Z17
+	VPUNPCKLDQ      Z11, Z19, Z1
+	VPUNPCKHDQ      Z11, Z19, Z2
+	VPUNPCKLDQ      Z15, Z13, Z3
+	VPUNPCKHDQ      Z15, Z13, Z4
+	VPUNPCKLQDQ     Z3, Z1, Z19
+	VPUNPCKHQDQ     Z3, Z1, Z11
+	VPUNPCKLQDQ     Z4, Z2, Z13
+	VPUNPCKHQDQ     Z4, Z2, Z15
+	VMOVDQU32       Z17, 1344(BX)
+	VPXORD          Z0, Z0, Z0
+	VMOVDQU32       Z0, (BX)
+	VMOVDQU32       Z0, 64(BX)
+	VMOVDQU32       Z0, 128(BX)
+	VMOVDQU32       Z0, 192(BX)
+	VMOVDQU32       Z0, 256(BX)
 	MOVQ            (DX), AX
-	VEXTRACTI32X4   $0x00, Z0, 36(AX)
+	VEXTRACTI32X4   $0x00, Z19, 36(AX)
 	MOVL            1344(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            8(DX), AX
-	VEXTRACTI32X4   $0x00, Z1, 36(AX)
+	VEXTRACTI32X4   $0x00, Z11, 36(AX)
 	MOVL            1348(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            16(DX), AX
-	VEXTRACTI32X4   $0x00, Z2, 36(AX)
+	VEXTRACTI32X4   $0x00, Z13, 36(AX)
 	MOVL            1352(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            24(DX), AX
-	VEXTRACTI32X4   $0x00, Z3, 36(AX)
+	VEXTRACTI32X4   $0x00, Z15, 36(AX)
 	MOVL            1356(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            32(DX), AX
-	VEXTRACTI32X4   $0x01, Z0, 36(AX)
+	VEXTRACTI32X4   $0x01, Z19, 36(AX)
 	MOVL            1360(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            40(DX), AX
-	VEXTRACTI32X4   $0x01, Z1, 36(AX)
+	VEXTRACTI32X4   $0x01, Z11, 36(AX)
 	MOVL            1364(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            48(DX), AX
-	VEXTRACTI32X4   $0x01, Z2, 36(AX)
+	VEXTRACTI32X4   $0x01, Z13, 36(AX)
 	MOVL            1368(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            56(DX), AX
-	VEXTRACTI32X4   $0x01, Z3, 36(AX)
+	VEXTRACTI32X4   $0x01, Z15, 36(AX)
 	MOVL            1372(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            64(DX), AX
-	VEXTRACTI32X4   $0x02, Z0, 36(AX)
+	VEXTRACTI32X4   $0x02, Z19, 36(AX)
 	MOVL            1376(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            72(DX), AX
-	VEXTRACTI32X4   $0x02, Z1, 36(AX)
+	VEXTRACTI32X4   $0x02, Z11, 36(AX)
 	MOVL            1380(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            80(DX), AX
-	VEXTRACTI32X4   $0x02, Z2, 36(AX)
+	VEXTRACTI32X4   $0x02, Z13, 36(AX)
 	MOVL            1384(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            88(DX), AX
-	VEXTRACTI32X4   $0x02, Z3, 36(AX)
+	VEXTRACTI32X4   $0x02, Z15, 36(AX)
 	MOVL            1388(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            96(DX), AX
-	VEXTRACTI32X4   $0x03, Z0, 36(AX)
+	VEXTRACTI32X4   $0x03, Z19, 36(AX)
 	MOVL            1392(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            104(DX), AX
-	VEXTRACTI32X4   $0x03, Z1, 36(AX)
+	VEXTRACTI32X4   $0x03, Z11, 36(AX)
 	MOVL            1396(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            112(DX), AX
-	VEXTRACTI32X4   $0x03, Z2, 36(AX)
+	VEXTRACTI32X4   $0x03, Z13, 36(AX)
 	MOVL            1400(BX), CX
 	MOVL            CX, 52(AX)
 	MOVQ            120(DX), AX
-	VEXTRACTI32X4   $0x03, Z3, 36(AX)
+	VEXTRACTI32X4   $0x03, Z15, 36(AX)
 	MOVL            1404(BX), CX
 	MOVL            CX, 52(AX)
 	VZEROUPPER
