@@ -2,6 +2,7 @@ package house
 
 import (
 	"go/ast"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -76,9 +77,10 @@ func TestAttacks(t *testing.T) {
 			tests[attack]++
 		}
 	}
-	for attack, what := range attacks {
+	for _, attack := range slices.Sorted(maps.Keys(attacks)) {
+		t.Logf("%-3s %d tests: %s", attack, tests[attack], attacks[attack])
 		if tests[attack] == 0 {
-			t.Errorf("%s (%s) has no test", attack, what)
+			t.Errorf("%s (%s) has no test", attack, attacks[attack])
 		}
 	}
 }
