@@ -20,6 +20,7 @@ const payloadType = 96
 // talk is speech, coded as a call sends it.
 type talk struct {
 	codec   codecs.Codec
+	said    []int16
 	packets [][]byte // one a frame
 	clean   features // of what a decoder makes of them all
 	control float64  // distance of other speech
@@ -39,7 +40,7 @@ func newTalk(frames int) (*talk, error) {
 	if !ok {
 		return nil, fmt.Errorf("no Opus")
 	}
-	t := &talk{codec: codec}
+	t := &talk{codec: codec, said: said}
 	encoder, err := codec.NewEncoder(codecs.Options{})
 	if err != nil {
 		return nil, err

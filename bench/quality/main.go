@@ -1,9 +1,10 @@
 // Command quality replays arrival traces into the Receiver, with its adaptive
 // jitter buffer, into speexdsp's adaptive one and into fixed buffers, all in
-// virtual time: how much delay each adds, how much it conceals, and how like
-// the speech that was sent its output is.
+// virtual time, and into NetEq in real time: how much delay each adds, how much
+// it conceals, and how like the speech that was sent its output is.
 //
-//	go run ./bench/quality -seconds 60 -json
+//	npm install --prefix out/wrtc @roamhq/wrtc@0.10.0
+//	go run ./bench/quality -neteq out/wrtc
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -32,15 +34,21 @@ type row struct {
 func main() {
 	seconds := flag.Int("seconds", 60, "length of each trace")
 	seed := flag.Uint64("seed", 1, "of the traces")
+	modules := flag.String("neteq", "", "directory in which npm has installed @roamhq/wrtc: replay into its NetEq, too, which takes as long as the traces do")
+	lanes := flag.Int("lanes", 3, "traces that NetEq hears at once")
 	asJSON := flag.Bool("json", false, "one JSON object a line")
 	flag.Parse()
-	if err := run(time.Duration(*seconds)*time.Second, *seed, *asJSON); err != nil {
+	var n *neteq
+	if *modules != "" {
+		n = &neteq{*modules, make(chan struct{}, max(*lanes, 1))}
+	}
+	if err := run(time.Duration(*seconds)*time.Second, *seed, n, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "quality:", err)
 		os.Exit(1)
 	}
 }
 
-func run(length time.Duration, seed uint64, asJSON bool) error {
+func run(length time.Duration, seed uint64, n *neteq, asJSON bool) error {
 	if length < 10*time.Second || length > time.Hour {
 		return fmt.Errorf("traces of %v are not from 10 s to an hour", length)
 	}
@@ -53,29 +61,59 @@ func run(length time.Duration, seed uint64, asJSON bool) error {
 		fmt.Fprintln(os.Stderr, "quality: WITHOUT SPEEXDSP:", err)
 	}
 	defer r.remove()
+	traces := make([]trace, len(shapes))
+	theirs := make([]func() (row, error), len(shapes))
+	for i, s := range shapes {
+		traces[i] = s.make(int(length/frame), seed)
+		if n != nil {
+			theirs[i] = later(func() (row, error) { return n.replay(t, traces[i]) })
+		}
+	}
 	if !asJSON {
 		fmt.Printf("%-11s %-13s %9s %9s %7s %10s %10s %8s %9s\n",
 			"trace", "buffer", "mean ms", "p95 ms", "lost %", "concealed", "recovered", "scaled", "distance")
 	}
-	for _, s := range shapes {
-		tr := s.make(int(length/frame), seed)
+	for i, tr := range traces {
 		rows, err := t.compare(tr, r)
 		if err != nil {
 			return err
 		}
-		for _, r := range rows {
-			if asJSON {
-				_ = json.NewEncoder(os.Stdout).Encode(r) // stdout is gone: nobody reads
-				continue
+		if n != nil {
+			row, err := theirs[i]()
+			if err != nil {
+				return err
 			}
-			fmt.Printf("%-11s %-13s %9.1f %9.1f %7.2f %9.2f%% %9.2f%% %7.2f%% %6.2f dB\n",
-				r.Trace, r.Buffer, r.MeanMS, r.P95MS, r.Lost, r.Concealed, r.Recovered, r.Changed, r.Distance)
+			rows = slices.Insert(rows, 1, row)
+		}
+		for _, r := range rows {
+			r.print(asJSON)
 		}
 	}
 	if !asJSON {
 		fmt.Printf("Distance of other speech: %.2f dB.\n", t.control)
 	}
 	return nil
+}
+
+// later begins f, and returns what waits for it.
+func later(f func() (row, error)) func() (row, error) {
+	var r row
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r, err = f()
+	}()
+	return func() (row, error) { <-done; return r, err }
+}
+
+func (r row) print(asJSON bool) {
+	if asJSON {
+		_ = json.NewEncoder(os.Stdout).Encode(r) // stdout is gone: nobody reads
+		return
+	}
+	fmt.Printf("%-11s %-13s %9.1f %9.1f %7.2f %9.2f%% %9.2f%% %7.2f%% %6.2f dB\n",
+		r.Trace, r.Buffer, r.MeanMS, r.P95MS, r.Lost, r.Concealed, r.Recovered, r.Changed, r.Distance)
 }
 
 // compare replays a trace into ours, into the rival if there is one, and into

@@ -63,7 +63,7 @@ func TestShapes(t *testing.T) {
 	if once := shapes[1].make(750, 3); !equal(once, shapes[1].make(750, 3)) || equal(once, shapes[1].make(750, 4)) {
 		t.Error("a seed is not a trace")
 	}
-	if err := run(time.Second, 1, true); err == nil {
+	if err := run(time.Second, 1, nil, true); err == nil {
 		t.Error("a trace of a second")
 	}
 }
