@@ -51,15 +51,15 @@ func (k *SRTPKeys) Wipe() {
 type kdf struct {
 	mac     hash.Hash // HMAC, keyed: its state is made once for all labels
 	context []byte    // ZIDi || ZIDr || total_hash
-	message []byte    // room for what is authenticated
+	message []byte    // room for what is authenticated, and the sum behind it
 }
 
 // newKDF does not keep key, which mostly is s0.
 func newKDF(newHash func() hash.Hash, key *secret.Bytes, context []byte) kdf {
-	return kdf{hmac.New(newHash, key.Reveal()), context, make([]byte, 0, 160)}
+	return kdf{hmac.New(newHash, key.Reveal()), context, make([]byte, 0, 256)}
 }
 
-// derive gives bits/8 bytes of key for the label.
+// derive gives bits/8 bytes of key for the label, until it is called again.
 func (k kdf) derive(label string, bits int) []byte {
 	message := append(k.message, 0, 0, 0, 1)
 	message = append(message, label...)
@@ -68,7 +68,7 @@ func (k kdf) derive(label string, bits int) []byte {
 	message = binary.BigEndian.AppendUint32(message, uint32(bits))
 	k.mac.Reset()
 	k.mac.Write(message)
-	sum := k.mac.Sum(nil)
+	sum := k.mac.Sum(message[len(message):])
 	secret.Wipe(sum[bits/8:])
 	return sum[:bits/8]
 }
