@@ -8,6 +8,10 @@ const (
 	version       = 2  // RFC 3550 §5.1
 	extension     = 0x10
 
+	// maxPacket is the length of the longest IP datagram. More than 2^16 blocks of a
+	// packet would use the keystream of another index (RFC 3711 §4.1.1).
+	maxPacket = 1<<16 - 1
+
 	// Defined by profile: header extensions that are encrypted (RFC 9335).
 	cryptexOneByte, cryptexTwoByte = 0xc0de, 0xc2de
 )

@@ -131,7 +131,7 @@ func (o *Opener) parse(pkt []byte) (header int, err error) {
 	if o.profile == 0 {
 		return 0, ErrClosed
 	}
-	if len(pkt) < rtpHeaderLen+int(o.tagLen) {
+	if len(pkt) < rtpHeaderLen+int(o.tagLen) || len(pkt) > maxPacket {
 		return 0, ErrMalformed
 	}
 	header = rtpHeader(pkt[:len(pkt)-int(o.tagLen)])
@@ -218,7 +218,7 @@ func (o *Opener) OpenRTCP(pkt []byte) (int, error) {
 		return 0, ErrClosed
 	}
 	n := len(pkt) - o.profile.RTCPOverhead()
-	if n < rtcpHeaderLen || !isRTCP(pkt) {
+	if n < rtcpHeaderLen || len(pkt) > maxPacket || !isRTCP(pkt) {
 		return 0, ErrMalformed
 	}
 	word := binary.BigEndian.Uint32(pkt[o.profile.rtcpIndexAt(len(pkt)):])

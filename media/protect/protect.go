@@ -34,7 +34,8 @@ var (
 	// ErrReplay says that the packet was opened before, or is older than the
 	// replay window reaches back.
 	ErrReplay = errors.New("protect: replayed packet")
-	// ErrMalformed says that the bytes are no packet of the kind expected.
+	// ErrMalformed says that the bytes are no packet of the kind expected, or more
+	// than an IP datagram holds.
 	ErrMalformed = errors.New("protect: malformed packet")
 	// ErrStreams says that more synchronisation sources came under one key
 	// than a call needs.

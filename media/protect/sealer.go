@@ -95,7 +95,7 @@ func (s *Sealer) take(pkt []byte, n int) (header int, err error) {
 	if s.profile == 0 {
 		return 0, ErrClosed
 	}
-	if n < 0 || n > len(pkt) {
+	if n < 0 || n > len(pkt) || n > maxPacket-int(s.tagLen) {
 		return 0, ErrMalformed
 	}
 	if header = rtpHeader(pkt[:n]); header == 0 {
@@ -128,7 +128,7 @@ func (s *Sealer) SealRTCP(pkt []byte, n int) (int, error) {
 	switch {
 	case s.profile == 0:
 		return 0, ErrClosed
-	case n < 0 || n > len(pkt) || !isRTCP(pkt[:n]):
+	case n < 0 || n > len(pkt) || n > maxPacket-s.profile.RTCPOverhead() || !isRTCP(pkt[:n]):
 		return 0, ErrMalformed
 	case len(pkt)-n < s.profile.RTCPOverhead():
 		return 0, ErrRoom
