@@ -26,10 +26,10 @@ var HasSHA = leaf7b>>29&1 != 0
 // time, in registers of 32 bytes; HasAVX2 includes that the system keeps these.
 var HasVectorAES = HasAVX2 && HasAES && leaf7c>>9&1 != 0 && leaf7c>>10&1 != 0
 
-// HasAVX512 says that sixteen words of 32 bits can be worked on at a time, and
-// that the instructions of HasAES work on four blocks.
+// HasAVX512 says that sixteen words of 32 bits can be worked on at a time, that
+// the instructions of HasAES work on four blocks, and that BMI2 makes masks.
 var HasAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ &&
-	cpu.X86.HasAVX512VAES && cpu.X86.HasAVX512VPCLMULQDQ
+	cpu.X86.HasAVX512VAES && cpu.X86.HasAVX512VPCLMULQDQ && cpu.X86.HasBMI2
 
 // Features names what is there, for people.
 func Features() []string {
