@@ -39,6 +39,7 @@ type Config struct {
 // each packet once, and a source counts only once a packet of it has
 // authenticated. An Opener is owned by one goroutine.
 type Opener struct {
+	_         noCopy
 	profile   Profile // zero once closed
 	tagLen    uint8
 	aead      bool

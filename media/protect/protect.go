@@ -57,6 +57,13 @@ const (
 	maxReports = 1 << 31
 )
 
+// noCopy makes go vet refuse a copy of what it stands in: a Sealer and its copy
+// would use one keystream twice, and Close would leave a copy's keys.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
+
 // Tier names the instructions in use: go (the standard library), aesni, shani
 // or avx512.
 func Tier() string { return tier.Best().String() }

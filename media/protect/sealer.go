@@ -10,6 +10,7 @@ import (
 // Sealer protects what one synchronisation source sends under one key. The
 // first packet sealed fixes the source. A Sealer is owned by one goroutine.
 type Sealer struct {
+	_       noCopy
 	profile Profile // zero once closed
 	tagLen  uint8
 	aead    bool
