@@ -10,14 +10,44 @@ import (
 	"sotto/media/protect/internal/tier"
 )
 
-// Close leaves nothing of the keys; what lies behind a pointer is for the tests
-// of cm and gcm.
+// behind is all that v points to, and what that points to in turn.
+func behind(v reflect.Value) (found []reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		if v.Kind() == reflect.Pointer {
+			found = append(found, v.Elem())
+		}
+		return append(found, behind(v.Elem())...)
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			found = append(found, behind(field)...)
+		}
+	}
+	return found
+}
+
+// Close leaves nothing of the keys, nor of what the standard library made of them.
 func TestCloseWipes(t *testing.T) {
 	eachProfile(t, func(t *testing.T, p Profile) {
 		eachTier(t, func(t *testing.T, tier tier.Tier) {
 			s, o := newTierPair(t, p, tier)
 			reportSealer, reportOpener := s.rtcp, o.rtcp
 			all := []*sessionKeys{&s.keys, &reportSealer.keys, &o.keys, &reportOpener.keys}
+			var std []reflect.Value
+			for _, k := range all {
+				std = append(std, behind(reflect.ValueOf(k).Elem())...)
+			}
+			if tier.String() == "go" && len(std) < 2*len(all) {
+				t.Errorf("the standard library has only %d parts of the keys", len(std))
+			}
+			for i, v := range std {
+				if v.IsZero() {
+					t.Errorf("part %d is not there", i)
+				}
+			}
 			for i, k := range all {
 				if k.high == 0 || reflect.ValueOf(k.cm).IsZero() == !p.aead() || reflect.ValueOf(k.gcm).IsZero() == p.aead() {
 					t.Errorf("keys %d are not there", i)
@@ -28,6 +58,11 @@ func TestCloseWipes(t *testing.T) {
 			for i, k := range all {
 				if !reflect.ValueOf(k).Elem().IsZero() {
 					t.Errorf("keys %d were not wiped", i)
+				}
+			}
+			for i, v := range std {
+				if !v.IsZero() {
+					t.Errorf("part %d, %v, was not wiped", i, v.Type())
 				}
 			}
 		})
