@@ -258,3 +258,45 @@ func TestAbsurdPacketsMakeNoNoise(t *testing.T) {
 	}
 	wantTone(t, sink.pcm[850*audio.FrameSamples:], 440, 0.97)
 }
+
+// A peer whose clock is off by a thousandth is followed for ten minutes, and
+// noise, which has no period, gives way for it too.
+func TestDriftIsFollowed(t *testing.T) {
+	const packets, ppm = 30_000, 1000
+	for name, sign := range map[string]time.Duration{"fast": -1, "slow": +1} {
+		t.Run(name, func(t *testing.T) {
+			c := receiverConfig(t, discard{})
+			c.Secure = false
+			r := newReceiver(t, c)
+			must(t, r.ReleaseClear())
+			random := rand.New(rand.NewPCG(5, 0))
+			arrival := func(i int) time.Duration {
+				return time.Duration(i) * (media.FrameDuration + sign*media.FrameDuration/1e6*ppm)
+			}
+			i, longest := 0, time.Duration(0)
+			for frame := 0; i < packets; frame++ {
+				for ; epoch.Add(arrival(i)).Before(at(frame + 1)); i++ {
+					payload := make([]byte, 160)
+					for k := range payload { // about a second of noise, then a second of tone
+						if payload[k] = byte(random.Uint32()) | 0x30; i/50%2 == 0 {
+							payload[k] = []byte{0xff, 0xa0, 0x95, 0xa0, 0xff, 0x20, 0x15, 0x20}[k%8]
+						}
+					}
+					r.HandleRTP(epoch.Add(arrival(i)), rtp(0, uint16(i), uint32(160*i), peerSSRC, payload))
+				}
+				must(t, r.Play(at(frame+1)))
+				if frame > 100 {
+					longest = max(longest, r.Stats().Delay)
+				}
+			}
+			got := r.Stats()
+			if got.Lost+got.Late+got.Skipped+got.Recovered != 0 || got.Concealed > 3 || longest > 70*time.Millisecond {
+				t.Errorf("delay up to %v, %+v", longest, got)
+			}
+			drift := sign * packets * media.FrameDuration / 1e6 * ppm
+			if change := got.Expanded - got.Accelerated; change < drift-100*time.Millisecond || change > drift+100*time.Millisecond {
+				t.Errorf("expanded by %v, accelerated by %v, for a drift of %v", got.Expanded, got.Accelerated, drift)
+			}
+		})
+	}
+}

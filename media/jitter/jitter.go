@@ -53,6 +53,9 @@ const (
 	tooMuch   = 4 * time.Millisecond
 	tooLittle = time.Millisecond
 	steadily  = 150 * time.Millisecond
+	// overshoot lets a pitch period do that is longer than what is needed, but
+	// does not make the delay too long.
+	overshoot = 5 * time.Millisecond
 )
 
 // Config is the fixed setting of a Buffer.

@@ -218,7 +218,7 @@ func (b *Buffer) adapt(now time.Time, p place) Action {
 		return Action{Accelerate, excess}
 	case p.spare < -tooLittle:
 		short := (p.grain - 1 - p.spare) / p.grain * p.grain
-		return Action{Expand, short - p.over + Frame/2}
+		return Action{Expand, short - p.over + overshoot}
 	}
 	return Action{Kind: Play}
 }
