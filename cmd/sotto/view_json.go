@@ -196,6 +196,9 @@ type callStats struct {
 	PeerLost       uint64  `json:"peer_lost"`
 	Jitter         float64 `json:"jitter_ms"`
 	Delay          float64 `json:"delay_ms"`
+	Target         float64 `json:"target_delay_ms"`
+	Accelerated    float64 `json:"accelerated_ms"`
+	Expanded       float64 `json:"expanded_ms"`
 	RTT            float64 `json:"rtt_ms"`
 }
 
@@ -208,6 +211,7 @@ func newCallStats(s media.Stats) callStats {
 		DiscardedOther: d.Replay + d.Malformed + d.UnknownPayload + d.OtherSource,
 		PeerLost:       s.PeerLost,
 		Jitter:         milliseconds(s.Jitter), Delay: milliseconds(s.Delay), RTT: milliseconds(s.RTT),
+		Target: milliseconds(s.Target), Accelerated: milliseconds(s.Accelerated), Expanded: milliseconds(s.Expanded),
 	}
 }
 
