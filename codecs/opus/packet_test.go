@@ -122,3 +122,65 @@ func TestInspectNonsense(t *testing.T) {
 		}
 	}
 }
+
+// Where Inspect says that a packet carries the one before it, DecodeFEC is
+// closer to that one than concealment is: much so for 20 ms, less for the
+// longer packets, of which libopus carries no more than parts.
+func TestInspectTellsWhatFECDoes(t *testing.T) {
+	for _, samples := range []int{960, 1920, 2880} {
+		enc, err := opus.NewEncoder(SampleRate, 1, opus.AppVoIP)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range []error{enc.SetInBandFEC(true), enc.SetPacketLossPerc(20), enc.SetBitrate(32000)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		var pcm []int16
+		for _, f := range voice(300) {
+			pcm = append(pcm, f...)
+		}
+		var pkts [][]byte
+		for ; len(pcm) >= samples; pcm = pcm[samples:] {
+			pkt := make([]byte, 1500)
+			n, err := enc.Encode(pcm[:samples], pkt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pkts = append(pkts, pkt[:n])
+		}
+		// Two decoders lose the same packets; one recovers, one conceals.
+		_, clean := newPair(t, 0)
+		_, recovers := newPair(t, 0)
+		_, conceals := newPair(t, 0)
+		want, got, made := make([]int16, samples), make([]int16, samples), make([]int16, samples)
+		var fec, plc, all float64
+		told := 0
+		for i, pkt := range pkts {
+			_, _ = clean.Decode(want, pkt)
+			if i%5 != 3 || i+1 == len(pkts) {
+				_, _ = recovers.Decode(got, pkt)
+				_, _ = conceals.Decode(made, pkt)
+				continue
+			}
+			if n, err := recovers.DecodeFEC(got, pkts[i+1]); n != samples || err != nil {
+				t.Fatalf("%d samples, %v", n, err)
+			}
+			if n, err := conceals.Conceal(made); n != samples || err != nil {
+				t.Fatalf("%d samples, %v", n, err)
+			}
+			if redundant, _ := Inspect(pkts[i+1]); !redundant {
+				continue
+			}
+			told++
+			for k := range want {
+				a, b, c := float64(want[k]), float64(got[k]), float64(made[k])
+				fec, plc, all = fec+(b-a)*(b-a), plc+(c-a)*(c-a), all+a*a
+			}
+		}
+		if told < 5 || fec > plc || samples == 960 && fec > plc/10 {
+			t.Errorf("%d samples: %d packets, FEC %.3f, concealment %.3f of the power off", samples, told, fec/all, plc/all)
+		}
+	}
+}
