@@ -16,7 +16,7 @@
 //
 // AES, SHA-1 and GHASH are done with the best instructions that the processor
 // has; [Tier] says which, and the environment variable SOTTO_SRTP_TIER chooses
-// others.
+// others. A name that is none of [Tiers] means go.
 package protect
 
 import (
