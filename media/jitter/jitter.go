@@ -50,7 +50,7 @@ const (
 	// The delay is brought down when it is too long by tooMuch for steadily: a
 	// playout that was woken late once, and makes good its frames at once, does
 	// not count. It is brought up when it is too short by tooLittle.
-	tooMuch   = 4 * time.Millisecond
+	tooMuch   = 10 * time.Millisecond
 	tooLittle = time.Millisecond
 	steadily  = 150 * time.Millisecond
 	// overshoot lets a pitch period do that is longer than what is needed, but
