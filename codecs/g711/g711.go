@@ -1,7 +1,11 @@
 // Package g711 is ITU-T G.711 in both laws, 8 kHz mono, one byte a sample.
 package g711
 
-import "errors"
+import (
+	"errors"
+
+	"sotto/codecs/plc"
+)
 
 // SampleRate is the rate of the PCM in Hz.
 const SampleRate = 8000
@@ -55,15 +59,16 @@ func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 // Decoder decodes one direction of one call. Not safe for concurrent use.
 type Decoder struct {
 	table *[256]int16
-	plc   concealer
+	plc   *plc.Concealer
 }
 
 // NewDecoder makes a decoder.
 func NewDecoder(l Law) *Decoder {
+	table := muDecode
 	if l == ALaw {
-		return &Decoder{table: aDecode}
+		table = aDecode
 	}
-	return &Decoder{table: muDecode}
+	return &Decoder{table: table, plc: plc.New(SampleRate)}
 }
 
 // Decode decodes a packet of up to [MaxSamples] bytes into as many samples.
@@ -78,14 +83,14 @@ func (d *Decoder) Decode(dst []int16, pkt []byte) (int, error) {
 	for i, b := range pkt {
 		dst[i] = d.table[b]
 	}
-	d.plc.good(dst)
+	d.plc.Good(dst)
 	return len(dst), nil
 }
 
 // Conceal fills dst by repeating the last pitch period, fading to silence
 // within 60 ms.
 func (d *Decoder) Conceal(dst []int16) (int, error) {
-	d.plc.conceal(dst)
+	d.plc.Conceal(dst)
 	return len(dst), nil
 }
 
