@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sotto/codecs/g711"
+	"sotto/codecs/g722"
 	"sotto/codecs/opus"
 )
 
@@ -57,11 +58,12 @@ type Options struct {
 
 // Codec is one row of the table; it is comparable.
 type Codec struct {
-	// Name is the encoding name in SDP: "opus", "PCMU", "PCMA".
+	// Name is the encoding name in SDP: "opus", "G722", "PCMU", "PCMA".
 	Name string
 	// ClockRate in Hz and Channels are what SDP's rtpmap says and RTP
 	// timestamps count by. For Opus they are 48000 and 2 whatever is inside
-	// (RFC 7587 §4.1, §7).
+	// (RFC 7587 §4.1, §7), for G.722 8000 although it has twice as many
+	// samples (RFC 3551 §4.5.2).
 	ClockRate, Channels int
 	// SampleRate is the rate of the PCM in Hz. PCM is always mono.
 	SampleRate int
@@ -115,6 +117,7 @@ func (c Codec) Inspect(pkt []byte) (redundant, quiet bool) {
 
 var table = [...]Codec{
 	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, impl: &constructors{opusEncoder, opusDecoder, opus.Inspect}},
+	{Name: "G722", ClockRate: 8000, Channels: 1, SampleRate: g722.SampleRate, StaticPayloadType: 9, impl: &constructors{encoder: g722Encoder, decoder: g722Decoder}},
 	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, impl: companding(g711.MuLaw)},
 	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, impl: companding(g711.ALaw)},
 }
@@ -135,6 +138,10 @@ func opusDecoder() (Decoder, error) {
 	}
 	return dec, nil
 }
+
+func g722Encoder(Options) (Encoder, error) { return g722.NewEncoder(), nil }
+
+func g722Decoder() (Decoder, error) { return g722.NewDecoder(), nil }
 
 func companding(l g711.Law) *constructors {
 	return &constructors{

@@ -8,6 +8,7 @@ import (
 func TestTable(t *testing.T) {
 	want := []Codec{
 		{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: 48000, StaticPayloadType: -1},
+		{Name: "G722", ClockRate: 8000, Channels: 1, SampleRate: 16000, StaticPayloadType: 9},
 		{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: 8000, StaticPayloadType: 0},
 		{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: 8000, StaticPayloadType: 8},
 	}
@@ -31,7 +32,7 @@ func TestTable(t *testing.T) {
 	if c, ok := Lookup("OPUS"); !ok || c.Name != "opus" {
 		t.Error("names are told apart by case")
 	}
-	for _, name := range []string{"", "G722", "opus ", "telephone-event"} {
+	for _, name := range []string{"", "G723", "opus ", "telephone-event"} {
 		c, ok := Lookup(name)
 		if ok || c != (Codec{}) {
 			t.Errorf("Lookup(%q) found %+v", name, c)

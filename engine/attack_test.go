@@ -118,7 +118,7 @@ func TestReinviteWithMoreCodecs(t *testing.T) {
 	t.Parallel()
 	r := newRogue(t, true)
 	offered := r.local.Codecs
-	r.local.Codecs = offered[1:2] // PCMU
+	r.local.Codecs = offered[2:3] // PCMU
 	call, dialog, answer := r.call(engine.Config{})
 	until[engine.Secured](t, call)
 	r.local.Codecs = offered

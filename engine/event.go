@@ -16,7 +16,7 @@ type Ringing struct{}
 // that takes Secured or, without secure mode, a Warning that there are no keys.
 type Answered struct {
 	Peer  string // the other side's SIP identity, as claimed
-	Codec string // the codec that we send: "opus", "PCMU" or "PCMA"
+	Codec string // the codec that we send: "opus", "G722", "PCMU" or "PCMA"
 }
 
 // Security says how far the call can be trusted, and all that a screen should

@@ -30,9 +30,11 @@ type rogue struct {
 	local  sdp.Local
 	keys   *zrtp.Session // nil: it does not speak ZRTP
 	deaf   atomic.Bool   // to ZRTP, for now
+	echo   atomic.Bool   // sends clear voice back, as its own
 	srtps  atomic.Bool   // mixes signalledKey in
 	agreed chan struct{} // closed when keys is secure
 	seen   [8]atomic.Int64
+	format [2]atomic.Int64       // payload type and length of the last RTP packet
 	voice  atomic.Pointer[int64] // how many ZRTP packets came before the first voice
 	heard  chan struct{}         // closed when there is voice
 	done   chan struct{}
@@ -83,6 +85,14 @@ func (r *rogue) serve() {
 		r.seen[kind].Add(1)
 		if before := r.seen[media.KindZRTP].Load(); kind == media.KindRTP && r.voice.CompareAndSwap(nil, &before) {
 			close(r.heard)
+		}
+		if kind == media.KindRTP {
+			r.format[0].Store(int64(buf[1] & 0x7f))
+			r.format[1].Store(int64(n))
+			if r.echo.Load() {
+				buf[8]++ // another SSRC
+				_, _ = r.media.WriteToUDPAddrPort(buf[:n], from)
+			}
 		}
 		if r.keys == nil || kind != media.KindZRTP || r.deaf.Load() {
 			continue

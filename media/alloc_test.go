@@ -11,14 +11,12 @@ func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("allocations are not counted under the race detector")
 	}
-	for _, name := range []string{"opus", "PCMU"} {
+	for _, name := range []string{"opus", "G722", "PCMU"} {
 		var last []byte
 		buf := make([]byte, 1500)
 		c := senderConfig(t, tone(), nil)
 		c.Codec = codec(t, name)
-		if name == "PCMU" {
-			c.PayloadType = 0
-		}
+		c.PayloadType = map[string]uint8{"opus": opusType, "G722": 9, "PCMU": 0}[name]
 		c.Write = func(b []byte) error { last = buf[:copy(buf, b)]; return nil }
 		s := newSender(t, c)
 		must(t, s.Release(verified(t), sealer(t, 1)))

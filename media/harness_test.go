@@ -155,7 +155,7 @@ func newSender(t testing.TB, c media.SenderConfig) *media.Sender {
 func receiverConfig(t testing.TB, sink audio.Sink) media.ReceiverConfig {
 	return media.ReceiverConfig{
 		Sink:           sink,
-		Payloads:       map[uint8]codecs.Codec{opusType: codec(t, "opus"), 0: codec(t, "PCMU"), 8: codec(t, "PCMA")},
+		Payloads:       map[uint8]codecs.Codec{opusType: codec(t, "opus"), 0: codec(t, "PCMU"), 9: codec(t, "G722"), 8: codec(t, "PCMA")},
 		TelephoneEvent: eventType,
 		Secure:         true,
 	}

@@ -28,7 +28,7 @@ func newLane(t testing.TB, pcm []int16, name string, net netsim.Config, sink aud
 	l := &lane{link: netsim.NewLink(net), now: epoch}
 	c := senderConfig(t, audio.NewClip(pcm, false), nil)
 	c.Codec = codec(t, name)
-	c.PayloadType = map[string]uint8{"opus": opusType, "PCMU": 0, "PCMA": 8}[name]
+	c.PayloadType = map[string]uint8{"opus": opusType, "PCMU": 0, "PCMA": 8, "G722": 9}[name]
 	c.Write = func(b []byte) error {
 		l.seen = append(l.seen, bytes.Clone(b))
 		l.link.Send(l.now, b)
@@ -85,6 +85,7 @@ func TestSpeech(t *testing.T) {
 		correlation, snr float64
 	}{
 		"opus":                  {"opus", good, 0.93, 7},
+		"G722":                  {"G722", good, 0.98, 20},
 		"PCMU":                  {"PCMU", good, 0.98, 20},
 		"PCMA":                  {"PCMA", good, 0.98, 20},
 		"opus on a bad network": {"opus", bad, 0.85, 4},

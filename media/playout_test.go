@@ -16,7 +16,7 @@ func TestStallIsCaughtUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		pt, samples int
 		step        uint32
-	}{"opus": {opusType, 960, 960}, "PCMU": {0, 160, 160}} {
+	}{"opus": {opusType, 960, 960}, "G722": {9, 320, 160}, "PCMU": {0, 160, 160}} {
 		t.Run(name, func(t *testing.T) {
 			sink := &tape{}
 			r := newReceiver(t, receiverConfig(t, sink))
@@ -186,7 +186,7 @@ func TestHeavyLossDoesNotClick(t *testing.T) {
 	for name, c := range map[string]struct {
 		pt, samples int
 		step        uint32
-	}{"opus": {opusType, 960, 960}, "PCMU": {0, 160, 160}} {
+	}{"opus": {opusType, 960, 960}, "G722": {9, 320, 160}, "PCMU": {0, 160, 160}} {
 		t.Run(name, func(t *testing.T) {
 			sink := &tape{}
 			r := newReceiver(t, receiverConfig(t, sink))

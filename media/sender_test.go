@@ -128,7 +128,7 @@ func TestOpenSenderNeverFallsBack(t *testing.T) {
 // Speech, silence, mute, the end of the source and its failure all look alike:
 // one length, one packet a tick, sequence and timestamps in step.
 func TestEveryPacketLooksTheSame(t *testing.T) {
-	for _, name := range []string{"opus", "PCMU"} {
+	for _, name := range []string{"opus", "G722", "PCMU"} {
 		w := &wire{}
 		clip, err := audio.ReadAll(speechClip(t))
 		must(t, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -30,6 +31,7 @@ func systemChecks() []check {
 		{"ZRTP with DH3k", func() error { return checkHandshake("DH3k", "B256") }},
 		{"cache of peers", checkCache},
 		{"Opus", checkOpus},
+		{"G.722", checkG722},
 		{"G.711", checkG711},
 	}
 }
@@ -169,6 +171,31 @@ func checkOpus() error {
 	}
 	if level := audio.ToneLevel(heard[len(heard)/2:], hz); level < 0.9 {
 		return fmt.Errorf("the tone is %.2f of what was heard", level)
+	}
+	return nil
+}
+
+// checkG722 compares the coding of a wave that drives the predictors to their
+// limits with what the ITU's own tool makes of it, by its hash.
+func checkG722() error {
+	_, encoder, _, err := open("G722")
+	if err != nil {
+		return err
+	}
+	pcm := make([]int16, 1600)
+	for i := range pcm {
+		pcm[i] = math.MaxInt16
+		if i/27%2 == 1 {
+			pcm[i] = math.MinInt16
+		}
+	}
+	packet := make([]byte, len(pcm)/2)
+	if _, err := encoder.Encode(packet, pcm); err != nil {
+		return err
+	}
+	const want = "5e01ade6cf121cfd0e916bf8c4076fb734bb72cce024f768c8e954477b57f207"
+	if got := fmt.Sprintf("%x", sha256.Sum256(packet)); got != want {
+		return fmt.Errorf("a square wave is coded as %s, want %s", got, want)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // pure lists the packages that never read a clock and never start a goroutine:
 // time comes in as an argument, and engine or a sound card calls them.
 var pure = []string{
-	"codecs", "codecs/g711", "codecs/opus", "codecs/plc",
+	"codecs", "codecs/g711", "codecs/g722", "codecs/opus", "codecs/plc",
 	"media", "media/audio", "media/jitter", "media/protect", "media/protect/internal/cm", "media/protect/internal/gcm", "media/route", "media/timescale",
 	"sip/sdp",
 	"zrtp", "zrtp/audit", "zrtp/internal/kex", "zrtp/wire",

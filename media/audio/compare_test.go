@@ -142,6 +142,7 @@ func TestCompareSame(t *testing.T) {
 		"opus, 2 % lost":     {through(t, caller, "opus", 50, false), 0.92, 6.5, 200, 400},
 		"opus, 10 % by FEC":  {through(t, caller, "opus", 10, true), 0.9, 6, 200, 400},
 		"opus, delay, soft":  {gain(delayed(through(t, caller, "opus", 0, false), 7777), 0.3), 0.93, 7, 7977, 8177},
+		"G722":               {through(t, caller, "G722", 0, false), 0.98, 20, 60, 80},
 		"PCMU":               {through(t, caller, "PCMU", 0, false), 0.99, 25, -2, 2},
 		"PCMA, 2 % lost":     {through(t, caller, "PCMA", 50, false), 0.95, 20, -2, 2},
 		"changes of delay":   {through(t, stretched(caller, 60, 110), "opus", 0, false), 0.85, 5, -800, 1400},

@@ -30,11 +30,13 @@ type Local struct {
 const PacketTime = 20
 
 // Voice returns the codecs we offer, best first: Opus at its constant rate,
-// since the size of a packet must not tell what is said, then G.711, then
-// DTMF in both clock rates. RFC 7587 §6.1 explains the parameters.
+// since the size of a packet must not tell what is said, then G.722, whose
+// voice is twice as wide as that of G.711 after it, then DTMF in both clock
+// rates. RFC 7587 §6.1 explains the parameters.
 func Voice() []Codec {
 	return []Codec{
 		{PayloadType: 96, Name: "opus", ClockRate: 48000, Channels: 2, Params: "useinbandfec=1;usedtx=0;cbr=1"},
+		static[9],
 		static[0],
 		static[8],
 		{PayloadType: 100, Name: TelephoneEvent, ClockRate: 48000, Channels: 1, Params: "0-15"},

@@ -43,7 +43,7 @@ func TestOfferAnswer(t *testing.T) {
 	offer := Offer(alice())
 	answer := mustAnswer(t, offer, nil, bob())
 	caller, callee := mustAgree(t, offer, answer), mustAgree(t, answer, offer)
-	opus, event := Voice()[0], Voice()[3]
+	opus, event := Voice()[0], Voice()[4]
 	want := Agreed{
 		Send: true, Receive: true, Codec: opus, Arriving: []Codec{opus, event}, Mux: true,
 		Remote:     netip.AddrPortFrom(bobAddr, 6000),
@@ -64,7 +64,7 @@ func TestAnswerLinphone(t *testing.T) {
 	offer := parseSample(t, "linphone-offer")
 	answer := mustAnswer(t, offer, nil, bob())
 	// One codec, with the numbers of the offer, and DTMF with its clock.
-	opus, event := Voice()[0], Voice()[3]
+	opus, event := Voice()[0], Voice()[4]
 	event.PayloadType = 99
 	if got := answer.Media[0].Codecs; !slices.Equal(got, []Codec{opus, event}) {
 		t.Errorf("codecs %+v", got)
@@ -94,6 +94,24 @@ func TestAnswerPrefersOurs(t *testing.T) {
 	}
 	if _, err := Parse(answer.Append(nil)); err != nil {
 		t.Error(err)
+	}
+}
+
+// G.722 is better than G.711, needs no a=rtpmap, and goes with DTMF at the clock
+// rate that it has in RTP.
+func TestAnswerG722(t *testing.T) {
+	offer, err := Parse([]byte("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n" +
+		"m=audio 4000 RTP/AVP 0 8 9 97 98\r\na=rtpmap:97 telephone-event/48000\r\na=rtpmap:98 telephone-event/8000\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := mustAnswer(t, offer, nil, bob())
+	want := []Codec{
+		{PayloadType: 9, Name: "G722", ClockRate: 8000, Channels: 1},
+		{PayloadType: 98, Name: TelephoneEvent, ClockRate: 8000, Channels: 1, Params: "0-15"},
+	}
+	if got := answer.Media[0].Codecs; !slices.Equal(got, want) {
+		t.Errorf("answered %+v", got)
 	}
 }
 

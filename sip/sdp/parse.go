@@ -388,9 +388,11 @@ func (s *section) fillRTCP(m *Media) error {
 }
 
 // static gives the payload types we use that need no a=rtpmap, RFC 3551 §6.
+// G.722 has 16000 samples a second, but its RTP counts 8000 (RFC 3551 §4.5.2).
 var static = map[uint8]Codec{
 	0: {PayloadType: 0, Name: "PCMU", ClockRate: 8000, Channels: 1},
 	8: {PayloadType: 8, Name: "PCMA", ClockRate: 8000, Channels: 1},
+	9: {PayloadType: 9, Name: "G722", ClockRate: 8000, Channels: 1},
 }
 
 func (s *section) fillCodecs(m *Media) {

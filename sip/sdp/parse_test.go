@@ -157,9 +157,9 @@ func TestAppend(t *testing.T) {
 	})
 	want := strings.Join([]string{
 		"v=0", "o=- 42 1 IN IP4 192.0.2.7", "s=-", "c=IN IP4 192.0.2.7", "t=0 0",
-		"m=audio 5004 RTP/AVP 96 0 8 100 101",
+		"m=audio 5004 RTP/AVP 96 9 0 8 100 101",
 		"a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1;usedtx=0;cbr=1",
-		"a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000",
+		"a=rtpmap:9 G722/8000", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000",
 		"a=rtpmap:100 telephone-event/48000", "a=fmtp:100 0-15",
 		"a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15",
 		"a=ptime:20", "a=sendrecv", "a=rtcp:5010", "a=rtcp-mux",
