@@ -71,7 +71,7 @@ asm-check: ## refuse assembly that differs from what make asm would write
 
 consttime: setup ## look for secrets in how long things take; wants a quiet machine
 	go test -tags=$(TAGS),consttime -count=1 -p 1 -v -run 'TestConstantTime' -timeout 30m \
-		./internal/dudect ./internal/curve448 ./internal/modexp ./zrtp ./zrtp/internal/kex
+		./internal/dudect ./internal/curve448 ./internal/modexp ./zrtp ./zrtp/internal/kex ./media/protect
 
 bench: setup ## every Go benchmark
 	go test -run '^$$' -bench . -benchmem ./...
