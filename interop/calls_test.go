@@ -61,6 +61,30 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestG722 has them call each other where linphonec speaks nothing else.
+func TestG722(t *testing.T) {
+	lab := newLab(t, 23000)
+	for name, calls := range map[string]bool{"linphonec calls": true, "sotto calls": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := lab.sottoConfig(t)
+			phone := startLinphone(t, lab.free, linphoneConfig{
+				Name: "linphone", Codec: "G722", Play: lab.theirs.Path, Answer: !calls})
+			lab.testTalk(t, cfg, phone, func() *sotto {
+				if !calls {
+					return cfg.call(t, lab.sotto, phone.uri("linphone"))
+				}
+				us := cfg.listen(t, lab.sotto)
+				phone.call(t, cfg.uri())
+				return us
+			})
+			if !phone.printed("MSG722Dec") || !phone.printed("MSG722Enc") {
+				t.Error("linphonec spoke another codec than G.722")
+			}
+		})
+	}
+}
+
 // testCalls makes two calls with dial: linphonec hangs up the first, sotto
 // the second, in which both say what they have to say.
 func (l lab) testCalls(t *testing.T, cfg sottoConfig, phone *linphone, dial func() *sotto) {

@@ -23,6 +23,7 @@ type linphoneConfig struct {
 	KeyAgreement, SAS         string
 	Hashes, Ciphers, AuthTags string
 	Daemon                    bool   // linphone-daemon, not linphonec
+	Codec                     string // the one it speaks, of 8000 Hz in SDP; empty: all it has
 	Plain                     bool   // no media encryption at all: a Linphone built without ZRTP
 	Answer                    bool   // answer calls by itself
 	Play                      string // WAV file heard by the other side, from the start of every call
@@ -132,7 +133,7 @@ default_proxy=-1
 use_ipv6=0
 auto_net_state_mon=0
 %[4]s
-%[5]s[rtp]
+%[5]s%[6]s[rtp]
 bind_address=127.0.0.1
 audio_rtp_port=%[3]d
 audio_jitt_comp=100
@@ -145,7 +146,7 @@ capture=0
 display=0
 automatically_initiate=0
 automatically_accept=0
-`, cfg.Name, l.sip, l.rtp, encryption, cfg.suites())
+`, cfg.Name, l.sip, l.rtp, encryption, cfg.suites(), cfg.codecs())
 }
 
 // suites are the settings about algorithms.
@@ -166,6 +167,14 @@ func (cfg linphoneConfig) suites() string {
 		fmt.Fprintf(&b, "%s=%s%s\n", list.setting, prefix, strings.Join(names, ","+prefix))
 	}
 	return b.String()
+}
+
+// codecs are the settings about codecs.
+func (cfg linphoneConfig) codecs() string {
+	if cfg.Codec == "" {
+		return ""
+	}
+	return "[misc]\nadd_missing_audio_codecs=0\n[audio_codec_0]\nmime=" + cfg.Codec + "\nrate=8000\nchannels=1\nenabled=1\n"
 }
 
 // uri is where the Linphone called name is reached.
