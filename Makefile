@@ -20,7 +20,7 @@ ASM := internal/_asm/curve448:internal/curve448/field_amd64.s internal/_asm/mode
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help setup setup-interop build run test test-long race fuzz mutate lint asm asm-check consttime bench bench-srtp interop clean
+.PHONY: help setup setup-interop build run test test-avx512 test-long race fuzz mutate lint asm asm-check consttime bench bench-srtp interop clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -41,6 +41,12 @@ test: setup ## go vet and every test in its short form
 	go vet ./...
 	scripts/gotest ./...
 	scripts/gotest -tags=$(TAGS),purego ./internal/curve448 ./internal/modexp ./zrtp/internal/kex ./media/protect/...
+
+# The first two tiers run anywhere; the two tests are of bookkeeping, and long.
+AVX512_SKIP := ^Test(Guess|Window)$$|/^(go|aesni)$$|//^(go|aesni)$$
+
+test-avx512: ## what is written for AVX-512, emulated where the processor has none
+	go run ./internal/avx512 -skip '$(AVX512_SKIP)' ./media/protect ./media/protect/internal/cm ./media/protect/internal/gcm
 
 test-long: setup ## every test in its long form: many more seeds, some hours
 	SOTTO_LONG=1 scripts/gotest -timeout 6h ./...

@@ -24,6 +24,8 @@ func differentialPackets() int {
 		return 10_000_000
 	case raceEnabled || purego:
 		return 10_000 // twenty times slower there
+	case testing.Short():
+		return epochLen // a processor may be emulated, a hundred times slower
 	}
 	return 100_000
 }
