@@ -4,7 +4,6 @@
 package hmac
 
 import (
-	"crypto/subtle"
 	"hash"
 
 	"sotto/internal/secret"
@@ -17,13 +16,14 @@ const ipad, opad = 0x36, 0x5c
 func Sum(newHash func() hash.Hash, key, message []byte) []byte {
 	h := newHash()
 	block, size := h.BlockSize(), h.Size()
+	b := make([]byte, block+size)
 	if len(key) > block {
 		h.Write(key)
-		key = h.Sum(nil)
+		h.Sum(b[:0])
 		h.Reset()
+	} else {
+		copy(b, key)
 	}
-	b := make([]byte, block+size)
-	subtle.XORBytes(b, b, key)
 	for i := range block {
 		b[i] ^= ipad
 	}

@@ -47,3 +47,37 @@ func TestSum(t *testing.T) {
 		}
 	}
 }
+
+// spy remembers the sums that it has handed out.
+type spy struct {
+	hash.Hash
+	sums *[][]byte
+}
+
+func (s spy) Sum(b []byte) []byte {
+	sum := s.Hash.Sum(b)
+	*s.sums = append(*s.sums, sum)
+	return sum
+}
+
+// TestWiped: of what the key was made into, nothing outlives Sum but the MAC.
+// A key that is longer than a block is worth as much as its hash.
+func TestWiped(t *testing.T) {
+	for _, n := range []int{0, 32, sha512.BlockSize, sha512.BlockSize + 1} {
+		var sums [][]byte
+		key := bytes.Repeat([]byte{7}, n)
+		mac := Sum(func() hash.Hash { return spy{sha512.New(), &sums} }, key, []byte("message"))
+		if len(sums) < 2 {
+			t.Fatalf("%d bytes of key: %d sums", n, len(sums))
+		}
+		for i, sum := range sums {
+			rest := sum
+			if &sum[0] == &mac[0] {
+				rest = sum[len(mac):]
+			}
+			if !bytes.Equal(rest, make([]byte, len(rest))) {
+				t.Errorf("%d bytes of key: of sum %d is left %x", n, i, rest)
+			}
+		}
+	}
+}
