@@ -67,6 +67,18 @@ func randomQuad(most uint64) (q quad) {
 	return q
 }
 
+// extremeQuad has the lanes that are set in largest all at the largest limbs, and
+// nothing in the others. Among all of these are the sums and differences that lead
+// to the largest columns there can be, and to those farthest below 0.
+func extremeQuad(largest int) (q quad) {
+	for i := range q {
+		for lane := range lanes {
+			q[i][lane] = uint64(largest>>lane&1) * tightQuad
+		}
+	}
+	return q
+}
+
 // checkQuad holds lanes against elements modulo p, and their limbs.
 func checkQuad(t *testing.T, q *quad, want ...*element) {
 	t.Helper()
@@ -88,8 +100,11 @@ func TestLadderAssembly(t *testing.T) {
 	if !processor.HasAVX2 {
 		t.Skip("this processor lacks AVX2: the assembly is not run here")
 	}
-	for range 500 {
+	for i := range 500 {
 		state, x1 := randomQuad(tightQuad), randomQuad(mask>>(radix/2))
+		if i < 1<<lanes {
+			state = extremeQuad(i)
+		}
 		var want ladder
 		split(&state, &want.x2, &want.z2, &want.x3, &want.z3)
 		split(&x1, &want.x1)
@@ -109,8 +124,11 @@ func TestCombAssembly(t *testing.T) {
 	if !processor.HasAVX2 {
 		t.Skip("this processor lacks AVX2: the assembly is not run here")
 	}
-	for range 200 {
+	for i := range 200 {
 		q := randomQuad(tightQuad)
+		if i < 1<<lanes {
+			q = extremeQuad(i)
+		}
 		var want point
 		split(&q, &want.x, &want.t, &want.z, &want.y)
 		var table combTable
