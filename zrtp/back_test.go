@@ -168,3 +168,37 @@ func TestBackFromClearOnlyFromClear(t *testing.T) {
 		t.Error("a hash chain is kept for a way back that nobody will go")
 	}
 }
+
+// A stream has one sequence of numbers, whichever of its Sessions sends: peers
+// drop what does not rise. First still answers when GoClear comes again.
+func TestBackFromClearGoesOnCounting(t *testing.T) {
+	p := clearPair(t, true, true)
+	last, packets := uint16(0), 0
+	watch := func(pkt []byte) []byte {
+		sent, err := wire.ParsePacket(pkt)
+		if err != nil || sent.Seq <= last {
+			t.Errorf("%d follows %d, %v", sent.Seq, last, err)
+		}
+		last, packets = sent.Seq, packets+1
+		return pkt
+	}
+	p.b.onSend = watch
+	for i, now := 0, p; i < 3; i++ {
+		var goClear []byte
+		now.a.onMessage = func(_ wire.Type, msg []byte) []byte { goClear = msg; return msg }
+		now.goClear(now.a)
+		now.settle()
+		before := now
+		now = p.back(uint64(i), false, true, netsim.Config{Delay: time.Millisecond})
+		now.b.onSend = watch
+		if err := before.inject(before.b, before.a, goClear); err != nil {
+			t.Fatal(err)
+		}
+		before.drain()
+		now.run()
+		now.mustBeFurther()
+	}
+	if packets < 3*4 {
+		t.Errorf("%d packets", packets)
+	}
+}

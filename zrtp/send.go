@@ -39,8 +39,11 @@ func (s *Session) AppendPacket(dst []byte) ([]byte, bool) {
 	if len(s.out) == 0 {
 		return dst, false
 	}
-	next := &s.out[0]
-	p := wire.Packet{Seq: s.seq, SSRC: s.cfg.SSRC, Message: next.msg}
+	next, seq := &s.out[0], &s.seq
+	if s.call != nil && s.call.first.cfg.SSRC == s.cfg.SSRC {
+		seq = &s.call.first.seq // the same stream goes on counting
+	}
+	p := wire.Packet{Seq: *seq, SSRC: s.cfg.SSRC, Message: next.msg}
 	if len(next.msg) > maxPacketLen-wire.PacketOverhead {
 		p.Message = next.msg[next.sent:min(next.sent+maxPacketLen-wire.FragmentOverhead, len(next.msg))]
 		p.Fragment = wire.Fragment{ID: next.id, Total: uint16(len(next.msg) / 4), Offset: uint16(next.sent / 4)}
@@ -50,6 +53,6 @@ func (s *Session) AppendPacket(dst []byte) ([]byte, bool) {
 			s.out = nil
 		}
 	}
-	s.seq++
+	*seq++
 	return wire.AppendPacket(dst, p), true
 }

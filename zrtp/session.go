@@ -26,7 +26,7 @@ type Session struct {
 	cfg   Config
 	state State
 	role  Role
-	seq   uint16 // of the next packet
+	seq   uint16 // of the next packet of our SSRC
 
 	chain           *chain
 	ours, theirs    messages
@@ -102,7 +102,7 @@ func New(cfg Config) (*Session, error) {
 		s.retained.aux = secret.Copy(cfg.AuxSecret.Reveal())
 	}
 	if f := cfg.First; f != nil && f.state == Clear && f.cfg.SSRC == cfg.SSRC { // that stream again: both Hellos are known
-		s.chain, s.seq, s.ours.hello, s.theirs.hello = newChain(f.chain.h[0]), f.seq, f.ours.hello, f.theirs.hello
+		s.chain, s.ours.hello, s.theirs.hello = newChain(f.chain.h[0]), f.ours.hello, f.theirs.hello
 		s.peer.ssrc, s.peer.hello, s.helloHash = f.peer.ssrc, f.peer.hello, f.helloHash
 		return s, nil
 	}
