@@ -202,3 +202,33 @@ func TestBackFromClearGoesOnCounting(t *testing.T) {
 		t.Errorf("%d packets", packets)
 	}
 }
+
+// On the way back the chain is an old one: who has listened can make a Commit, or
+// send that of the first key agreement again. It brings neither keys nor a weaker
+// agreement to anybody, and the way back stays open.
+func TestBackFromClearByListener(t *testing.T) {
+	p := clearPair(t, true, true)
+	commit := wire.Commit{
+		H2: p.a.chain.h[2], ZID: zidA, Hash: p.a.suite.Hash, Cipher: p.a.suite.Cipher,
+		AuthTag: p.a.suite.AuthTag, KeyAgreement: wire.Multistream, SAS: p.a.suite.SAS,
+	}
+	forged := [][]byte{appendMAC(commit.Append(nil), p.a.chain.h[1]), bytes.Clone(p.b.theirs.commit)}
+	p.goClear(p.a)
+	p.settle()
+	for i, msg := range forged {
+		now := p.back(uint64(i), false, true, netsim.Config{Delay: time.Millisecond})
+		now.b.Start(now.now)
+		if err := now.inject(now.b, now.a, msg); err != nil || now.b.State() == Discovery {
+			t.Fatalf("%d: not even looked at: %v", i, err)
+		}
+		now.run()
+		for _, e := range []*end{now.a, now.b} {
+			if e.failed == nil || e.secured != nil || e.send != nil || e.recv != nil {
+				t.Errorf("%d: in %s, %+v", i, e.State(), e.failed)
+			}
+		}
+	}
+	now := p.back(2, false, true, netsim.Config{Delay: time.Millisecond})
+	now.run()
+	now.mustBeFurther()
+}
