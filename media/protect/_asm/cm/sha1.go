@@ -9,8 +9,8 @@ import (
 )
 
 // Bytes in a block, in the word behind a message, and in padding at least
-// (FIPS 180-4 §5.1.1).
-const blockLen, wordLen, padMin = 64, 4, 1 + 8
+// (FIPS 180-4 §5.1.1); and what a stream takes of the frame.
+const blockLen, wordLen, padMin, streamLen = 64, 4, 1 + 8, 16*(4+2+2+1) + 2*blockLen
 
 // message is what one HMAC is of.
 type message struct {
@@ -81,85 +81,103 @@ func (m message) pad(name string, buffer Mem) (whole, size reg.GPVirtual) {
 // stream is one SHA-1 at work with SHA-NI. Four words are in a register with
 // the first one on top, and e on top of its own.
 type stream struct {
-	abcd  reg.VecVirtual
-	e     [2]reg.VecVirtual // in turn e and, before the next four rounds, a
-	w     [4]reg.VecVirtual // the last 16 words of the message schedule
-	saved Mem               // abcd and e of before the block
 	message
-	last        Mem           // the message's last blocks, as if they were at its end
-	whole, size reg.GPVirtual // bytes in whole blocks, and in the last ones
+	from, words, saved Mem            // the block; the last 16 words; abcd and e of before the block
+	abcd, e, w         reg.VecVirtual // e also has, before four rounds, their a; w the last of words
+	start, last, whole Mem            // as data, last and whole of lanes
+}
+
+// begin lays a stream out from frame on, which is a multiple of 16, and begins
+// the inner hash. It returns the bytes of all blocks.
+func (s *stream) begin(label string, frame Mem) (size reg.GPVirtual) {
+	s.words, s.saved, s.start, s.last, s.whole = frame, frame.Offset(64), frame.Offset(96), frame.Offset(104), frame.Offset(112)
+	buffer := frame.Offset(streamLen - 2*blockLen)
+	whole, size := s.pad(label, buffer)
+	MOVQ(s.data.Base, s.start)
+	LEAQ(buffer, s.data.Base)
+	SUBQ(whole, s.data.Base)
+	MOVQ(s.data.Base, s.last)
+	MOVQ(whole, s.whole)
+	ADDQ(whole, size)
+	s.load(s.keys.Offset(keysInner))
+	return size
 }
 
 // load sets the state to the one at m, in the order of FIPS 180-4 §6.1.1.
 func (s *stream) load(m Mem) {
 	VPSHUFD(U8(0b00_01_10_11), m, s.abcd)
-	VMOVD(m.Offset(16), s.e[0])
-	VPSLLDQ(U8(12), s.e[0], s.e[0])
+	VMOVD(m.Offset(16), s.e)
+	VPSLLDQ(U8(12), s.e, s.e)
 }
 
-// group does the rounds 4g to 4g+3 (FIPS 180-4 §6.1.2).
-func (s *stream) group(g int) {
-	w, e, next := s.w[g%4], s.e[g%2], s.e[(g+1)%2]
-	if g >= 4 {
-		SHA1MSG1(s.w[(g+1)%4], w)
-		PXOR(s.w[(g+2)%4], w)
-		SHA1MSG2(s.w[(g+3)%4], w)
-	}
-	if g == 0 {
-		PADDD(w, e)
+// group does the rounds 4g to 4g+3 (FIPS 180-4 §6.1.2), of the words from input at
+// first. Between groups it needs so few registers that there are enough for four.
+func (s *stream) group(g int, input func(s *stream, g int, w Op)) {
+	w, next := XMM(), XMM()
+	if g < 4 {
+		input(s, g, w)
 	} else {
-		SHA1NEXTE(w, e)
+		VMOVDQA(s.words.Offset(g%4*16), w)
+		SHA1MSG1(s.words.Offset((g+1)%4*16), w)
+		PXOR(s.words.Offset((g+2)%4*16), w)
+		SHA1MSG2(s.w, w)
+	}
+	VMOVDQA(w, s.words.Offset(g%4*16))
+	s.w = w
+	if g == 0 {
+		PADDD(w, s.e)
+	} else {
+		SHA1NEXTE(w, s.e)
 	}
 	MOVO(s.abcd, next)
-	SHA1RNDS4(U8(g/5), e, s.abcd)
+	SHA1RNDS4(U8(g/5), s.e, s.abcd)
+	s.e = next
 }
 
 // compress does one block for each stream: they are independent, and hide each
 // other's delays.
-func compress(streams []*stream) {
-	for _, s := range streams {
-		VMOVDQU(s.abcd, s.saved)
-		VMOVDQU(s.e[0], s.saved.Offset(16))
+func compress(streams []*stream, input func(s *stream, g int, w Op)) {
+	before := make([]reg.VecVirtual, len(streams))
+	for i, s := range streams {
+		VMOVDQA(s.abcd, s.saved)
+		VMOVDQA(s.e, s.saved.Offset(16))
+		before[i] = s.e
 	}
 	for g := range 20 {
 		for _, s := range streams {
-			s.group(g)
+			s.group(g, input)
 		}
 	}
-	for _, s := range streams {
+	for i, s := range streams {
 		x := XMM()
-		VMOVDQU(s.saved, x)
-		PADDD(x, s.abcd)
-		VMOVDQU(s.saved.Offset(16), x)
-		SHA1NEXTE(x, s.e[0])
+		PADDD(s.saved, s.abcd)
+		VMOVDQA(s.saved.Offset(16), x)
+		SHA1NEXTE(x, s.e)
+		MOVO(s.e, before[i])
+		s.e = before[i]
 	}
 }
 
-// block loads the message's block that begins after done bytes. A load waits
-// where it spans two stores, as those of XOR lie to a header of 12 bytes.
-func (s *stream) block(done reg.GPVirtual) {
-	from := GP64()
-	MOVQ(s.data.Base, from)
-	CMPQ(done, s.whole)
-	CMOVQCC(s.last.Base, from)
-	for i := range s.w {
-		m, w := Mem{Base: from, Index: done, Scale: 1, Disp: 16 * i}, XMM()
-		VMOVQ(m, w)
-		VPINSRD(U8(2), m.Offset(8), w, w)
-		VPINSRD(U8(3), m.Offset(12), w, w)
-		VPSHUFB(wholeSwap, w, w)
-		s.w[i] = w
-	}
+// input loads four words of the block. A load waits where it spans two stores, as
+// those of XOR lie to a header of 12 bytes.
+func (s *stream) input(g int, w Op) {
+	VMOVQ(s.from.Offset(16*g), w)
+	VPINSRD(U8(2), s.from.Offset(16*g+8), w, w)
+	VPINSRD(U8(3), s.from.Offset(16*g+12), w, w)
+	VPSHUFB(wholeSwap, w, w)
 }
 
-// outer makes the state the message of the outer hash (RFC 2104 §2), and loads
-// that one's state.
-func (s *stream) outer() {
-	MOVO(s.abcd, s.w[0])
-	VPOR(outerWords, s.e[0], s.w[1])
-	VPXOR(s.w[2], s.w[2], s.w[2])
-	VMOVDQU(outerWords.Offset(16), s.w[3])
-	s.load(s.keys.Offset(keysOuter))
+// outer does the outer hash (RFC 2104 §2), whose message is the state.
+func outer(streams []*stream) {
+	for _, s := range streams {
+		VMOVDQA(s.abcd, s.words)
+		VPOR(outerWords, s.e, s.e)
+		VMOVDQA(s.e, s.words.Offset(16))
+		s.load(s.keys.Offset(keysOuter))
+	}
+	compress(streams, func(s *stream, g int, w Op) {
+		VMOVDQU([]Mem{s.words, s.words.Offset(16), outerWords.Offset(16), outerWords.Offset(32)}[g], w)
+	})
 }
 
 // finish stores the tag, and wipes the key's state that was saved.
@@ -167,12 +185,12 @@ func (s *stream) finish(tag Mem) {
 	VPSHUFB(wholeSwap, s.abcd, s.abcd)
 	VMOVDQU(s.abcd, tag)
 	e, zero := GP32(), XMM()
-	VPEXTRD(U8(3), s.e[0], e)
+	VPEXTRD(U8(3), s.e, e)
 	BSWAPL(e)
 	MOVL(e, tag.Offset(16))
 	VPXOR(zero, zero, zero)
-	VMOVDQU(zero, s.saved)
-	VMOVDQU(zero, s.saved.Offset(16))
+	VMOVDQA(zero, s.saved)
+	VMOVDQA(zero, s.saved.Offset(16))
 }
 
 func sumSHANI() {
@@ -181,47 +199,42 @@ func sumSHANI() {
 	m := message{argument("k"), Mem{Base: Load(Param("data").Base(), GP64())}, GP64(), GP32()}
 	Load(Param("data").Len(), m.length)
 	Load(Param("word"), m.word)
-	sum([]message{m}, func(int) Mem { return argument("tag") })
+	sum(1, func(int) message { return m }, func(int) Mem { return argument("tag") })
 }
 
-func sumPairSHANI() {
-	TEXT("sumPairSHANI", NOSPLIT, "func(jobs *[2]*byte)")
-	Doc("sumPairSHANI sets the tags of two jobs whose messages are of the same number of blocks.")
+func sumJobsSHANI(name string, n int) {
+	TEXT(name, 0, fmt.Sprintf("func(jobs *[%d]*byte)", n))
+	Doc(fmt.Sprintf("%s sets the tags of %d jobs whose messages are of the same number of blocks.", name, n))
 	job := func(i int) Mem { return follow(argument("jobs").Offset(8 * i)) }
-	sum([]message{ofJob(job(0)), ofJob(job(1))}, func(i int) Mem { return job(i).Offset(jobTag) })
+	sum(n, func(i int) message { return ofJob(job(i)) }, func(i int) Mem { return job(i).Offset(jobTag) })
 }
 
-// sum writes HMAC-SHA1 (RFC 2104 §2) of messages of the same number of blocks.
-func sum(messages []message, tag func(int) Mem) {
-	streams := make([]*stream, len(messages))
-	done, end := GP64(), GP64() // bytes in blocks
-	VZEROUPPER()                // SHA-NI is a hundred times slower while upper halves are in use
-	for i, m := range messages {
-		buffer := AllocLocal(16 + 2*blockLen).Offset(16)
-		s := &stream{abcd: XMM(), e: [2]reg.VecVirtual{XMM(), XMM()}, saved: AllocLocal(32), message: m}
-		s.whole, s.size = m.pad(fmt.Sprintf("pad%d", i), buffer)
-		s.last.Base = GP64()
-		LEAQ(buffer, s.last.Base)
-		SUBQ(s.whole, s.last.Base)
-		s.load(m.keys.Offset(keysInner))
-		streams[i] = s
+// sum writes HMAC-SHA1 (RFC 2104 §2) of n messages of the same number of blocks.
+func sum(n int, of func(i int) message, tag func(i int) Mem) {
+	streams := make([]*stream, n)
+	frame, done, end := GP64(), GP64(), GP64() // bytes in blocks
+	LEAQ(AllocLocal(n*streamLen+16).Offset(15), frame)
+	ANDQ(I32(-16), frame)
+	VZEROUPPER() // SHA-NI is a hundred times slower while upper halves are in use
+	for i := range streams {
+		streams[i] = &stream{message: of(i), abcd: XMM(), e: XMM()}
+		end = streams[i].begin(fmt.Sprintf("pad%d", i), Mem{Base: frame, Disp: i * streamLen})
 	}
-	LEAQ(Mem{Base: streams[0].whole, Index: streams[0].size, Scale: 1}, end)
 	XORQ(done, done)
 
 	Label("block")
 	for _, s := range streams {
-		s.block(done)
+		s.from = follow(s.start)
+		CMPQ(done, s.whole)
+		CMOVQCC(s.last, s.from.Base)
+		s.from = s.from.Idx(done, 1)
 	}
-	compress(streams)
+	compress(streams, (*stream).input)
 	ADDQ(U8(blockLen), done)
 	CMPQ(done, end)
 	JB(LabelRef("block"))
 
-	for _, s := range streams {
-		s.outer()
-	}
-	compress(streams)
+	outer(streams)
 	for i, s := range streams {
 		s.finish(tag(i))
 	}

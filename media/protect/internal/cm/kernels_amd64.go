@@ -124,6 +124,9 @@ func sumSHANI(k *Keys, tag *[TagLen]byte, data []byte, word uint32)
 func sumPairSHANI(jobs *[2]*Job)
 
 //go:noescape
+func sumFourSHANI(jobs *[4]*Job)
+
+//go:noescape
 func sumLanesAVX2(jobs *[8]*Job)
 
 //go:noescape
