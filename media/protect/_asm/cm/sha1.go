@@ -85,6 +85,7 @@ type stream struct {
 	from, words, saved Mem            // the block; the last 16 words; abcd and e of before the block
 	abcd, e, w         reg.VecVirtual // e also has, before four rounds, their a; w the last of words
 	start, last, whole Mem            // as data, last and whole of lanes
+	settled            bool           // the message was stored long ago
 }
 
 // begin lays a stream out from frame on, which is a multiple of 16, and begins
@@ -123,7 +124,6 @@ func (s *stream) group(g int, input func(s *stream, g int, w Op)) {
 		SHA1MSG2(s.w, w)
 	}
 	VMOVDQA(w, s.words.Offset(g%4*16))
-	s.w = w
 	if g == 0 {
 		PADDD(w, s.e)
 	} else {
@@ -131,7 +131,7 @@ func (s *stream) group(g int, input func(s *stream, g int, w Op)) {
 	}
 	MOVO(s.abcd, next)
 	SHA1RNDS4(U8(g/5), s.e, s.abcd)
-	s.e = next
+	s.w, s.e = w, next
 }
 
 // compress does one block for each stream: they are independent, and hide each
@@ -149,21 +149,23 @@ func compress(streams []*stream, input func(s *stream, g int, w Op)) {
 		}
 	}
 	for i, s := range streams {
-		x := XMM()
 		PADDD(s.saved, s.abcd)
-		VMOVDQA(s.saved.Offset(16), x)
-		SHA1NEXTE(x, s.e)
+		SHA1NEXTE(s.saved.Offset(16), s.e)
 		MOVO(s.e, before[i])
 		s.e = before[i]
 	}
 }
 
 // input loads four words of the block. A load waits where it spans two stores, as
-// those of XOR lie to a header of 12 bytes.
+// those of XOR lie to a header of 12 bytes: unless there was much to do since.
 func (s *stream) input(g int, w Op) {
-	VMOVQ(s.from.Offset(16*g), w)
-	VPINSRD(U8(2), s.from.Offset(16*g+8), w, w)
-	VPINSRD(U8(3), s.from.Offset(16*g+12), w, w)
+	if s.settled {
+		VMOVDQU(s.from.Offset(16*g), w)
+	} else {
+		VMOVQ(s.from.Offset(16*g), w)
+		VPINSRD(U8(2), s.from.Offset(16*g+8), w, w)
+		VPINSRD(U8(3), s.from.Offset(16*g+12), w, w)
+	}
 	VPSHUFB(wholeSwap, w, w)
 }
 
@@ -217,7 +219,7 @@ func sum(n int, of func(i int) message, tag func(i int) Mem) {
 	ANDQ(I32(-16), frame)
 	VZEROUPPER() // SHA-NI is a hundred times slower while upper halves are in use
 	for i := range streams {
-		streams[i] = &stream{message: of(i), abcd: XMM(), e: XMM()}
+		streams[i] = &stream{message: of(i), settled: n > 1, abcd: XMM(), e: XMM()}
 		end = streams[i].begin(fmt.Sprintf("pad%d", i), Mem{Base: frame, Disp: i * streamLen})
 	}
 	XORQ(done, done)

@@ -23,9 +23,7 @@ const (
 	powerEnd     = powerCount * block
 	roundsOffset = powerEnd
 	roundOffset  = roundsOffset + block
-)
 
-const (
 	block  = 16 // bytes: SP 800-38D §5.1
 	tagLen = 16
 	line   = 64 // of the cache
