@@ -292,6 +292,8 @@ func (r *Reports) learnBlocks(now time.Time, blocks []rtcp.ReceptionReport) {
 		if b.SSRC != sender.cfg.SSRC {
 			continue
 		}
+		r.stats.PeerReports++
+		r.stats.PeerFractionLost = float64(b.FractionLost) / 256
 		r.stats.PeerLost = uint64(b.TotalLost)
 		if b.TotalLost >= 1<<23 { // negative: more duplicates than losses
 			r.stats.PeerLost = 0

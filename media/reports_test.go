@@ -164,6 +164,9 @@ func TestReports(t *testing.T) {
 	b.reports.HandleRTCP(now.Add(there), fromA)
 	b.reports.HandleRTCP(now.Add(there), replay)
 	a.reports.HandleRTCP(now.Add(back), fromB) // no sender report repeated yet: no round trip
+	if got := a.reports.Stats(); got.PeerReports != 1 || got.PeerFractionLost != 25.0/256 {
+		t.Errorf("the peer lost %v of our packets, in %d reports", got.PeerFractionLost, got.PeerReports)
+	}
 
 	later := now.Add(4 * time.Second)
 	must(t, b.reports.Report(later))
@@ -172,7 +175,7 @@ func TestReports(t *testing.T) {
 	if diff := got.RTT - (there + back); diff < -time.Millisecond || diff > time.Millisecond {
 		t.Errorf("round trip %v, want %v", got.RTT, there+back)
 	}
-	if got.PeerLost != 10 || got.PeerJitter < time.Millisecond || got.PeerJitter > 8*time.Millisecond {
+	if got.PeerReports != 2 || got.PeerLost != 10 || got.PeerJitter < time.Millisecond || got.PeerJitter > 8*time.Millisecond {
 		t.Errorf("the peer lost %d, jitter %v", got.PeerLost, got.PeerJitter)
 	}
 	if got.ReportsSent != 1 || got.ReportsReceived != 2 || got.PacketsSent != 100 || got.BytesSent != 8000 {

@@ -59,9 +59,13 @@ type ReportStats struct {
 
 	// RTT is the last round trip measured, 0 before the first.
 	RTT time.Duration
-	// PeerLost and PeerJitter are what the peer says of what we send.
-	PeerLost   uint64
-	PeerJitter time.Duration
+	// PeerReports is how often the peer has reported on our stream; what
+	// follows is what it said last. PeerFractionLost, from 0 to 1, is of what
+	// we sent since its report before (RFC 3550 §6.4.1).
+	PeerReports      uint64
+	PeerFractionLost float64
+	PeerLost         uint64
+	PeerJitter       time.Duration
 	// PeerLeft says that the peer ended its stream with a BYE.
 	PeerLeft bool
 }
