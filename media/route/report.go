@@ -1,0 +1,38 @@
+package route
+
+import (
+	"reflect"
+	"time"
+)
+
+// Report is what is known of a call's audio at one time: where it goes, and who
+// else could listen.
+type Report struct {
+	At time.Time
+	// Unknown says why the route is not known, such as a monitor that is
+	// lost; empty: it is known. Then the other fields say nothing.
+	Unknown string
+	// Routes has where our streams come from and go to, an entry for each
+	// device that a stream reaches.
+	Routes []Route
+	// Taps are other programs that record our microphone or what we play.
+	Taps []Tap
+	// Bluetooth has the audio devices that are connected, used or not.
+	Bluetooth []BluetoothDevice
+	// Adapters are the Bluetooth radios, powered or not.
+	Adapters []BluetoothAdapter
+}
+
+// Tap is another program that gets what our microphone hears or what we play.
+type Tap struct {
+	Program Process
+	Device  string // the microphone, or the output whose monitor is recorded
+	Stream  string // the stream's own name
+	Monitor bool   // of an output: what the other side says is recorded
+}
+
+// Same reports whether r says the same as o, whenever it was.
+func (r Report) Same(o Report) bool {
+	r.At, o.At = time.Time{}, time.Time{}
+	return reflect.DeepEqual(r, o)
+}
