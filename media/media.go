@@ -22,6 +22,8 @@
 // once Release or Revoke has been called: Release ends clear voice, and nothing
 // falls back to it.
 //
+// A [Gate] replaces voice by silence, both ways, while the route is in doubt.
+//
 // What Release is given belongs to that half until the goroutine that uses it
 // has ended; the caller closes it then.
 //

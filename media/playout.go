@@ -27,6 +27,7 @@ const (
 // holds beyond the frame waits in pcm.
 type playout struct {
 	sink  audio.Sink
+	gate  *Gate
 	trace Tracer
 
 	opening *opening    // under which the rest came
@@ -60,7 +61,7 @@ type voice struct {
 }
 
 func (p *playout) init(c ReceiverConfig, trace Tracer) error {
-	p.sink, p.trace = c.Sink, trace
+	p.sink, p.gate, p.trace = c.Sink, c.Gate, trace
 	var err error
 	if p.scaler, err = timescale.New(1); err != nil {
 		return fmt.Errorf("media: %w", err)
@@ -99,7 +100,7 @@ func (r *Receiver) Play(now time.Time) error {
 		p.stretch()
 		r.fill(now)
 	}
-	err := p.sink.WriteFrame(p.pcm[past : past+audio.FrameSamples])
+	err := p.write(p.pcm[past : past+audio.FrameSamples])
 	copy(p.pcm[:], p.pcm[audio.FrameSamples:past+p.have])
 	p.have -= audio.FrameSamples
 	if err != nil {
@@ -109,6 +110,21 @@ func (r *Receiver) Play(now time.Time) error {
 		p.trace.Stamp(StagePlayed, p.beganAt)
 	}
 	return nil
+}
+
+// write gives the sink a frame, or silence. What the gate was shut over is not
+// to be played either: who has shut it may have flushed the sink before it had
+// the frame.
+func (p *playout) write(frame []int16) error {
+	passes := p.gate.Passes()
+	if !passes {
+		clear(frame)
+	}
+	err := p.sink.WriteFrame(frame)
+	if f, ok := p.sink.(audio.Flusher); ok && passes && !p.gate.Passes() {
+		f.Flush()
+	}
+	return err
 }
 
 // fill makes the frame full. Every action adds samples, and a buffer has only

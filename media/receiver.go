@@ -26,6 +26,7 @@ type ReceiverConfig struct {
 	TelephoneEvent uint8
 	// Secure demands verified routes and refuses clear voice, see the package.
 	Secure bool
+	Gate   *Gate  // nil: always open
 	Trace  Tracer // nil: none
 }
 

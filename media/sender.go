@@ -30,6 +30,7 @@ type SenderConfig struct {
 	Write func([]byte) error
 	// Secure demands verified routes and refuses clear voice, see the package.
 	Secure bool
+	Gate   *Gate  // nil: always open
 	Trace  Tracer // nil: none
 }
 
@@ -206,7 +207,7 @@ func (s *Sender) capture() error {
 		return nil // pcm was cleared when it ended
 	}
 	err := s.cfg.Source.ReadFrame(s.pcm[:])
-	if err != nil || s.muted.Load() {
+	if err != nil || s.muted.Load() || !s.cfg.Gate.Passes() {
 		clear(s.pcm[:])
 	}
 	if errors.Is(err, io.EOF) {

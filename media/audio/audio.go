@@ -29,3 +29,10 @@ type Sink interface {
 	// caller's.
 	WriteFrame(pcm []int16) error
 }
+
+// Flusher is a [Sink] that plays later what it takes.
+type Flusher interface {
+	// Flush forgets what was written and has not been played. Any goroutine
+	// may call it, beside a WriteFrame too.
+	Flush()
+}

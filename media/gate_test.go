@@ -1,0 +1,143 @@
+package media_test
+
+import (
+	"errors"
+	"testing"
+
+	"sotto/media"
+	"sotto/media/audio"
+	"sotto/media/route"
+)
+
+// A gate is shut until it is opened with a verified route, and what was found
+// out before it was shut again does not open it.
+func TestGate(t *testing.T) {
+	v := verified(t)
+	var g media.Gate
+	passes := func(want bool, when string) {
+		t.Helper()
+		if g.Passes() != want {
+			t.Errorf("%s: passes %v", when, !want)
+		}
+	}
+	passes(false, "at first")
+	if err := g.Open(route.Verified{}, g.Shuts()); !errors.Is(err, media.ErrRoute) {
+		t.Error(err)
+	}
+	passes(false, "without a route")
+	must(t, g.Open(v, g.Shuts()))
+	passes(true, "opened")
+	before := g.Shut()
+	passes(false, "shut")
+	after := g.Shut()
+	must(t, g.Open(v, before))
+	passes(false, "opened for what was known before it was shut again")
+	must(t, g.Open(v, after))
+	passes(true, "opened again")
+	if !(*media.Gate)(nil).Passes() {
+		t.Error("no gate does not let through")
+	}
+}
+
+// While the gate is shut, packets leave as before in number and length, and
+// hold silence; the source is read, so that it does not speak of the past.
+func TestGateSilencesSender(t *testing.T) {
+	w, source, gate := &wire{}, tone(), &media.Gate{}
+	c := senderConfig(t, source, w)
+	c.Gate = gate
+	s := newSender(t, c)
+	heard := &tape{}
+	r := newReceiver(t, receiverConfig(t, heard))
+	must(t, s.Release(verified(t), sealer(t, 1)))
+	must(t, r.Release(verified(t), opener(t, 1)))
+	must(t, gate.Open(verified(t), 0))
+	var length int
+	tick := 0
+	run := func(n int) {
+		t.Helper()
+		for range n {
+			must(t, s.Tick())
+			pkts := w.take()
+			if len(pkts) != 1 || length != 0 && len(pkts[0]) != length {
+				t.Fatalf("tick %d: %d packets, the first of %d bytes, before %d", tick, len(pkts), len(pkts[0]), length)
+			}
+			length = len(pkts[0])
+			r.HandleRTP(at(tick), pkts[0])
+			must(t, r.Play(at(tick)))
+			tick++
+		}
+	}
+	run(50)
+	if heard.silent(40) {
+		t.Fatal("nothing was heard before")
+	}
+	gate.Shut()
+	run(50)
+	if source.read != 100 {
+		t.Errorf("%d frames were read", source.read)
+	}
+	// Two frames for the jitter buffer and one for the codec's memory, which
+	// ends in a hiss of one step.
+	for i, v := range heard.pcm[53*audio.FrameSamples:] {
+		if v > 1 || v < -1 {
+			t.Fatalf("voice leaves through a shut gate: %d, %d samples later", v, i)
+		}
+	}
+}
+
+// flushing is a tape that something happens to in the midst of a frame, and
+// that can be flushed.
+type flushing struct {
+	tape
+	during  func()
+	flushed int
+}
+
+func (f *flushing) WriteFrame(pcm []int16) error {
+	if f.during != nil {
+		f.during()
+		f.during = nil
+	}
+	return f.tape.WriteFrame(pcm)
+}
+
+func (f *flushing) Flush() { f.flushed++ }
+
+// Not one sample goes to the sink after the gate was shut. If that happened
+// while the sink took a frame, it is flushed.
+func TestGateSilencesSink(t *testing.T) {
+	gate, heard := &media.Gate{}, &flushing{}
+	c := receiverConfig(t, heard)
+	c.Gate = gate
+	r := newReceiver(t, c)
+	must(t, r.Release(verified(t), opener(t, 1)))
+	must(t, gate.Open(verified(t), 0))
+	voice, keys := newCoder(t, "opus", 440), sealer(t, 1)
+	tick := 0
+	run := func(n int) {
+		t.Helper()
+		for range n {
+			r.HandleRTP(at(tick), sealed(t, keys, rtp(opusType, uint16(tick), uint32(960*tick), peerSSRC, voice.payload(960))))
+			must(t, r.Play(at(tick)))
+			tick++
+		}
+	}
+	run(50)
+	if heard.silent(40) || heard.flushed != 0 {
+		t.Fatalf("nothing was heard before, or %d flushes", heard.flushed)
+	}
+	heard.during = func() { gate.Shut() }
+	run(1)
+	if heard.flushed != 1 {
+		t.Errorf("%d flushes", heard.flushed)
+	}
+	run(50)
+	if heard.frames() != 101 || !heard.silent(51) {
+		t.Errorf("%d frames, silent %v", heard.frames(), heard.silent(51))
+	}
+	must(t, gate.Open(verified(t), gate.Shuts()))
+	run(20)
+	if heard.silent(110) || heard.flushed != 1 {
+		t.Errorf("nothing is heard after, or %d flushes", heard.flushed)
+	}
+}
