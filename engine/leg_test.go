@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"sotto/engine/realtime"
 	"sotto/internal/secret"
 	"sotto/media"
 	"sotto/media/audio"
@@ -322,7 +323,7 @@ func TestNothingIsSentToNowhere(t *testing.T) {
 	here := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	nowhere := netip.AddrPortFrom(netip.IPv4Unspecified(), here.Port())
 	for _, to := range []*netip.AddrPort{nil, {}, &nowhere, &here} {
-		if err := writeTo(conn, to, fmt.Appendf(nil, "to %v", to)); err != nil {
+		if err := realtime.Write(conn, to, fmt.Appendf(nil, "to %v", to)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,26 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"sotto/codecs"
+	"sotto/engine/realtime"
 	"sotto/media"
 	"sotto/media/protect"
 	"sotto/media/route"
 	"sotto/sip/sdp"
 )
 
-const (
-	// inboxSize is how many ZRTP packets may wait for the leg: more than a
-	// whole handshake with all its repetitions in a burst.
-	inboxSize = 64
-	// maxDatagram is the longest datagram that is read.
-	maxDatagram = 2048
-)
+// inboxSize is how many ZRTP packets may wait for the leg: more than a whole
+// handshake with all its repetitions in a burst.
+const inboxSize = 64
 
 // voice is the media of one call: its sockets, both halves of the stream, and
 // the goroutines that drive them. The leg owns it.
@@ -73,25 +69,9 @@ func openVoice(host netip.Addr) (*voice, error) {
 		sockets: sockets, inbox: make(chan []byte, inboxSize),
 		authentic: make(chan struct{}, 1), over: make(chan error, 1),
 	}
-	v.readers.Go(func() { v.read(sockets.rtp, v.onMedia) })
-	v.readers.Go(func() { v.read(sockets.rtcp, v.onReport) })
+	v.readers.Go(func() { realtime.Read(sockets.rtp, v.onMedia) })
+	v.readers.Go(func() { realtime.Read(sockets.rtcp, v.onReport) })
 	return v, nil
-}
-
-// read hands each datagram to take until the socket is closed. The buffer is
-// this goroutine's own; take keeps nothing of it.
-func (v *voice) read(conn *net.UDPConn, take func(now time.Time, pkt []byte)) {
-	var buf [maxDatagram]byte
-	for {
-		n, _, err := conn.ReadFromUDPAddrPort(buf[:])
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			continue // an ICMP error of an earlier write; the socket lives
-		}
-		take(time.Now(), buf[:n])
-	}
 }
 
 func (v *voice) onMedia(now time.Time, pkt []byte) {
@@ -128,25 +108,14 @@ func (v *voice) onReport(now time.Time, pkt []byte) {
 // repeats itself.
 func (v *voice) sendZRTP(pkt []byte) { _ = v.write(pkt) }
 
-func (v *voice) write(pkt []byte) error { return writeTo(v.sockets.rtp, v.remote.Load(), pkt) }
+func (v *voice) write(pkt []byte) error { return realtime.Write(v.sockets.rtp, v.remote.Load(), pkt) }
 
 // writeReport sends one RTCP packet, from the RTP port when multiplexed.
 func (v *voice) writeReport(pkt []byte) error {
 	if f := v.flow.Load(); f != nil && f.mux {
 		return v.write(pkt)
 	}
-	return writeTo(v.sockets.rtcp, v.remoteRTCP.Load(), pkt)
-}
-
-func writeTo(conn *net.UDPConn, to *netip.AddrPort, pkt []byte) error {
-	if to == nil || !to.IsValid() || to.Addr().IsUnspecified() {
-		return nil // nowhere; Linux would take 0.0.0.0 for this machine
-	}
-	_, err := conn.WriteToUDPAddrPort(pkt, *to)
-	if errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil // a packet lost on the way; the next may arrive
+	return realtime.Write(v.sockets.rtcp, v.remoteRTCP.Load(), pkt)
 }
 
 // redirect says where the peer wants its media from now on.
@@ -192,40 +161,9 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 	v.flow.Store(f)
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stopPlaying = cancel
-	v.players.Go(func() { v.finish(capture(ctx, f.sender)) })
-	v.players.Go(func() {
-		v.finish(pace(ctx, func(time.Time) error { return f.receiver.Play(time.Now()) }))
-	})
+	v.players.Go(func() { v.finish(realtime.Capture(ctx, f.sender)) })
+	v.players.Go(func() { v.finish(realtime.Playout(ctx, f.receiver)) })
 	return nil
-}
-
-// departure is how long after its deadline a frame leaves. Encoding takes less,
-// so its time, which depends on what is said, does not show on the wire.
-const departure = 3 * time.Millisecond
-
-// capture makes each frame at its deadline and sends it at a fixed time after;
-// io.EOF when the source has run out.
-func capture(ctx context.Context, s *media.Sender) error {
-	leave := time.NewTimer(0)
-	defer leave.Stop()
-	return pace(ctx, func(deadline time.Time) error {
-		if err := s.Prepare(); err != nil {
-			return err
-		}
-		leave.Reset(time.Until(deadline.Add(departure)))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-leave.C:
-		}
-		if err := s.Send(); err != nil {
-			return err
-		}
-		if s.Stats().SourceEnded {
-			return io.EOF
-		}
-		return nil
-	})
 }
 
 // finish tells the leg, once, why a player has stopped by itself.

@@ -65,6 +65,7 @@ type Sender struct {
 	timestamp atomic.Uint32 // of the next frame
 	packets   atomic.Uint64
 	octets    atomic.Uint64 // of payload
+	missed    atomic.Uint64 // frames
 	finished  atomic.Bool   // ended, for other goroutines
 }
 
@@ -152,9 +153,7 @@ func (s *Sender) Tick() error { return errors.Join(s.Prepare(), s.Send()) }
 // are silence. An error of the source is returned, and silence is prepared in
 // place of the frame, so that the rhythm of packets does not show it.
 func (s *Sender) Prepare() error {
-	stamp := s.timestamp.Load()
-	s.timestamp.Store(stamp + s.step)
-	s.ready.n = 0
+	stamp := s.advance()
 	k := s.sealing.Load()
 	if !s.may(k) {
 		s.paused = true
@@ -174,6 +173,21 @@ func (s *Sender) Prepare() error {
 	s.sequence++
 	s.ready.n, s.ready.stamp, s.ready.sealing = n, stamp, k
 	return failed
+}
+
+// Skip lets the time of one frame pass, when it is too late to make a packet of
+// it. The source is not read: what it has keeps until there is time.
+func (s *Sender) Skip() {
+	s.advance()
+	s.missed.Add(1)
+}
+
+// advance begins a frame and returns its timestamp.
+func (s *Sender) advance() uint32 {
+	s.ready.n = 0
+	stamp := s.timestamp.Load()
+	s.timestamp.Store(stamp + s.step)
+	return stamp
 }
 
 // Send writes the packet that Prepare made, if it still may leave.
@@ -253,6 +267,7 @@ func (s *Sender) Stats() SenderStats {
 	return SenderStats{
 		PacketsSent: s.packets.Load(),
 		BytesSent:   s.octets.Load(),
+		Missed:      s.missed.Load(),
 		SourceEnded: s.finished.Load(),
 	}
 }

@@ -285,3 +285,29 @@ func TestSenderConfig(t *testing.T) {
 		}
 	}
 }
+
+// The time of frames that are skipped shows in the timestamps.
+func TestSkip(t *testing.T) {
+	w, source := &wire{}, tone()
+	s := newSender(t, senderConfig(t, source, w))
+	must(t, s.Release(verified(t), sealer(t, 1)))
+	must(t, s.Tick())
+	s.Skip()
+	s.Skip()
+	must(t, s.Tick())
+	must(t, s.Prepare())
+	s.Skip()
+	must(t, s.Send())
+	if source.read != 3 {
+		t.Errorf("%d frames read", source.read)
+	}
+	if got := s.Stats(); got.PacketsSent != 2 || got.Missed != 3 {
+		t.Errorf("%+v", got)
+	}
+	for i, p := range w.take() {
+		seq, ts := int(binary.BigEndian.Uint16(p[2:])), int(binary.BigEndian.Uint32(p[4:]))
+		if seq != 1000+i || ts != 5000+i*3*960 {
+			t.Errorf("packet %d has number %d and timestamp %d", i, seq, ts)
+		}
+	}
+}

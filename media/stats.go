@@ -14,6 +14,7 @@ type Stats struct {
 type SenderStats struct {
 	PacketsSent uint64
 	BytesSent   uint64 // of payload
+	Missed      uint64 // frames not sent, because the machine was too busy
 	SourceEnded bool   // silence is sent since
 }
 

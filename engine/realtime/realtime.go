@@ -1,0 +1,112 @@
+// Package realtime binds the halves of a voice stream, which know neither the
+// clock nor the network, to both: [Capture] and [Playout] drive a
+// [media.Sender] and a [media.Receiver] by deadlines that come from the clock
+// alone, [Read] and [Write] move their packets.
+//
+// Whoever calls Capture, Playout or Read gives it a goroutine of its own, which
+// owns that half of the stream for as long as the call takes.
+package realtime
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"sotto/media"
+)
+
+const (
+	// Departure is how long after its deadline a frame leaves. Encoding takes
+	// less, so its time, which depends on what is said, does not show on the
+	// wire.
+	Departure = 3 * time.Millisecond
+	// maxLag is how far playing may fall behind before frames are let go
+	// instead of being made up for in a burst, which the sink has to hold.
+	maxLag = 5 * media.FrameDuration
+)
+
+// Sender is what Capture drives: a [media.Sender].
+type Sender interface {
+	Prepare() error
+	Send() error
+	Skip()
+	Stats() media.SenderStats
+}
+
+// Player is what Playout drives: a [media.Receiver].
+type Player interface {
+	Play(now time.Time) error
+}
+
+// Capture makes each frame at its deadline and sends it [Departure] later, until
+// ctx ends or s fails; the error is [io.EOF] when the source has run out.
+//
+// The 20 ms from a frame's departure to the next one's are its turn, and a turn
+// has one packet at most. On a machine that is too busy a packet takes the turn
+// in which it is ready, and the frames whose turns are over, or taken, are
+// skipped: nothing is made up for in a burst.
+func Capture(ctx context.Context, s Sender) error {
+	c := newClock(ctx)
+	defer c.stop()
+	var free time.Time // when the first turn begins that is not taken
+	for deadline := time.Now(); c.wait(deadline); deadline = deadline.Add(media.FrameDuration) {
+		leave := deadline.Add(Departure)
+		if leave.Before(free) {
+			s.Skip()
+			continue
+		}
+		if err := s.Prepare(); err != nil {
+			return err
+		}
+		if !c.wait(leave) {
+			return nil
+		}
+		if err := s.Send(); err != nil {
+			return err
+		}
+		over := time.Since(leave)/media.FrameDuration + 1
+		free = leave.Add(over * media.FrameDuration)
+		if s.Stats().SourceEnded {
+			return io.EOF
+		}
+	}
+	return nil
+}
+
+// Playout plays a frame every 20 ms until ctx ends or p fails.
+func Playout(ctx context.Context, p Player) error {
+	c := newClock(ctx)
+	defer c.stop()
+	for deadline := time.Now(); c.wait(deadline); deadline = deadline.Add(media.FrameDuration) {
+		now := time.Now()
+		if now.Sub(deadline) > maxLag {
+			continue
+		}
+		if err := p.Play(now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clock wakes one goroutine at its deadlines.
+type clock struct {
+	timer *time.Timer
+	done  <-chan struct{}
+}
+
+func newClock(ctx context.Context) clock { return clock{time.NewTimer(0), ctx.Done()} }
+
+// wait returns at t, or at once if that has passed; false when the context has
+// ended.
+func (c clock) wait(t time.Time) bool {
+	c.timer.Reset(time.Until(t))
+	select {
+	case <-c.done:
+		return false
+	case <-c.timer.C:
+		return true
+	}
+}
+
+func (c clock) stop() { c.timer.Stop() }
