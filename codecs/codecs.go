@@ -79,6 +79,7 @@ type constructors struct {
 	encoder func(Options) (Encoder, error)
 	decoder func() (Decoder, error)
 	inspect func(pkt []byte) (redundant, quiet bool) // nil: neither, ever
+	bytes   func(Options) int                        // of every packet
 }
 
 // FrameSamples is the number of PCM samples in one frame that we send.
@@ -88,6 +89,14 @@ func (c Codec) FrameSamples() int { return samples(c.SampleRate, FrameDuration) 
 func (c Codec) MaxSamples() int { return samples(c.SampleRate, MaxFrameDuration) }
 
 func samples(rate int, d time.Duration) int { return int(int64(rate) * int64(d) / int64(time.Second)) }
+
+// PacketBytes is the length of every packet of an encoder with these options.
+func (c Codec) PacketBytes(o Options) int {
+	if c.impl == nil {
+		return 0
+	}
+	return c.impl.bytes(o)
+}
 
 // NewEncoder makes an encoder for one direction of one call.
 func (c Codec) NewEncoder(o Options) (Encoder, error) {
@@ -116,8 +125,8 @@ func (c Codec) Inspect(pkt []byte) (redundant, quiet bool) {
 }
 
 var table = [...]Codec{
-	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, impl: &constructors{opusEncoder, opusDecoder, opus.Inspect}},
-	{Name: "G722", ClockRate: 8000, Channels: 1, SampleRate: g722.SampleRate, StaticPayloadType: 9, impl: &constructors{encoder: g722Encoder, decoder: g722Decoder}},
+	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, impl: &constructors{opusEncoder, opusDecoder, opus.Inspect, opusBytes}},
+	{Name: "G722", ClockRate: 8000, Channels: 1, SampleRate: g722.SampleRate, StaticPayloadType: 9, impl: &constructors{encoder: g722Encoder, decoder: g722Decoder, bytes: one64}},
 	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, impl: companding(g711.MuLaw)},
 	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, impl: companding(g711.ALaw)},
 }
@@ -130,6 +139,11 @@ func opusEncoder(o Options) (Encoder, error) {
 	}
 	return enc, nil
 }
+
+func opusBytes(o Options) int { return opus.PacketBytes(o.Bitrate) }
+
+// one64 is for codecs of 64 kbit/s.
+func one64(Options) int { return samples(8000, FrameDuration) }
 
 func opusDecoder() (Decoder, error) {
 	dec, err := opus.NewDecoder()
@@ -147,6 +161,7 @@ func companding(l g711.Law) *constructors {
 	return &constructors{
 		encoder: func(Options) (Encoder, error) { return g711.NewEncoder(l), nil },
 		decoder: func() (Decoder, error) { return g711.NewDecoder(l), nil },
+		bytes:   one64,
 	}
 }
 

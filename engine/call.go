@@ -106,6 +106,14 @@ func (c *Call) redirect(ctx context.Context, d sdp.Direction) error {
 	return err
 }
 
+// SendDTMF sends digits in place of voice, one after the other, 0.2 s each, and
+// returns while they wait: 0 to 9, *, #, A to D. They wait while the other side
+// holds the call, too. The error says what is wrong with the digits, that voice
+// does not flow yet (wait for Secured), or that the other side takes no DTMF.
+func (c *Call) SendDTMF(digits string) error {
+	return c.do(func(l *leg) error { return l.voice.sendDigits(digits) })
+}
+
 // Stats is what the media has counted so far, or had when the call ended.
 func (c *Call) Stats() (s media.Stats) {
 	if c.do(func(l *leg) error { s = l.voice.stats(); return nil }) != nil {

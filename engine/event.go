@@ -64,6 +64,10 @@ type Held struct{ Remote bool }
 // Resumed says that the hold is over.
 type Resumed struct{ Remote bool }
 
+// Digit says that the other side sends a DTMF digit: 0 to 9, *, #, A to D. It
+// comes once for each, when it begins.
+type Digit struct{ Digit byte }
+
 // Warning tells of something that weakens later calls or, without secure mode,
 // this one.
 type Warning struct{ Text string }
@@ -83,5 +87,6 @@ func (SASRelayed) event() {}
 func (Refused) event()    {}
 func (Held) event()       {}
 func (Resumed) event()    {}
+func (Digit) event()      {}
 func (Warning) event()    {}
 func (Ended) event()      {}

@@ -119,6 +119,8 @@ func (l *leg) run() {
 			l.onAudio(o)
 		case pkt := <-l.inbox:
 			_ = l.keys.HandlePacket(time.Now(), pkt) // dropped, if it fails
+		case d := <-l.voice.digits:
+			l.call.events.put(Digit{d})
 		case <-l.voice.authentic:
 			l.keys.HandleMedia()
 		case err := <-l.voice.over:

@@ -46,7 +46,7 @@ func (q *queue) makeRoom() {
 // repeats reports whether the peer decides how often e comes.
 func repeats(e Event) bool {
 	switch e.(type) {
-	case Held, Resumed, Refused:
+	case Held, Resumed, Refused, Digit:
 		return true
 	}
 	return false

@@ -57,6 +57,9 @@ func settle(ours, theirs *sdp.Session) (sdp.Agreed, error) {
 	if err == nil && !media.Sendable(agreed.Codec.PayloadType) {
 		return sdp.Agreed{}, errPayloadType
 	}
+	if !media.Sendable(agreed.Event.PayloadType) {
+		agreed.Event = sdp.Codec{} // the call does without
+	}
 	return agreed, err
 }
 

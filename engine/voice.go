@@ -36,6 +36,9 @@ type voice struct {
 	// ran out, or what failed.
 	over chan error
 
+	// digits is the DTMF that the peer sends; nil until start.
+	digits <-chan byte
+
 	remote, remoteRTCP atomic.Pointer[netip.AddrPort]
 	flow               atomic.Pointer[flow] // nil until start
 	readers, players   sync.WaitGroup
@@ -134,6 +137,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 	}
 	sender, err := media.NewSender(media.SenderConfig{
 		Source: v.audio.Source, Codec: codec, PayloadType: a.Codec.PayloadType,
+		TelephoneEvent: a.Event.PayloadType, EventClock: a.Event.ClockRate,
 		SSRC: ssrc, Sequence: uint16(randomUint32()), Timestamp: randomUint32(),
 		Write: v.write, Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
 	})
@@ -159,6 +163,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 	f.sender.Hold(v.held)
 	f.sender.Mute(v.muted)
 	v.flow.Store(f)
+	v.digits = receiver.Digits()
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stopPlaying = cancel
 	v.players.Go(func() { v.finish(realtime.Capture(ctx, f.sender)) })
@@ -199,6 +204,15 @@ func (v *voice) hold(on bool) {
 	if f := v.flow.Load(); f != nil {
 		f.sender.Hold(on)
 	}
+}
+
+// sendDigits sends DTMF in place of voice.
+func (v *voice) sendDigits(digits string) error {
+	f := v.flow.Load()
+	if f == nil {
+		return media.ErrSilent
+	}
+	return f.sender.SendDigits(digits)
 }
 
 // mute sends silence.

@@ -29,6 +29,7 @@ func newLane(t testing.TB, pcm []int16, name string, net netsim.Config, sink aud
 	c := senderConfig(t, audio.NewClip(pcm, false), nil)
 	c.Codec = codec(t, name)
 	c.PayloadType = map[string]uint8{"opus": opusType, "PCMU": 0, "PCMA": 8, "G722": 9}[name]
+	c.TelephoneEvent, c.EventClock = eventType, c.Codec.ClockRate
 	c.Write = func(b []byte) error {
 		l.seen = append(l.seen, bytes.Clone(b))
 		l.link.Send(l.now, b)
@@ -45,24 +46,29 @@ func newLane(t testing.TB, pcm []int16, name string, net netsim.Config, sink aud
 func (l *lane) run(t testing.TB, n int) {
 	t.Helper()
 	for i := range n {
-		l.now = at(i)
-		must(t, l.sender.Tick())
-		play := at(i).Add(7 * time.Millisecond)
+		l.runTick(t, i)
+	}
+}
+
+func (l *lane) runTick(t testing.TB, i int) {
+	t.Helper()
+	l.now = at(i)
+	must(t, l.sender.Tick())
+	play := at(i).Add(7 * time.Millisecond)
+	for {
+		due := l.link.Deadline()
+		if due.IsZero() || due.After(play) {
+			break
+		}
 		for {
-			due := l.link.Deadline()
-			if due.IsZero() || due.After(play) {
+			pkt, ok := l.link.Receive(due)
+			if !ok {
 				break
 			}
-			for {
-				pkt, ok := l.link.Receive(due)
-				if !ok {
-					break
-				}
-				l.receiver.HandleRTP(due, pkt)
-			}
+			l.receiver.HandleRTP(due, pkt)
 		}
-		must(t, l.receiver.Play(play))
 	}
+	must(t, l.receiver.Play(play))
 }
 
 // Speech goes through codec, SRTP, network and jitter buffer and comes out as

@@ -9,7 +9,8 @@
 //	reader goroutine    Receiver.HandleRTP, Reports.HandleRTCP for what arrives
 //	playout goroutine   Receiver.Play every 20 ms
 //	any one goroutine   Reports.Report every few seconds, Reports.Bye
-//	any goroutine       Release, ReleaseClear, Revoke, Mute, Hold, Authenticated, Stats
+//	any goroutine       Release, ReleaseClear, Revoke, Mute, Hold, SendDigits, Digits,
+//	                    Authenticated, Stats
 //
 // # Keys and routes
 //
@@ -30,7 +31,9 @@
 // # What the packets show
 //
 // All packets of a Sender have one length, whatever is said and whether or not
-// it is muted, and no header extension. Sender.Tick sends when encoding is
+// it is muted, and no header extension. DTMF has that length too in secure mode:
+// an event takes the place of a frame of voice and is filled up with RTP padding
+// (RFC 3550 §5.1), which is encrypted with it. Sender.Tick sends when encoding is
 // done; a caller that wants the departure set by the clock alone calls Prepare
 // and, at a fixed time after, Send.
 package media

@@ -21,8 +21,8 @@ type ReceiverConfig struct {
 	// Payloads maps the payload types of our SDP to codecs; the peer may
 	// change between them at any time.
 	Payloads map[uint8]codecs.Codec
-	// TelephoneEvent is the payload type of RFC 4733 events, which are counted
-	// and not played. 0 (PCMU's by RFC 3551 §6) means none.
+	// TelephoneEvent is the payload type of RFC 4733 events, which Digits tells
+	// and nobody hears. 0 (PCMU's by RFC 3551 §6) means none.
 	TelephoneEvent uint8
 	// Secure demands verified routes and refuses clear voice, see the package.
 	Secure bool
@@ -44,11 +44,13 @@ type Receiver struct {
 	clocks [128]int // clock rate by payload type; 0: unknown payload type
 
 	opening atomic.Pointer[opening]
+	digits  chan byte
 
-	mu     sync.Mutex // guards what follows, up to the playout's own
-	buffer *jitter.Buffer
-	source source
-	stats  ReceiverStats
+	mu        sync.Mutex // guards what follows, up to the playout's own
+	buffer    *jitter.Buffer
+	source    source
+	listening listening
+	stats     ReceiverStats
 
 	playout playout // owned by the goroutine that plays
 }
@@ -72,7 +74,7 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 	case len(c.Payloads) == 0:
 		return nil, errors.New("media: receiver without a codec")
 	}
-	r := &Receiver{secure: c.Secure, event: c.TelephoneEvent, trace: orNone(c.Trace)}
+	r := &Receiver{secure: c.Secure, event: c.TelephoneEvent, trace: orNone(c.Trace), digits: make(chan byte, maxHeard)}
 	for payloadType, codec := range c.Payloads {
 		if payloadType > 127 || c.TelephoneEvent != 0 && payloadType == c.TelephoneEvent {
 			return nil, fmt.Errorf("media: payload type %d cannot be %s", payloadType, codec.Name)

@@ -9,7 +9,10 @@ import (
 // the only one we send, and the least that can arrive.
 const headerLen = 12
 
-const rtpVersion = 2 << 6
+const (
+	rtpVersion = 2 << 6
+	rtpPadding = 1 << 5
+)
 
 var errHeader = errors.New("media: malformed RTP packet")
 
@@ -53,7 +56,7 @@ func parseRTP(b []byte) (h rtpHeader, start, end int, err error) {
 		}
 		start += 4 + 4*int(binary.BigEndian.Uint16(b[start+2:]))
 	}
-	if b[0]&0x20 != 0 { // padding: its last byte counts all of it
+	if b[0]&rtpPadding != 0 { // its last byte counts all of it
 		padding := int(b[end-1])
 		if padding == 0 {
 			return rtpHeader{}, 0, 0, errHeader

@@ -19,6 +19,11 @@ type SenderConfig struct {
 	Coding codecs.Options
 	// PayloadType is the codec's, as the peer's SDP maps it.
 	PayloadType uint8
+	// TelephoneEvent is the payload type of RFC 4733 events, as the peer's SDP
+	// maps it, and EventClock the clock rate in Hz of their durations. Their
+	// timestamps are those of the stream. 0: the peer takes none.
+	TelephoneEvent uint8
+	EventClock     int
 	// SSRC, Sequence and Timestamp are where the stream starts: random
 	// (RFC 3550 §5.1). The top bit of Sequence is cleared: a receiver that
 	// misses the first packets then still counts roll-overs right
@@ -48,8 +53,11 @@ type Sender struct {
 	muted   atomic.Bool
 	held    atomic.Bool
 
+	digits  chan string // to be sent; any goroutine puts them in
+	dialing dialing
+
 	sequence   uint16 // of the next packet
-	payloadLen int    // of every packet; 0 before the first
+	payloadLen int    // of every packet
 	paused     bool   // nothing went out last time, so the next has a marker
 	ended      bool   // the source has
 
@@ -89,6 +97,8 @@ func NewSender(c SenderConfig) (*Sender, error) {
 		return nil, errors.New("media: sender without a way to send")
 	case !Sendable(c.PayloadType):
 		return nil, fmt.Errorf("media: payload type %d cannot be sent", c.PayloadType)
+	case c.TelephoneEvent != 0 && (!Sendable(c.TelephoneEvent) || c.TelephoneEvent == c.PayloadType || c.EventClock <= 0):
+		return nil, fmt.Errorf("media: telephone events cannot be sent as payload type %d, %d Hz", c.TelephoneEvent, c.EventClock)
 	}
 	encoder, err := c.Codec.NewEncoder(c.Coding)
 	if err != nil {
@@ -99,8 +109,15 @@ func NewSender(c SenderConfig) (*Sender, error) {
 		encoder:  encoder,
 		trace:    orNone(c.Trace),
 		step:     uint32(c.Codec.ClockRate / framesPerSecond),
+		digits:   make(chan string, maxWaiting),
+		dialing:  dialing{unit: c.EventClock / framesPerSecond},
 		sequence: c.Sequence &^ (1 << 15),
 		paused:   true,
+
+		payloadLen: c.Codec.PacketBytes(c.Coding),
+	}
+	if c.Secure && c.TelephoneEvent != 0 && s.payloadLen > eventLen+maxPadding {
+		return nil, fmt.Errorf("media: no DTMF can look like packets of %d bytes: want a lower bit rate, for at most %d", s.payloadLen, eventLen+maxPadding)
 	}
 	s.timestamp.Store(c.Timestamp)
 	if c.Codec.SampleRate != audio.SampleRate {
@@ -245,19 +262,19 @@ func (s *Sender) encode(stamp uint32) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if s.payloadLen == 0 {
-		s.payloadLen = n
-	}
 	if n != s.payloadLen { // a length that varies tells what is said: RFC 6562 §3
 		return 0, fmt.Errorf("payload of %d bytes in a stream of %d", n, s.payloadLen)
 	}
-	rtpHeader{
+	h := rtpHeader{
 		marker:      s.paused, // RFC 3551 §4.1
 		payloadType: s.cfg.PayloadType,
 		sequence:    s.sequence,
 		timestamp:   stamp,
 		ssrc:        s.cfg.SSRC,
-	}.put(s.pkt[:])
+	}
+	flags, n := s.dial(&h, n)
+	h.put(s.pkt[:])
+	s.pkt[0] |= flags
 	s.trace.Stamp(StageEncoded, stamp)
 	return headerLen + n, nil
 }

@@ -59,8 +59,8 @@ func (r *Receiver) queue(a arrival) bool {
 	h := a.header
 	// What is not voice still takes its sequence number, so that it does not
 	// count as lost.
-	p := jitter.Packet{Seq: h.sequence, Timestamp: h.timestamp}
-	if r.tally(h.payloadType) {
+	p := jitter.Packet{Seq: h.sequence, Timestamp: h.timestamp, Quiet: r.event != 0 && h.payloadType == r.event}
+	if r.tally(a) {
 		r.stats.PacketsReceived++
 		r.stats.BytesReceived += uint64(len(a.tagged) - tagLen)
 		if len(a.tagged) > tagLen {
@@ -73,13 +73,14 @@ func (r *Receiver) queue(a arrival) bool {
 	return true
 }
 
-// tally reports whether a payload type is voice, and counts what is not.
-func (r *Receiver) tally(payloadType uint8) bool {
-	switch {
+// tally reports whether a packet is voice. It counts what is not, and hears
+// DTMF.
+func (r *Receiver) tally(a arrival) bool {
+	switch payloadType := a.header.payloadType; {
 	case r.clocks[payloadType] != 0:
 		return true
 	case payloadType == r.event && r.event != 0:
-		r.stats.TelephoneEvents++
+		r.hearEvents(a.header, a.tagged[tagLen:])
 	default:
 		r.stats.Discarded.UnknownPayload++
 	}
@@ -98,7 +99,7 @@ func (r *Receiver) belongs(a arrival) bool {
 			return false
 		}
 		if clock == 0 {
-			return r.tally(h.payloadType)
+			return r.tally(a)
 		}
 		seq := uint32(h.sequence)
 		r.source = source{heard: true, ssrc: h.ssrc, clock: clock, first: seq, highest: seq}

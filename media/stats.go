@@ -26,7 +26,7 @@ type ReceiverStats struct {
 	Late            uint64 // arrived too late to be played
 	Duplicate       uint64
 	Discarded       Discarded
-	TelephoneEvents uint64 // packets, not played
+	TelephoneEvents uint64 // packets of RFC 4733, whatever they hold
 	Streams         uint64 // times another source took over, the first included
 
 	Concealed   uint64 // packets made up, in frames of 20 ms if they are longer
@@ -49,6 +49,7 @@ type Discarded struct {
 	Replay         uint64
 	Malformed      uint64
 	UnknownPayload uint64 // a payload type that was not negotiated
+	UnknownEvent   uint64 // telephone events that are no DTMF digit
 	OtherSource    uint64 // while another source was being heard, or too many sources
 }
 

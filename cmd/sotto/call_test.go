@@ -57,7 +57,7 @@ func TestTwoCalls(t *testing.T) {
 	for _, n := range []int{1, 2} {
 		caller := start(t, "call", uri, "--identity", "sip:alice@localhost", "--in", "tone:440",
 			"--out", file("alice.wav"), "--state", file("alice"), "--verify", "--duration", "1s", "--json",
-			"--key-agreement", "DH3k,X255", "--sas", "B32")
+			"--key-agreement", "DH3k,X255", "--sas", "B32", "--dtmf", "5")
 		if c := event[placeRecord](t, caller, "calling"); c.URI != uri || c.Address == "" {
 			t.Errorf("%+v", c)
 		}
@@ -77,6 +77,9 @@ func TestTwoCalls(t *testing.T) {
 		if level := []string{"encrypted", "verified"}[n-1]; ours.Verified != (n == 2) || theirs.Verified != (n == 2) ||
 			ours.Level != level || theirs.Level != level {
 			t.Errorf("call %d: %+v and %+v", n, ours, theirs)
+		}
+		if d := event[digitRecord](t, listener, "digit"); d.Digit != "5" {
+			t.Errorf("%+v", d)
 		}
 		for i, p := range []*process{caller, listener} {
 			e := event[endedRecord](t, p, "ended")
@@ -116,7 +119,7 @@ func TestSignalWhileListening(t *testing.T) {
 	wantSuccess(t, listener)
 }
 
-// What a person sees and types: the SAS in a frame, y, hold, resume and q.
+// What a person sees and types: the SAS in a frame, y, DTMF, hold, resume and q.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	listener, uri := startListening(t, "--once", "--sas", "B256")
@@ -131,19 +134,29 @@ func TestKeyboard(t *testing.T) {
 	}
 	caller.line(t, "Nobody has compared the SAS yet")
 	caller.line(t, "Type y and Enter")
-	for _, c := range []struct{ typed, heard string }{
+	type exchange struct{ typed, heard string }
+	talk := func(exchanges []exchange) {
+		for _, e := range exchanges {
+			caller.enter(t, e.typed)
+			caller.line(t, e.heard)
+		}
+	}
+	talk([]exchange{
 		{"?", "unknown key"},
 		{"name", "such as name Bob"},
 		{"y", "Security: verified now"},
 		{"", "such as name Bob"},
 		{"name Bob", "Name: Bob"},
-		{"h", "On hold, by you"},
-		{"r", "Off hold, by you"},
-		{"q", "Ended: "},
-	} {
-		caller.enter(t, c.typed)
-		caller.line(t, c.heard)
+		{"d", "such as d 12#"},
+		{"d x", "no DTMF digit"},
+	})
+	caller.enter(t, "d 1a#")
+	for _, want := range []string{"1", "A", "#"} {
+		if e := event[digitRecord](t, listener, "digit"); e.Digit != want {
+			t.Errorf("%+v, want %s", e, want)
+		}
 	}
+	talk([]exchange{{"h", "On hold, by you"}, {"r", "Off hold, by you"}, {"q", "Ended: "}})
 	if e := event[sideRecord](t, listener, "held"); !e.Remote {
 		t.Errorf("%+v", e)
 	}

@@ -22,7 +22,7 @@ func readCommands(in io.Reader) <-chan string {
 }
 
 // keys is what the user can type during a call.
-const keys = "y the SAS is the same, n it differs, name NAME whom you talk\nto, trust that the PBX may listen, h hold, r resume, q hang up"
+const keys = "y the SAS is the same, n it differs, name NAME whom you talk\nto, trust that the PBX may listen, d DIGITS send DTMF,\nh hold, r resume, q hang up"
 
 // obey does what the user types, until done is closed. What is typed while there
 // is no call, which is nil then, must not speak for the next one.
@@ -53,6 +53,12 @@ func (p *phone) obey(ctx context.Context, call *engine.Call, done <-chan struct{
 			err = call.SetVerified(true)
 		case "n":
 			err = call.SetVerified(false)
+		case "d":
+			if rest == "" {
+				p.view.show(hint{"Type d and the digits, such as d 12#."})
+				continue
+			}
+			err = call.SendDTMF(rest)
 		case "h":
 			err = call.Hold(ctx)
 		case "r":

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sotto/engine"
+	"sotto/media"
 	"sotto/media/audio"
 	"sotto/media/route"
 )
@@ -35,6 +36,7 @@ var (
 // options are the flags which call and listen share.
 type options struct {
 	bind, identity, in, out, state string
+	dtmf                           string
 	duration                       time.Duration
 	insecure, verify, json         bool
 	postQuantum, requireHash       bool
@@ -52,6 +54,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.StringVar(&o.in, "in", "silence", "what to say: `file.wav`, tone:HZ or silence; the call ends with the file")
 	f.StringVar(&o.out, "out", "", "record what is heard to `file.wav` (a second call to file-2.wav, and so on)")
 	f.StringVar(&o.state, "state", "", "`directory` that remembers peers from call to call; without it nothing is remembered")
+	f.StringVar(&o.dtmf, "dtmf", "", "`digits` to send when the voice begins: 0 to 9, *, #, A to D")
 	f.DurationVar(&o.duration, "duration", 0, "hang up this long after the voice begins, such as 10s; 0: never")
 	f.BoolVar(&o.insecure, "no-secure-mode", false, "talk in the clear to a phone without ZRTP")
 	f.BoolVar(&o.requireHash, "require-hello-hash", false, "end calls whose signalling does not announce the other side's ZRTP Hello")
@@ -98,6 +101,9 @@ func (o *options) check() error {
 	}
 	if _, err := o.class(); err != nil {
 		return err
+	}
+	if err := media.CheckDigits(o.dtmf); err != nil {
+		return fmt.Errorf("--dtmf: %w", err)
 	}
 	return o.checkAudio()
 }

@@ -72,7 +72,7 @@ func (p *phone) follow(ctx context.Context, call *engine.Call) error {
 	user.Go(func() { p.obey(ctx, call, done) })
 	defer user.Wait()
 	defer close(done)
-	limited := false
+	talked := false
 	for {
 		event, err := call.Next(context.WithoutCancel(ctx))
 		if errors.Is(err, io.EOF) {
@@ -94,10 +94,20 @@ func (p *phone) follow(ctx context.Context, call *engine.Call) error {
 		case engine.Ended:
 			return outcome(ctx, e, p.opts.insecure)
 		}
-		if talking && !limited && p.opts.duration > 0 {
-			limited = true
-			limit.Reset(p.opts.duration)
+		if talking && !talked {
+			talked = true
+			p.begin(call, limit)
 		}
+	}
+}
+
+// begin does what the command line wants done when the voice begins.
+func (p *phone) begin(call *engine.Call, limit *time.Timer) {
+	if p.opts.duration > 0 {
+		limit.Reset(p.opts.duration)
+	}
+	if err := call.SendDTMF(p.opts.dtmf); err != nil {
+		p.view.show(engine.Warning{Text: err.Error()})
 	}
 }
 

@@ -91,6 +91,11 @@ type (
 		Event  string `json:"event"`
 		Remote bool   `json:"remote"` // by the other side
 	}
+	// digitRecord: "digit", of the other side.
+	digitRecord struct {
+		Event string `json:"event"`
+		Digit string `json:"digit"`
+	}
 	warningRecord struct {
 		Event string `json:"event"`
 		Text  string `json:"text"`
@@ -143,6 +148,8 @@ func record(event any) any {
 		return sideRecord{"held", e.Remote}
 	case engine.Resumed:
 		return sideRecord{"resumed", e.Remote}
+	case engine.Digit:
+		return digitRecord{"digit", string(e.Digit)}
 	case engine.Warning:
 		return warningRecord{"warning", e.Text}
 	case engine.Ended:
@@ -208,7 +215,7 @@ func newCallStats(s media.Stats) callStats {
 		Sent: s.PacketsSent, Received: s.PacketsReceived, Lost: s.Lost, Late: s.Late, Duplicate: s.Duplicate,
 		Concealed: s.Concealed, Recovered: s.Recovered,
 		DiscardedClear: d.Clear, DiscardedAuth: d.Auth,
-		DiscardedOther: d.Replay + d.Malformed + d.UnknownPayload + d.OtherSource,
+		DiscardedOther: d.Replay + d.Malformed + d.UnknownPayload + d.UnknownEvent + d.OtherSource,
 		PeerLost:       s.PeerLost,
 		Jitter:         milliseconds(s.Jitter), Delay: milliseconds(s.Delay), RTT: milliseconds(s.RTT),
 		Target: milliseconds(s.Target), Accelerated: milliseconds(s.Accelerated), Expanded: milliseconds(s.Expanded),

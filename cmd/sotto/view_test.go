@@ -52,7 +52,7 @@ var everyEvent = []any{
 	engine.SASRelayed{SAS: "far:away", SASType: "B256"},
 	engine.Security{Level: engine.LevelCompared, Text: "good", Notices: []engine.Notice{engine.NoticePBX}},
 	engine.Refused{Text: "no", Route: &route.Refusal{Class: route.HDMI, Device: "d", Evidence: []string{"e"}}},
-	engine.Held{Remote: true}, engine.Resumed{}, engine.Warning{Text: "w"},
+	engine.Held{Remote: true}, engine.Resumed{}, engine.Digit{Digit: '#'}, engine.Warning{Text: "w"},
 	engine.Ended{Reason: engine.Reason{Kind: engine.Busy, Text: "busy", Remote: true, Code: 486}, Level: engine.LevelNone,
 		Stats: media.Stats{SenderStats: media.SenderStats{PacketsSent: 1}, ReceiverStats: media.ReceiverStats{Lost: 2, Late: 3}}},
 }
@@ -75,7 +75,7 @@ func TestJSONView(t *testing.T) {
 		}
 		names = append(names, object["event"].(string))
 	}
-	want := strings.Fields("listening calling incoming ringing answered secured security sas_relayed security refused held resumed warning ended")
+	want := strings.Fields("listening calling incoming ringing answered secured security sas_relayed security refused held resumed digit warning ended")
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
@@ -84,6 +84,7 @@ func TestJSONView(t *testing.T) {
 		`"level":"suspect","text":"beware","name":"Bob","notices":[{"kind":"pbx","text":"The other side is a`,
 		`{"event":"sas_relayed","sas":"far:away","sas_type":"B256"}`,
 		`"level":"verified-now","text":"good"`,
+		`{"event":"digit","digit":"#"}`,
 		`"reason":"no","route_class":"HDMI or DisplayPort","route_device":"d","route_evidence":["e"]`,
 		`"reason":"busy","kind":"busy","code":486,"remote":true,"level":"none","stats":{"sent":1,"received":0,"lost":2,"late":3`,
 	} {
@@ -103,7 +104,7 @@ func TestTextView(t *testing.T) {
 	v.show(incoming{"sip:\x1b[31mred\r\n@h"})
 	for _, want := range []string{
 		"Listening on 127.0.0.1:1", "Calling sip:b@h", "sip:b@h is calling", "Ringing", "with opus", "g k r z", "Type y and Enter",
-		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "Refused: no", "by the other side", "by you", "Warning: w", "Ended: busy", "lost 2, late 3",
+		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "Refused: no", "by the other side", "by you", "The other side sends #.", "Warning: w", "Ended: busy", "lost 2, late 3",
 		"helpful", "  sip:[31mred @h is calling.\n",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -56,6 +56,8 @@ func (v *textView) show(event any) {
 		v.line("On hold, by %s.", who(e.Remote))
 	case engine.Resumed:
 		v.line("Off hold, by %s.", who(e.Remote))
+	case engine.Digit:
+		v.line("The other side sends %c.", e.Digit)
 	case engine.Warning:
 		v.line("Warning: %s", e.Text)
 	case engine.Ended:

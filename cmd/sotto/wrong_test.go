@@ -36,6 +36,7 @@ func TestUsage(t *testing.T) {
 		{"listen --key-agreement X255,ROT13", "want some of X3M3,X1M1,K448"},
 		{"listen --post-quantum --key-agreement X255,K448", "want some of X3M3,X1M1"},
 		{"listen --sas B64", "want some of B256,B32,B32E"},
+		{"listen --dtmf 12x", "no DTMF digit"},
 		{"listen --simulate-route tin-can", "want one of"},
 		{"listen --trace " + dir, "is a directory"},
 		{"call --in " + dir + "/none.wav " + uri, "no such file"},

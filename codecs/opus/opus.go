@@ -53,6 +53,7 @@ type Encoder struct {
 // Packets all have one size: neither the rate nor pauses in speech show in
 // what is sent (RFC 6562 §2, §3).
 func NewEncoder(bitrate int) (*Encoder, error) {
+	packetSize := PacketBytes(bitrate)
 	if bitrate == 0 {
 		bitrate = DefaultBitrate
 	}
@@ -74,7 +75,16 @@ func NewEncoder(bitrate int) (*Encoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opus: set up encoder: %w", err)
 	}
-	return &Encoder{enc: enc, packetSize: bitrate / 400}, nil
+	return &Encoder{enc: enc, packetSize: packetSize}, nil
+}
+
+// PacketBytes is the size of every packet at a bitrate in bit/s, 0 meaning
+// [DefaultBitrate].
+func PacketBytes(bitrate int) int {
+	if bitrate == 0 {
+		bitrate = DefaultBitrate
+	}
+	return bitrate / 400
 }
 
 // Encode encodes one frame of [FrameSamples] samples into dst and returns the

@@ -76,8 +76,8 @@ type Packet struct {
 	Payload   []byte
 	// Redundant: the payload carries the packet before it, too (in-band FEC).
 	Redundant bool
-	// Quiet: the sender may pause after it (silence suppression). What does
-	// not come then is not missing.
+	// Quiet: the sender may pause after it (silence suppression), or voice
+	// has made room for it. What does not come then is not missing.
 	Quiet bool
 }
 

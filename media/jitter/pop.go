@@ -16,6 +16,7 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 			return 0, b.starve()
 		}
 		if head.n == 0 {
+			b.quiet = b.quiet || head.quiet
 			b.take(head)
 			continue
 		}

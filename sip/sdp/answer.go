@@ -167,6 +167,18 @@ func (l *Local) common(offered []Codec) []Codec {
 	return list
 }
 
+// eventFor returns the DTMF format of theirs that goes with voice: the one with
+// its clock if there is one, else the first that is among ours. A zero Codec
+// means that there is none.
+func eventFor(voice Codec, theirs, ours []Codec) (event Codec) {
+	for _, c := range theirs {
+		if _, ok := find(ours, c); ok && c.Event() && (event.Name == "" || event.ClockRate != voice.ClockRate && c.ClockRate == voice.ClockRate) {
+			event = c
+		}
+	}
+	return event
+}
+
 // find returns the codec of list that is the same format as c.
 func find(list []Codec, c Codec) (Codec, bool) {
 	i := slices.IndexFunc(list, c.same)
@@ -180,6 +192,7 @@ func find(list []Codec, c Codec) (Codec, bool) {
 type Agreed struct {
 	Send, Receive bool           // whether voice goes out, whether it comes in
 	Codec         Codec          // what to send; the payload type is the peer's
+	Event         Codec          // DTMF to send, at best with Codec's clock; as Codec, and zero if there is none
 	Arriving      []Codec        // what may come in, DTMF included; payload types are ours
 	Remote        netip.AddrPort // where RTP goes
 	RemoteRTCP    netip.AddrPort // where RTCP goes; equal to Remote with Mux; invalid: nowhere
@@ -231,5 +244,6 @@ func Agree(ours, theirs *Session) (Agreed, error) {
 	if !found {
 		return Agreed{}, ErrNoCodec
 	}
+	a.Event = eventFor(a.Codec, r.Codecs, l.Codecs)
 	return a, nil
 }

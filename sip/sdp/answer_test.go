@@ -45,7 +45,7 @@ func TestOfferAnswer(t *testing.T) {
 	caller, callee := mustAgree(t, offer, answer), mustAgree(t, answer, offer)
 	opus, event := Voice()[0], Voice()[4]
 	want := Agreed{
-		Send: true, Receive: true, Codec: opus, Arriving: []Codec{opus, event}, Mux: true,
+		Send: true, Receive: true, Codec: opus, Event: event, Arriving: []Codec{opus, event}, Mux: true,
 		Remote:     netip.AddrPortFrom(bobAddr, 6000),
 		RemoteRTCP: netip.AddrPortFrom(bobAddr, 6000),
 		ZRTPHashes: bobHash,
@@ -112,6 +112,31 @@ func TestAnswerG722(t *testing.T) {
 	}
 	if got := answer.Media[0].Codecs; !slices.Equal(got, want) {
 		t.Errorf("answered %+v", got)
+	}
+}
+
+// DTMF is sent as the peer has agreed to it: with the clock of the voice if it
+// has that, else with another, else not at all.
+func TestEventToSend(t *testing.T) {
+	offer := Offer(alice())
+	wide, narrow := Codec{PayloadType: 110, Name: "Telephone-Event", ClockRate: 48000, Channels: 1}, Codec{PayloadType: 111, Name: TelephoneEvent, ClockRate: 8000, Channels: 1}
+	odd := Codec{PayloadType: 112, Name: TelephoneEvent, ClockRate: 16000, Channels: 1}
+	for name, c := range map[string]struct {
+		voice  Codec
+		events []Codec
+		want   Codec
+	}{
+		"Opus, both":      {Voice()[0], []Codec{narrow, wide}, wide},
+		"G.722, both":     {static[9], []Codec{wide, narrow}, narrow},
+		"Opus, the other": {Voice()[0], []Codec{narrow}, narrow},
+		"not ours":        {Voice()[0], []Codec{odd}, Codec{}},
+		"none":            {Voice()[0], nil, Codec{}},
+	} {
+		answer := mustAnswer(t, offer, nil, bob())
+		answer.Media[0].Codecs = append([]Codec{c.voice}, c.events...)
+		if got := mustAgree(t, offer, answer); got.Event != c.want {
+			t.Errorf("%s: %+v", name, got.Event)
+		}
 	}
 }
 
