@@ -4,32 +4,24 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"os"
-	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
-	"sotto/media"
+	"sotto/engine/realtime"
 )
 
-// traceCapacity is how many stamps a tracer keeps: about ten minutes of a
-// call, at nine stages a frame.
+// traceCapacity is how many stamps a tracer keeps: the last ten minutes or so
+// of a call, at nine stages a frame.
 const traceCapacity = 1 << 18
 
-// tracer keeps in memory when frames passed the stages of the media path, and
-// writes it down at the end. Stamps come from several goroutines at once; each
-// takes the next place. It reads CLOCK_MONOTONIC, which all processes of a
-// machine share.
+// tracer keeps when frames passed the stages of the media path, and writes it
+// down at the end.
 type tracer struct {
-	next   atomic.Uint64 // place of the next stamp, beyond the end when full
-	stamps []stamp
-	file   *os.File
-}
-
-type stamp struct {
-	nanos     int64
-	timestamp uint32
-	stage     media.Stage
+	*realtime.Trace
+	file *os.File
 }
 
 // newTracer creates the file, so that a path which can't be written to is
@@ -39,30 +31,39 @@ func newTracer(path string) (*tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--trace: %w", err)
 	}
-	return &tracer{stamps: make([]stamp, traceCapacity), file: f}, nil
+	return &tracer{realtime.NewTrace(traceCapacity), f}, nil
 }
 
-// Stamp implements media.Tracer.
-func (t *tracer) Stamp(stage media.Stage, timestamp uint32) {
-	now := monotonic()
-	if i := t.next.Add(1) - 1; i < uint64(len(t.stamps)) {
-		t.stamps[i] = stamp{now, timestamp, stage}
-	}
-}
-
-// monotonic is CLOCK_MONOTONIC in nanoseconds. It can't fail on Linux.
+// monotonic is CLOCK_MONOTONIC, which all processes of a machine share, in
+// nanoseconds. It can't fail on Linux.
 func monotonic() int64 {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
 	return ts.Nano()
 }
 
-// close writes one line a stamp: stage, RTP timestamp, nanoseconds. No call
-// may be running any more.
+// monotonicAt is what monotonic was at t. Of several looks at the two clocks the
+// one counts between which the least time has passed.
+func monotonicAt(t time.Time) int64 {
+	var at int64
+	least := int64(math.MaxInt64)
+	for range 10 {
+		before := monotonic()
+		since := int64(time.Since(t))
+		if took := monotonic() - before; took < least {
+			at, least = before+took/2-since, took
+		}
+	}
+	return at
+}
+
+// close writes one line a stamp: stage, RTP timestamp, nanoseconds of
+// CLOCK_MONOTONIC. No call may be running any more.
 func (t *tracer) close() error {
+	began := monotonicAt(t.Began())
 	w := bufio.NewWriter(t.file)
-	for _, s := range t.stamps[:min(t.next.Load(), uint64(len(t.stamps)))] {
-		fmt.Fprintln(w, s.stage, s.timestamp, s.nanos) // errors stay in w
+	for _, s := range t.Stamps() {
+		fmt.Fprintln(w, s.Stage, s.Timestamp, began+int64(s.At)) // errors stay in w
 	}
 	return errors.Join(w.Flush(), t.file.Close())
 }
