@@ -144,9 +144,9 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 	if err != nil {
 		return err
 	}
-	payloads, event := arriving(a)
+	payloads, events := arriving(a)
 	receiver, err := media.NewReceiver(media.ReceiverConfig{
-		Sink: v.audio.Sink, Payloads: payloads, TelephoneEvent: event,
+		Sink: v.audio.Sink, Payloads: payloads, TelephoneEvents: events,
 		Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
 	})
 	if err != nil {
@@ -186,16 +186,16 @@ func (v *voice) finish(err error) {
 }
 
 // arriving is what the Receiver must know of the payload types.
-func arriving(a sdp.Agreed) (payloads map[uint8]codecs.Codec, event uint8) {
+func arriving(a sdp.Agreed) (payloads map[uint8]codecs.Codec, events []uint8) {
 	payloads = make(map[uint8]codecs.Codec)
 	for _, c := range a.Arriving {
 		if c.Event() {
-			event = c.PayloadType
+			events = append(events, c.PayloadType)
 		} else if codec, ok := codecs.Lookup(c.Name); ok {
 			payloads[c.PayloadType] = codec
 		}
 	}
-	return payloads, event
+	return payloads, events
 }
 
 // hold stops sending, for a peer that does not receive.

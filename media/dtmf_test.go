@@ -250,6 +250,18 @@ func TestHearEvents(t *testing.T) {
 	}
 }
 
+// A peer may send events with either clock rate that was agreed to.
+func TestEventsOfTwoClocks(t *testing.T) {
+	r := newReceiver(t, receiverConfig(t, &tape{}))
+	must(t, r.Release(verified(t), opener(t, 1)))
+	f := newFar(t, sealer(t, 1))
+	r.HandleRTP(at(0), f.packet(eventType, event(1, true, 960)))
+	r.HandleRTP(at(1), f.packet(otherEventType, event(2, true, 160)))
+	if got := taken(r); got != "12" {
+		t.Errorf("heard %q", got)
+	}
+}
+
 // Digits without keys, or of somebody else, are none; and nobody has to take
 // those that are.
 func TestDigitsNeedAuthentication(t *testing.T) {

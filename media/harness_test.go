@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	opusType  = 96
-	eventType = 101
-	ourSSRC   = 0x0a0b0c0d
-	peerSSRC  = 0x1a1b1c1d
-	profile   = protect.AESCM128HMACSHA1_80
+	opusType       = 96
+	eventType      = 101
+	otherEventType = 100
+	ourSSRC        = 0x0a0b0c0d
+	peerSSRC       = 0x1a1b1c1d
+	profile        = protect.AESCM128HMACSHA1_80
 )
 
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -154,10 +155,10 @@ func newSender(t testing.TB, c media.SenderConfig) *media.Sender {
 
 func receiverConfig(t testing.TB, sink audio.Sink) media.ReceiverConfig {
 	return media.ReceiverConfig{
-		Sink:           sink,
-		Payloads:       map[uint8]codecs.Codec{opusType: codec(t, "opus"), 0: codec(t, "PCMU"), 9: codec(t, "G722"), 8: codec(t, "PCMA")},
-		TelephoneEvent: eventType,
-		Secure:         true,
+		Sink:            sink,
+		Payloads:        map[uint8]codecs.Codec{opusType: codec(t, "opus"), 0: codec(t, "PCMU"), 9: codec(t, "G722"), 8: codec(t, "PCMA")},
+		TelephoneEvents: []uint8{eventType, otherEventType},
+		Secure:          true,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,9 +22,9 @@ type ReceiverConfig struct {
 	// Payloads maps the payload types of our SDP to codecs; the peer may
 	// change between them at any time.
 	Payloads map[uint8]codecs.Codec
-	// TelephoneEvent is the payload type of RFC 4733 events, which Digits tells
-	// and nobody hears. 0 (PCMU's by RFC 3551 §6) means none.
-	TelephoneEvent uint8
+	// TelephoneEvents are the payload types of RFC 4733 events, one for each
+	// clock rate. Digits tells them, and nobody hears them.
+	TelephoneEvents []uint8
 	// Secure demands verified routes and refuses clear voice, see the package.
 	Secure bool
 	Gate   *Gate  // nil: always open
@@ -39,9 +40,9 @@ const takeOver = 5 * FrameDuration
 // goroutine, Play by one, all other methods by any.
 type Receiver struct {
 	secure bool
-	event  uint8
 	trace  Tracer
-	clocks [128]int // clock rate by payload type; 0: unknown payload type
+	clocks [128]int  // clock rate by payload type; 0: no voice
+	events [128]bool // payload types of telephone events
 
 	opening atomic.Pointer[opening]
 	digits  chan byte
@@ -74,13 +75,19 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 	case len(c.Payloads) == 0:
 		return nil, errors.New("media: receiver without a codec")
 	}
-	r := &Receiver{secure: c.Secure, event: c.TelephoneEvent, trace: orNone(c.Trace), digits: make(chan byte, maxHeard)}
+	r := &Receiver{secure: c.Secure, trace: orNone(c.Trace), digits: make(chan byte, maxHeard)}
 	for payloadType, codec := range c.Payloads {
-		if payloadType > 127 || c.TelephoneEvent != 0 && payloadType == c.TelephoneEvent {
+		if payloadType > 127 || slices.Contains(c.TelephoneEvents, payloadType) {
 			return nil, fmt.Errorf("media: payload type %d cannot be %s", payloadType, codec.Name)
 		}
 		r.clocks[payloadType] = codec.ClockRate
 		r.source.clock = codec.ClockRate
+	}
+	for _, payloadType := range c.TelephoneEvents {
+		if payloadType > 127 {
+			return nil, fmt.Errorf("media: payload type %d cannot be telephone-event", payloadType)
+		}
+		r.events[payloadType] = true
 	}
 	var err error
 	if r.buffer, err = jitter.New(jitter.Config{ClockRate: r.source.clock}); err != nil {

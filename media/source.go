@@ -59,7 +59,7 @@ func (r *Receiver) queue(a arrival) bool {
 	h := a.header
 	// What is not voice still takes its sequence number, so that it does not
 	// count as lost.
-	p := jitter.Packet{Seq: h.sequence, Timestamp: h.timestamp, Quiet: r.event != 0 && h.payloadType == r.event}
+	p := jitter.Packet{Seq: h.sequence, Timestamp: h.timestamp, Quiet: r.events[h.payloadType]}
 	if r.tally(a) {
 		r.stats.PacketsReceived++
 		r.stats.BytesReceived += uint64(len(a.tagged) - tagLen)
@@ -79,7 +79,7 @@ func (r *Receiver) tally(a arrival) bool {
 	switch payloadType := a.header.payloadType; {
 	case r.clocks[payloadType] != 0:
 		return true
-	case payloadType == r.event && r.event != 0:
+	case r.events[payloadType]:
 		r.hearEvents(a.header, a.tagged[tagLen:])
 	default:
 		r.stats.Discarded.UnknownPayload++
