@@ -80,8 +80,9 @@ type Node struct {
 	// A policy lists devices by it.
 	Name        string
 	Description string // for people
-	// Driver is what made the device: PulseAudio's module ("module-alsa-card.c"),
-	// PipeWire's device.api, or the driver of ALSA's card ("HDA-Intel").
+	// Driver is what made the device: PulseAudio's module ("module-alsa-card.c",
+	// or "PipeWire" from the imitation), or the driver of ALSA's card
+	// ("HDA-Intel"). PipeWire names none.
 	Driver string
 	// Factory is PipeWire's factory.name ("api.alsa.pcm.sink").
 	Factory string
@@ -97,6 +98,10 @@ type Node struct {
 	Group string
 	// Owner is the program behind a stream.
 	Owner Process
+	// Props are the properties. Those of the device that a node of PipeWire
+	// belongs to are among them, the node's own first. Of ALSA's cards they
+	// have PulseAudio's names: alsa.card, alsa.id, alsa.driver_name (the
+	// module), device.bus, sysfs.path. The map is not changed any more.
 	Props map[string]string
 }
 
@@ -104,6 +109,9 @@ type Node struct {
 type Port struct {
 	Name string // such as "analog-output-speaker"
 	Type string // in the system's own word, such as "Speaker" or "Headset"
+	// Available is "yes" or "no" where a jack tells, "unknown" where there is
+	// none, and empty if the system does not say.
+	Available string
 }
 
 // Process is a program. The PID is as good as its source: what the kernel says

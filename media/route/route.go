@@ -1,16 +1,20 @@
 // Package route says which audio routes secure mode accepts. A route is where
 // the microphone's signal comes from or where the far voice goes.
 //
-// Whoever opens a device classifies it and keeps the evidence; [Policy.Verify]
-// decides. The [Verified] it returns is the only key to the media path in
-// secure mode, and nothing outside this package can make one.
+// Monitors tell what they see as an [Event]; [World] makes of them a [Report] of
+// the routes of one program, with [Classify] as its judge of devices. An
+// application with devices of its own makes the Report itself ([RouteReport],
+// [Reporter]). [Policy.Check] decides. The [Verified] it returns is the only key
+// to the media path in secure mode: nothing outside this package can make one,
+// and it holds until it is revoked, which whoever watches the route does when
+// anything happens that could matter.
+//
+// Everything here is values and arithmetic: no clock, no goroutine, no daemon.
 package route
 
 import (
-	"fmt"
 	"slices"
-	"strings"
-	"time"
+	"sync/atomic"
 )
 
 // Route is one direction of audio: a device and what it was found to be.
@@ -26,59 +30,76 @@ type Route struct {
 	// Reason says why the class is not what the device claims to be. Empty:
 	// nothing but its class speaks against it.
 	Reason string
-	// Evidence is what the class was concluded from, a fact an entry.
+	// Evidence is what the class was concluded from, a fact an entry. What
+	// decided comes first.
 	Evidence []string
 }
 
-// Policy is what secure mode accepts. The zero value accepts built-in devices
-// and [Internal], nothing else. No policy allows Bluetooth.
-type Policy struct {
-	// Wired lists devices, by [Route.Device], that are accepted although they
-	// are a wired or USB headset, headphones or sound card.
-	Wired []string
-	// Strict refuses calls while a Bluetooth audio device is connected, used
-	// or not: accessories have been taken over while they were idle.
-	Strict bool
-	// AdapterOff has the Bluetooth radios powered down for secure calls.
-	AdapterOff bool
-	// RefuseTaps refuses calls while another program records the microphone
-	// or what is played. Otherwise it is only told.
-	RefuseTaps bool
-	// AllowTaps are the programs that RefuseTaps does not mean, such as an
-	// echo canceller, by [Tap.Program]'s name.
-	AllowTaps []string
-	// HoldAfter and EndAfter are how long a call stays muted because of its
-	// route before it is put on hold, or ended. Zero: for ever.
-	HoldAfter, EndAfter time.Duration
+// Verified says that every route of a call was found acceptable. The zero
+// value says nothing and is not valid. A copy is the same Verified.
+type Verified struct{ holds *atomic.Bool }
+
+// Valid reports whether v comes from a successful [Policy.Check] and has not
+// been revoked since.
+func (v Verified) Valid() bool { return v.holds != nil && v.holds.Load() }
+
+// Revoke ends v and all its copies for ever: something has happened since, and
+// only another Check can say whether the route still holds. It may be called
+// from any goroutine, and more than once.
+func (v Verified) Revoke() {
+	if v.holds != nil {
+		v.holds.Store(false)
+	}
 }
 
-// Verified says that every route of a call was found acceptable. The zero
-// value says nothing and is not valid.
-type Verified struct{ valid bool }
-
-// Valid reports whether v comes from a successful [Policy.Verify].
-func (v Verified) Valid() bool { return v.valid }
-
-// Verify is [Policy.Check] of routes, about which nothing else is known.
+// Verify is [Policy.Check] of routes about which nothing else is known.
 func (p Policy) Verify(routes ...Route) (Verified, error) {
 	return p.Check(Report{Routes: routes})
 }
 
-// Check checks all routes of a call, at least one. The error is a *[Refusal]
-// about the first route that is not acceptable.
-func (p Policy) Check(report Report) (Verified, error) {
-	if report.Unknown != "" {
-		return Verified{}, &Refusal{Reason: report.Unknown}
+// Check decides on what a report says. It needs at least one route, and all of
+// them acceptable. The error is a *[Refusal] about the worst that was found.
+func (p Policy) Check(r Report) (Verified, error) {
+	refusal := p.refuse(r)
+	if refusal != nil {
+		return Verified{}, refusal
 	}
-	if len(report.Routes) == 0 {
-		return Verified{}, &Refusal{Reason: "no audio route is known"}
+	v := Verified{holds: new(atomic.Bool)}
+	v.holds.Store(true)
+	return v, nil
+}
+
+// refuse is the gravest reason against r, or nil.
+func (p Policy) refuse(r Report) *Refusal {
+	switch {
+	case r.Unknown != "":
+		return &Refusal{Reason: r.Unknown, advice: adviceWait}
+	case len(r.Routes) == 0:
+		return &Refusal{Reason: "no audio route is known", advice: adviceWait}
 	}
-	for _, r := range report.Routes {
-		if !p.accepts(r) {
-			return Verified{}, &Refusal{Class: r.Class, Device: r.Device, Name: r.Name, Reason: r.Class.reason(), Evidence: slices.Clone(r.Evidence)}
+	worst := -1
+	for i, route := range r.Routes {
+		if !p.accepts(route) && (worst < 0 || rank(route.Class) > rank(r.Routes[worst].Class)) {
+			worst = i
 		}
 	}
-	return Verified{valid: true}, nil
+	if worst >= 0 {
+		return refuseRoute(r.Routes[worst])
+	}
+	if p.Strict && len(r.Bluetooth) > 0 {
+		return refuseIdle(r.Bluetooth[0])
+	}
+	if p.AdapterOff {
+		if i := slices.IndexFunc(r.Adapters, func(a BluetoothAdapter) bool { return a.Powered }); i >= 0 {
+			return refuseRadio(r.Adapters[i])
+		}
+	}
+	if p.RefuseTaps {
+		if i := slices.IndexFunc(r.Taps, func(t Tap) bool { return !slices.Contains(p.AllowTaps, t.Program.Name) }); i >= 0 {
+			return refuseTap(r.Taps[i])
+		}
+	}
+	return nil
 }
 
 func (p Policy) accepts(r Route) bool {
@@ -90,32 +111,4 @@ func (p Policy) accepts(r Route) bool {
 	default:
 		return false
 	}
-}
-
-// Refusal is why secure mode does not use a route.
-type Refusal struct {
-	Class    Class
-	Device   string // empty if there is none
-	Name     string // what people call the device; empty: Device
-	Reason   string // one clause, why the class is refused
-	Evidence []string
-}
-
-// Error names the route, says why it is refused and what to do about it.
-func (r *Refusal) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "route: %v", r.Class)
-	if r.Device != "" {
-		fmt.Fprintf(&b, " %q", r.Device)
-	}
-	fmt.Fprintf(&b, " is refused in secure mode: %s; %s", r.Reason, r.advice())
-	return b.String()
-}
-
-func (r *Refusal) advice() string {
-	const builtin = "disconnect it and use the built-in microphone and speaker"
-	if r.Class.rule() == listable {
-		return builtin + ", or have the policy list this device"
-	}
-	return builtin
 }

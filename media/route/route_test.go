@@ -93,13 +93,36 @@ func TestZeroVerifiedIsNotValid(t *testing.T) {
 	}
 }
 
+// What has been revoked is revoked in every copy, and stays so.
+func TestRevoke(t *testing.T) {
+	v, err := route.Policy{}.Verify(route.Route{Class: route.Internal})
+	if err != nil || !v.Valid() {
+		t.Fatal(err)
+	}
+	held := v
+	other, err := route.Policy{}.Verify(route.Route{Class: route.Internal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Revoke()
+	v.Revoke()
+	route.Verified{}.Revoke()
+	if v.Valid() || held.Valid() || !other.Valid() {
+		t.Error("one revocation is not one")
+	}
+}
+
 // The text names the device and tells the user what to do.
 func TestRefusalText(t *testing.T) {
 	for _, c := range []struct {
 		r    route.Route
 		want []string
 	}{
-		{route.Route{Class: route.BluetoothSCO, Device: "Buds"}, []string{"route: Bluetooth headset (SCO) \"Buds\" is refused", "over the air", "use the built-in"}},
+		{route.Route{Class: route.BluetoothSCO, Device: "Buds"}, []string{"route: Bluetooth headset (SCO) \"Buds\" is refused", "over the air", "; disconnect \"Buds\", or continue on the built-in speaker"}},
+		{route.Route{Class: route.BluetoothA2DP, Device: "bluez_output.1", Name: "CheapHeadset"}, []string{"(A2DP) \"CheapHeadset\" is refused", "disconnect \"CheapHeadset\", or continue on"}},
+		{route.Route{Class: route.BluetoothSCO, Name: "Buds", Capture: true}, []string{"or continue with the built-in microphone"}},
+		{route.Route{Class: route.Virtual, Name: "Null Output", Reason: "it claims more than it is"}, []string{"secure mode: it claims more than it is; take the call off \"Null Output\""}},
+		{route.Route{Class: route.HDMI, Name: "x\x1b[2J\n" + strings.Repeat("y", 500)}, []string{`HDMI or DisplayPort "x\x1b[2J\ny`, "…"}},
 		{route.Route{Class: route.USBHeadset, Device: "hw:1"}, []string{"USB headset \"hw:1\"", "have the policy list"}},
 		{route.Route{}, []string{"unknown route is refused", "cannot be told"}},
 		{route.Route{Class: 200}, []string{"class(200) is refused", "cannot be told"}},

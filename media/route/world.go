@@ -1,20 +1,40 @@
 package route
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
+
+// What one monitor may tell of. Who tells of more is not believed any more:
+// the route is unknown until the monitor has begun again.
+const (
+	maxObjects = 2048
+	maxBytes   = 8 << 20 // text in them
+	maxID      = 256     // bytes
+)
 
 // World is what the monitors have told of the machine's audio. One goroutine
 // feeds and asks it. Its memory is bounded, whatever it is told.
 type World struct {
-	want []Origin
-	at   time.Time
-	seen [numOrigins]view
+	want  []Origin
+	at    time.Time
+	views [numOrigins]view
 }
 
 // view is what one monitor has told.
 type view struct {
-	ready bool
-	lost  string // why it is not ready
-	facts map[ID]Fact
+	ready   bool
+	lost    string // why it is not ready
+	broken  bool   // it has told nonsense or too much, and has to begin again
+	bytes   int
+	objects map[ID]object
+}
+
+// object is what has been told of one thing.
+type object struct {
+	fact    Fact
+	bytes   int
+	verdict Route // of a sink or source
 }
 
 // Self says which streams are ours.
@@ -27,29 +47,114 @@ type Self struct {
 }
 
 // NewWorld makes a World that knows nothing until all of the monitors in want
-// are [Ready].
+// are [Ready]. Others may tell something too: the worse verdict holds.
 func NewWorld(want ...Origin) *World {
 	return &World{want: want}
 }
 
-// Apply takes an Event in.
+// Apply takes an Event in. What is in it belongs to the World.
 func (w *World) Apply(e Event) {
 	if e.From == 0 || e.From >= numOrigins {
 		return
 	}
 	w.at = e.At
-	v := &w.seen[e.From]
+	v := &w.views[e.From]
 	switch f := e.Fact.(type) {
-	case Ready:
-		v.ready = true
 	case Lost:
 		*v = view{lost: f.Reason}
+		if v.lost == "" {
+			v.lost = "its monitor is lost"
+		}
+		return
+	case Ready:
+		v.ready = !v.broken
+		return
 	case Gone:
-		delete(v.facts, f.ID)
+		v.bytes -= v.objects[f.ID].bytes
+		delete(v.objects, f.ID)
+		return
+	}
+	if v.broken {
+		return
+	}
+	if nonsense := v.put(e.From, e.Fact); nonsense != "" {
+		*v = view{broken: true, lost: nonsense}
 	}
 }
 
-// Report says what holds for self.
-func (w *World) Report(Self) Report {
-	return Report{At: w.at, Unknown: "it has not been looked at"}
+// put remembers a fact about an object. What it returns is why the monitor
+// that tells it cannot be believed any more.
+func (v *view) put(from Origin, f Fact) (nonsense string) {
+	id, texts := describe(f)
+	if id == "" || len(id) > maxID || !plainASCII(string(id)) {
+		return "it tells of something without a proper name"
+	}
+	o := object{fact: f, bytes: len(id)}
+	for _, text := range texts {
+		o.bytes += len(text)
+	}
+	if n, ok := f.(Node); ok {
+		for key, value := range n.Props {
+			o.bytes += len(key) + len(value)
+		}
+		if n.Kind == Sink || n.Kind == Source {
+			o.verdict = Classify(from, n)
+		}
+	}
+	v.bytes += o.bytes - v.objects[id].bytes
+	if v.objects == nil {
+		v.objects = map[ID]object{}
+	}
+	v.objects[id] = o
+	if len(v.objects) > maxObjects || v.bytes > maxBytes {
+		return fmt.Sprintf("it tells of more than %d things, or at too great a length", maxObjects)
+	}
+	return ""
+}
+
+// describe is the name of what f is about, and the texts in it.
+func describe(f Fact) (ID, []string) {
+	switch f := f.(type) {
+	case Node:
+		return f.ID, []string{f.Name, f.Description, f.Driver, f.Factory, f.Port.Name, f.Port.Type, f.Port.Available, f.Group, f.Owner.Name, string(f.MonitorOf)}
+	case Link:
+		return f.ID, []string{string(f.From), string(f.To)}
+	case BluetoothDevice:
+		return f.ID, append([]string{f.Address, f.Name, f.Icon}, f.UUIDs...)
+	case BluetoothTransport:
+		return f.ID, []string{string(f.Device), f.UUID, f.State}
+	case BluetoothAdapter:
+		return f.ID, nil
+	case Jack:
+		return f.ID, []string{f.Card, f.Name}
+	}
+	return "", nil
+}
+
+// Broken are the systems whose monitors have told nonsense or too much. They
+// have to begin again, with [Lost].
+func (w *World) Broken() []Origin {
+	var broken []Origin
+	for from := range w.views {
+		if w.views[from].broken {
+			broken = append(broken, Origin(from))
+		}
+	}
+	return broken
+}
+
+// unknown says why the route is not known, if a monitor is missing.
+func (w *World) unknown() string {
+	for _, from := range w.want {
+		switch v := &w.views[from]; {
+		case v.lost != "":
+			return fmt.Sprintf("%v cannot be watched: %s", from, clip(v.lost))
+		case !v.ready:
+			return fmt.Sprintf("%v has not been looked at yet", from)
+		}
+	}
+	if len(w.want) == 0 {
+		return "nothing watches the audio devices"
+	}
+	return ""
 }

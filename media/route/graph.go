@@ -1,0 +1,118 @@
+package route
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// graph is how audio flows, as one monitor sees it.
+type graph struct {
+	from       Origin
+	nodes      map[ID]Node
+	verdicts   map[ID]Route
+	next, prev map[ID][]ID
+}
+
+// graph draws what v has been told. Filters are bridged: what goes into one
+// node of a group comes out of the others.
+func (v *view) graph(from Origin) *graph {
+	g := &graph{from: from, nodes: map[ID]Node{}, verdicts: map[ID]Route{}, next: map[ID][]ID{}, prev: map[ID][]ID{}}
+	for _, id := range slices.Sorted(maps.Keys(v.objects)) {
+		switch f := v.objects[id].fact.(type) {
+		case Link:
+			g.flow(f.From, f.To)
+		case Node:
+			g.nodes[id] = f
+			if f.Kind == Sink || f.Kind == Source {
+				g.verdicts[id] = v.objects[id].verdict
+			}
+			if f.MonitorOf != "" {
+				g.flow(f.MonitorOf, id)
+			}
+			if f.Group == "" {
+				continue
+			}
+			inside := ID("\x00" + f.Group) // no object has such a name
+			if f.Kind == Sink || f.Kind == Capture {
+				g.flow(id, inside)
+			} else {
+				g.flow(inside, id)
+			}
+		}
+	}
+	return g
+}
+
+func (g *graph) flow(from, to ID) {
+	g.next[from] = append(g.next[from], to)
+	g.prev[to] = append(g.prev[to], from)
+}
+
+// found is a node that reach has come to.
+type found struct {
+	node  Node
+	start ID       // where the way to it begins
+	way   []string // the names of what lies between
+}
+
+// reach finds all nodes to which edges lead from starts, nearest first. Each is
+// visited once, so that circles end.
+func (g *graph) reach(edges map[ID][]ID, starts ...ID) []found {
+	type step struct{ before, start ID }
+	steps := map[ID]step{}
+	for _, id := range starts {
+		steps[id] = step{start: id}
+	}
+	way := func(id ID) (names []string) {
+		start := steps[id].start
+		for at := steps[id].before; at != start && len(names) < maxWay; at = steps[at].before {
+			if n, ok := g.nodes[at]; ok {
+				names = append(names, clip(cmp.Or(n.Name, string(n.ID))))
+			}
+		}
+		slices.Reverse(names)
+		return names
+	}
+	var all []found
+	for queue := slices.Clone(starts); len(queue) > 0; queue = queue[1:] {
+		for _, id := range edges[queue[0]] {
+			if _, seen := steps[id]; seen {
+				continue
+			}
+			steps[id] = step{queue[0], steps[queue[0]].start}
+			queue = append(queue, id)
+			if n, ok := g.nodes[id]; ok {
+				all = append(all, found{n, steps[id].start, way(id)})
+			}
+		}
+	}
+	return all
+}
+
+// maxWay is how many nodes of a way are named.
+const maxWay = 8
+
+// streams are those of self, of one kind.
+func (g *graph) streams(self Self, kind Kind) []Node {
+	var own []Node
+	for _, id := range slices.Sorted(maps.Keys(g.nodes)) {
+		if n := g.nodes[id]; n.Kind == kind && self.owns(n) {
+			own = append(own, n)
+		}
+	}
+	return own
+}
+
+func (s Self) owns(n Node) bool { return s.PID > 0 && n.Owner.PID == s.PID }
+
+// all nodes of one kind.
+func (g *graph) all(kind Kind) []Node {
+	var nodes []Node
+	for _, id := range slices.Sorted(maps.Keys(g.nodes)) {
+		if n := g.nodes[id]; n.Kind == kind {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}

@@ -1,0 +1,86 @@
+package route
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// wired is the verdict on a device of ALSA. Which way its signal goes the jacks
+// of its card tell.
+func (w *World) wired(n Node) Route {
+	if n.Port == (Port{}) {
+		n.Port = w.port(n)
+	}
+	return Classify(ALSA, n)
+}
+
+// port is where a card's signal goes by its jacks: something plugged in counts
+// before what is fixed inside, whose jacks are called phantoms.
+func (w *World) port(n Node) Port {
+	card, _, _ := strings.Cut(strings.TrimPrefix(n.Name, "hw:"), ",")
+	var fixed, plugged []string
+	for _, o := range w.views[ALSA].objects {
+		j, ok := o.fact.(Jack)
+		if !ok || !j.Plugged || j.Card != card {
+			continue
+		}
+		name := fold(j.Name)
+		if has(name, []string{" mic", " line in "}) != (n.Kind == Source) || has(name, []string{"hdmi"}) {
+			continue
+		}
+		if has(name, []string{" phantom ", " internal "}) {
+			fixed = append(fixed, name)
+		} else {
+			plugged = append(plugged, name)
+		}
+	}
+	if len(plugged) > 0 {
+		slices.Sort(plugged)
+		if name := plugged[0]; n.Kind == Source && !has(name, []string{"headset", " line in "}) {
+			return Port{Name: "headset " + name}
+		}
+		return Port{Name: plugged[0]}
+	}
+	for _, name := range fixed {
+		switch {
+		case n.Kind == Sink && has(name, []string{" speaker "}):
+			return Port{Name: "speaker"}
+		case n.Kind == Source && has(name, []string{" internal mic "}):
+			return Port{Name: "internal mic"}
+		}
+	}
+	return Port{}
+}
+
+// corroborate asks the kernel about a device that a daemon calls built in, if
+// the kernel's cards are watched: the worse verdict holds.
+func (w *World) corroborate(r Route, n Node) Route {
+	if !w.views[ALSA].ready {
+		return r
+	}
+	known := false
+	for _, o := range w.views[ALSA].objects {
+		k, ok := o.fact.(Node)
+		if !ok || k.Kind != n.Kind || !sameCard(k, n) {
+			continue
+		}
+		known = true
+		if found := w.wired(k); found.Class != Unknown && rank(found.Class) > rank(r.Class) {
+			r.Class = found.Class
+			r.Reason = ""
+			r.Evidence = append(slices.Clone(r.Evidence), found.Evidence...)
+		}
+	}
+	if _, test := trusted(n); !known && !test {
+		r.Class, r.Reason = Unknown, "it says that it is built in, but the kernel has no such sound card"
+	}
+	return r
+}
+
+// sameCard reports whether k, of the kernel, is what the daemon means by n.
+func sameCard(k, n Node) bool {
+	card := cmp.Or(n.Props["alsa.card"], n.Props["api.alsa.pcm.card"], n.Props["api.alsa.card"])
+	device := cmp.Or(n.Props["alsa.device"], n.Props["api.alsa.pcm.device"])
+	return card != "" && k.Props["alsa.card"] == card && (device == "" || k.Props["alsa.device"] == "" || k.Props["alsa.device"] == device)
+}

@@ -1,0 +1,222 @@
+package route
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// survey makes a Report.
+type survey struct {
+	world  *World
+	self   Self
+	report Report
+	tapped map[Tap]bool
+}
+
+// Report says what holds for self. If it cannot be known, it says why, and
+// nothing else.
+func (w *World) Report(self Self) Report {
+	s := survey{world: w, self: self, report: Report{At: w.at}, tapped: map[Tap]bool{}}
+	unknown := w.unknown()
+	for _, from := range []Origin{Pulse, PipeWire, ALSA} {
+		if unknown == "" {
+			unknown = s.follow(from)
+		}
+	}
+	if unknown != "" {
+		return Report{At: w.at, Unknown: unknown}
+	}
+	s.radios()
+	s.report.Routes = merge(s.report.Routes)
+	return s.report
+}
+
+// follow follows our streams where one monitor shows them. What it returns is
+// why they are not known.
+func (s *survey) follow(from Origin) (unknown string) {
+	g := s.world.views[from].graph(from)
+	playback, capture := g.streams(s.self, Playback), g.streams(s.self, Capture)
+	if s.world.shows(from) {
+		if len(playback) < s.self.Playback {
+			return fmt.Sprintf("%v does not show where this call is played", from)
+		}
+		if len(capture) < s.self.Capture {
+			return fmt.Sprintf("%v does not show where this call is recorded", from)
+		}
+	}
+	for _, n := range playback {
+		if !s.outward(g, n) {
+			return "no device plays this call"
+		}
+	}
+	for _, n := range capture {
+		if !s.inward(g, n) {
+			return "no device records this call"
+		}
+	}
+	if extra := len(capture) - s.self.Capture; extra > 0 {
+		s.report.Taps = append(s.report.Taps, Tap{
+			Program: Process{PID: s.self.PID, Name: "a program that calls itself this one"},
+			Stream:  fmt.Sprintf("%d streams too many", extra),
+		})
+	}
+	return ""
+}
+
+// shows reports whether our streams have to be seen by the monitor: by those of
+// the daemons, and by ALSA where there is none.
+func (w *World) shows(from Origin) bool {
+	if from == ALSA {
+		return slices.Contains(w.want, ALSA) && !slices.Contains(w.want, Pulse) && !slices.Contains(w.want, PipeWire)
+	}
+	return slices.Contains(w.want, from)
+}
+
+// outward follows what a stream of ours plays.
+func (s *survey) outward(g *graph, stream Node) (device bool) {
+	last := stream
+	for _, f := range g.reach(g.next, stream.ID) {
+		switch f.node.Kind {
+		case Sink:
+			device = true
+			last = f.node
+			s.arrive(g, f, false)
+		case Capture:
+			s.tap(f, cmp.Or(last.Description, last.Name), true)
+		}
+	}
+	return device
+}
+
+// inward follows back what a stream of ours records, and then whom else the
+// same microphone reaches.
+func (s *survey) inward(g *graph, stream Node) (device bool) {
+	var sources []ID
+	for _, f := range g.reach(g.prev, stream.ID) {
+		switch f.node.Kind {
+		case Source:
+			sources = append(sources, f.node.ID)
+			s.arrive(g, f, true)
+		case Sink: // recorded from behind
+			r := s.verdict(g, f.node)
+			if rank(r.Class) < rank(Monitor) {
+				r.Class, r.Reason = Monitor, ""
+			}
+			r.Capture = true
+			s.add(r, f.way)
+		case Playback:
+			s.add(Route{Class: Virtual, Device: clip(f.node.Name), Name: clip(f.node.Owner.Name), Capture: true,
+				Reason: "it is a program that plays, and no microphone"}, f.way)
+		default:
+			continue
+		}
+		device = true
+	}
+	for _, f := range g.reach(g.next, sources...) {
+		switch f.node.Kind {
+		case Sink:
+			s.arrive(g, f, false)
+		case Capture:
+			microphone := g.nodes[f.start]
+			s.tap(f, cmp.Or(microphone.Description, microphone.Name), false)
+		}
+	}
+	return device
+}
+
+// arrive adds the route to a device.
+func (s *survey) arrive(g *graph, f found, capture bool) {
+	r := s.verdict(g, f.node)
+	r.Capture = capture
+	s.add(r, f.way)
+}
+
+func (s *survey) add(r Route, way []string) {
+	if len(way) > 0 {
+		r.Evidence = append(slices.Clone(r.Evidence), "through="+strings.Join(way, ", "))
+	}
+	s.report.Routes = append(s.report.Routes, r)
+}
+
+// tap adds a program that records, unless that is us.
+func (s *survey) tap(f found, device string, monitor bool) {
+	if s.self.owns(f.node) {
+		return
+	}
+	t := Tap{Program: f.node.Owner, Device: clip(device), Stream: clip(cmp.Or(f.node.Description, f.node.Name)), Monitor: monitor}
+	t.Program.Name = clip(cmp.Or(t.Program.Name, f.node.Driver, f.node.Name))
+	if !s.tapped[t] {
+		s.tapped[t] = true
+		s.report.Taps = append(s.report.Taps, t)
+	}
+}
+
+// verdict is what a device was found to be, the kernel having been heard.
+func (s *survey) verdict(g *graph, n Node) Route {
+	r, ok := g.verdicts[n.ID]
+	if g.from == ALSA {
+		return s.world.wired(n)
+	}
+	if !ok || r.Class.rule() != allowed {
+		return r
+	}
+	return s.world.corroborate(r, n)
+}
+
+// merge leaves one route of each device, the worst.
+func merge(routes []Route) []Route {
+	type end struct {
+		device  string
+		capture bool
+	}
+	var merged []Route
+	at := map[end]int{}
+	for _, r := range routes {
+		i, ok := at[end{r.Device, r.Capture}]
+		switch {
+		case !ok:
+			at[end{r.Device, r.Capture}] = len(merged)
+			merged = append(merged, r)
+		case rank(r.Class) > rank(merged[i].Class):
+			merged[i] = r
+		}
+	}
+	return merged
+}
+
+// rank orders classes by how bad they are.
+func rank(c Class) int {
+	switch c.rule() {
+	case allowed:
+		return 0
+	case listable:
+		return 1
+	}
+	switch c {
+	case BluetoothSCO, BluetoothA2DP, BLEAudio, HearingAid:
+		return 6
+	case Network, Telephony:
+		return 5
+	case Virtual, Monitor, RemoteSubmix:
+		return 4
+	case Unknown:
+		return 2
+	}
+	return 3
+}
+
+// Devices are all devices that are there, with what they were found to be.
+func (w *World) Devices() []Route {
+	s := survey{world: w}
+	for _, from := range []Origin{Pulse, PipeWire, ALSA} {
+		g := w.views[from].graph(from)
+		for _, kind := range []Kind{Sink, Source} {
+			for _, n := range g.all(kind) {
+				s.arrive(g, found{node: n}, kind == Source)
+			}
+		}
+	}
+	return merge(s.report.Routes)
+}
