@@ -49,13 +49,15 @@ func (l *leg) onAudio(o opened) {
 		return
 	}
 	l.voice.audio = o.audio
-	if !l.cfg.AllowInsecure {
+	if !l.mode.insecure {
 		verified, err := l.cfg.Routes.Verify(o.audio.Routes...)
 		if err != nil {
+			l.rule(routeLost)
 			l.stopVoice(err)
 			return
 		}
 		l.verified = verified
+		l.rule(routeVerified)
 	}
 	if err := l.voice.start(l.cfg, l.agreed, l.ssrc); err != nil {
 		l.fail(AudioFailed, err)

@@ -38,7 +38,8 @@ type Config struct {
 	// do the same are shown with NoticeAuxMismatch.
 	UseSignalledKey bool
 	// AllowDisclosure lets secure mode talk to a peer that says that it may
-	// pass the keys on (RFC 6189 §11). The user is told.
+	// pass the keys on (RFC 6189 §11), or that it records the call. The user
+	// is told.
 	AllowDisclosure bool
 	// OpenAudio gives each call its source and sink when it is answered, in
 	// a goroutine of its own; keys are agreed meanwhile, and wait. ctx ends

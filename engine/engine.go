@@ -31,6 +31,7 @@ const maxRinging = 16
 // from any goroutine.
 type Engine struct {
 	cfg      Config
+	mode     mode
 	policy   zrtp.Policy
 	agent    *sip.Agent
 	memory   memory
@@ -77,12 +78,16 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.Join(err, agent.Close())
 	}
 	e := &Engine{
-		cfg: cfg, policy: policy, agent: agent, memory: state, log: cfg.Logger,
+		cfg: cfg, mode: modeOf(cfg), policy: policy, agent: agent, memory: state, log: cfg.Logger,
 		incoming: make(chan *Call, maxRinging),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.wg.Go(e.accept)
 	return e, nil
+}
+
+func modeOf(cfg Config) mode {
+	return mode{insecure: cfg.AllowInsecure, disclosure: cfg.AllowDisclosure, announced: cfg.RequireHelloHash}
 }
 
 // policyOf is what ZRTP may use.

@@ -26,6 +26,8 @@ const (
 type leg struct {
 	engine *Engine
 	cfg    *Config
+	mode   mode
+	state  state
 	call   *Call
 	dialog *sip.Dialog
 	voice  *voice
@@ -54,7 +56,6 @@ type leg struct {
 	receiving bool           // the media has the receive keys
 	secured   *zrtp.Secured  // not told yet
 	untold    []zrtp.Event   // that follow it
-	clear     bool           // without secure mode: there will be no keys
 	reportAt  time.Time      // zero: no media yet
 
 	reason *Reason // set when the call is to end
@@ -79,7 +80,7 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 	}
 	hash := keys.HelloHash()
 	l := &leg{
-		engine: e, cfg: &e.cfg, voice: voice, keys: keys, store: store, ssrc: ssrc,
+		engine: e, cfg: &e.cfg, mode: e.mode, state: e.mode.begin(), voice: voice, keys: keys, store: store, ssrc: ssrc,
 		call: newCall(peer, incoming),
 		local: sdp.Local{
 			ID: uint64(randomUint32()), Address: e.Addr().Addr(), Port: voice.sockets.port(),
@@ -218,7 +219,16 @@ func (l *leg) stopRinging() {
 func (l *leg) end(r Reason) {
 	if l.reason == nil {
 		l.reason = &r
+		l.rule(callEnded)
 	}
+}
+
+// rule holds what has happened against the rules. Its verdict is the caller's to
+// carry out.
+func (l *leg) rule(c cause) verdict {
+	next := l.mode.on(l.state, c)
+	l.state = next.to
+	return next.do
 }
 
 // fail ends the call because of err: the log gets all of it, people its words.
@@ -263,9 +273,8 @@ func (l *leg) finish() {
 	l.wipeKeys()
 	l.stopRinging()
 	l.call.final = l.voice.stats()
-	if l.call.Level() == LevelGoingSecure { // it has not arrived there
-		l.call.level.Store(int32(LevelNone))
-	}
+	l.trust.found = false // if it has not arrived there, it is not secure
+	l.call.level.Store(int32(l.trust.level()))
 	l.call.events.put(Ended{Reason: *l.reason, Level: l.call.Level(), Stats: l.call.final})
 	close(l.call.ended)
 }

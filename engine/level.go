@@ -82,6 +82,9 @@ const (
 	// NoticeDisclosure: the peer may pass the keys on (RFC 6189 §11).
 	// Secure mode ends such a call unless Config.AllowDisclosure.
 	NoticeDisclosure Notice = iota + 1
+	// NoticeRecorded: the peer says that it records the call (RFC 7866).
+	// Secure mode ends such a call unless Config.AllowDisclosure.
+	NoticeRecorded
 	// NoticePBX: the peer says that it is a PBX (RFC 6189 §5.2).
 	NoticePBX
 	// NoticeEnrollment: the peer asks to be trusted as a PBX: see Call.Enroll.
@@ -115,6 +118,7 @@ const (
 var notices = [...]struct{ name, text string }{
 	{"unknown", ""},
 	{"disclosure", "The other side's phone says that it may disclose the keys of this call."},
+	{"recorded", "The other side says that it records this call."},
 	{"pbx", "The other side is a telephone exchange: it decrypts the call and can listen. The SAS is about the way to it, not beyond."},
 	{"enrollment", "The other side is a telephone exchange that asks to be trusted. If you agree, it can listen to every call that it connects, and you will only see that it is there."},
 	{"relay-compared", "You have compared the SAS: nobody but the telephone exchange stands between you."},

@@ -18,6 +18,7 @@ const (
 	textKeysFailed  = "The keys could not be agreed: %s."
 	textCleared     = "The encryption has ended. The call goes no further without it."
 	textDisclosure  = "The other side says that it may disclose the keys of this call (disclosure flag)."
+	textRecorded    = "The other side says that it records the call."
 	textSASMismatch = "The SAS does not match: somebody stands between you. Nothing that was said in this call is secret."
 )
 
@@ -53,14 +54,14 @@ func (l *leg) onKeys(e zrtp.Event) {
 			l.trust.note(NoticeOtherHello)
 			text = textOtherHello
 		}
-		l.insecure(text)
+		l.withoutKeys(noZRTP, text)
 	case zrtp.Failed:
 		if e.Code == wire.ErrorGoClear && !e.Remote {
 			l.trust.note(NoticeClearRefused)
-			l.setLevel(l.call.Level())
+			l.tellLevel()
 		}
 		l.engine.log.Warn("key agreement fails", "peer", l.call.peer, "code", e.Code.String(), "remote", e.Remote, "error", e.Err)
-		l.insecure(fmt.Sprintf(textKeysFailed, whyFailed(e)))
+		l.withoutKeys(noKeys, fmt.Sprintf(textKeysFailed, whyFailed(e)))
 	case zrtp.KeysReady:
 		l.takeKeys(e)
 	case zrtp.Secured:
@@ -68,11 +69,11 @@ func (l *leg) onKeys(e zrtp.Event) {
 		l.proceed()
 	case zrtp.EnrollmentRequested:
 		l.trust.note(NoticeEnrollment)
-		l.setLevel(l.call.Level())
+		l.tellLevel()
 	case zrtp.SASRelayed:
 		l.relay(e)
 	case zrtp.Cleared: // no policy of ours allows it
-		l.refuse(NotSecure, textCleared, nil)
+		l.withoutKeys(cleared, textCleared)
 	case zrtp.StoreFailed:
 		l.call.events.put(Warning{"The secret for the next call could not be stored: " + inWords(e.Err)})
 	case zrtp.PeerFound:
@@ -91,32 +92,31 @@ func whyFailed(e zrtp.Failed) string {
 	return inWords(e.Err)
 }
 
-// insecure is what happens when there will be no keys: secure mode ends the
-// call, without it the user is told. Where one direction had keys already,
-// there is no way back from them.
-func (l *leg) insecure(text string) {
-	if !l.cfg.AllowInsecure || l.receive != nil || l.receiving {
+// withoutKeys is what happens when there will be no keys, or none any more.
+func (l *leg) withoutKeys(c cause, text string) {
+	switch l.rule(c) {
+	case endCall:
 		l.refuse(NotSecure, text, nil)
-		return
+	case letClear:
+		l.trust.clear = true
+		l.tellLevel()
+		l.call.events.put(Warning{text + " The call goes on without encryption, because secure mode is off."})
+		l.proceed()
 	}
-	l.clear = true
-	l.setLevel(LevelClear)
-	l.call.events.put(Warning{text + " The call goes on without encryption, because secure mode is off."})
-	l.proceed()
 }
 
 // takeKeys takes keys over, unless the call is over or the peer says that it
 // may pass them on.
 func (l *leg) takeKeys(k zrtp.KeysReady) {
-	if l.reason == nil && k.PeerFlags.Disclosure && !l.cfg.AllowInsecure && !l.cfg.AllowDisclosure {
+	if k.PeerFlags.Disclosure && l.rule(disclosed) == endCall {
 		l.refuse(NotSecure, textDisclosure, nil)
 	}
-	if l.reason != nil {
+	if l.state == over {
 		k.Send.Wipe()
 		k.Receive.Wipe()
 		return
 	}
-	l.clear = false
+	l.rule(gotKeys)
 	if k.Receive != nil {
 		l.receive = k.Receive
 	}
@@ -130,12 +130,17 @@ func (l *leg) takeKeys(k zrtp.KeysReady) {
 // routes: the media gets its keys, and then the user hears that the call is
 // secure. Clear voice waits for it too.
 func (l *leg) proceed() {
-	if l.voice.flow.Load() == nil || l.reason != nil {
+	if l.voice.flow.Load() == nil {
 		return
 	}
-	err := l.release()
-	if err == nil && l.clear {
+	var err error
+	switch l.state {
+	case talking:
+		err = l.release()
+	case inClear:
 		err = l.voice.releaseClear()
+	default:
+		return
 	}
 	if err != nil {
 		l.stopVoice(err)

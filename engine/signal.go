@@ -68,7 +68,7 @@ func kindOf(err error) ReasonKind {
 	switch {
 	case errors.Is(err, sdp.ErrMalformed), errors.Is(err, sdp.ErrMismatch):
 		return Malformed
-	case errors.Is(err, errHashTaken), errors.Is(err, errHashChanged):
+	case errors.Is(err, errHashTaken), errors.Is(err, errHashChanged), errors.Is(err, errRecorded):
 		return NotSecure
 	}
 	return Incompatible
@@ -107,7 +107,11 @@ func (l *leg) begin(agreed sdp.Agreed) {
 	l.call.events.put(Answered{Peer: l.dialog.RemoteIdentity(), Codec: agreed.Codec.Name})
 	_, announced := helloHash(agreed.ZRTPHashes)
 	l.look(announced)
-	if !announced && l.cfg.RequireHelloHash {
+	if agreed.Recorded && l.rule(recorded) == endCall {
+		l.refuse(NotSecure, textRecorded, nil)
+		return
+	}
+	if !announced && l.rule(notAnnounced) == endCall {
 		l.refuse(NotSecure, textNoHash, nil)
 		return
 	}
@@ -150,6 +154,10 @@ func (l *leg) onOffer(offer []byte) {
 	if err != nil {
 		_ = l.dialog.RejectOffer(488) // withdrawn already, if it fails
 		l.engine.log.Warn("change refused", "peer", l.call.peer, "error", err)
+		if l.state == over {
+			l.refuse(kindOf(err), "A change of the call ends it: "+inWords(err)+".", nil)
+			return
+		}
 		l.call.events.put(Refused{Text: "A change of the call was refused: " + inWords(err) + ". The call goes on as before."})
 		return
 	}
@@ -173,7 +181,7 @@ func (l *leg) judge(offer []byte) (*sdp.Session, sdp.Agreed, error) {
 	}
 	agreed, err := settle(ours, theirs)
 	if err == nil && l.answered {
-		err = l.tolerates(agreed)
+		err = l.tolerates(weakerOffer, agreed)
 	}
 	return ours, agreed, err
 }
@@ -181,26 +189,28 @@ func (l *leg) judge(offer []byte) (*sdp.Session, sdp.Agreed, error) {
 var (
 	errHashTaken   = errors.New("it takes the ZRTP hash out of the signalling, which would open the way to clear voice")
 	errHashChanged = errors.New("it names another ZRTP hash: the voice would go to somebody else")
+	errRecorded    = errors.New("the other side says that it records the call")
 	errCodec       = errors.New("it changes the codec of a running call")
 )
 
-// tolerates holds a change against secure mode: once announced, ZRTP stays,
-// with the same Hello.
-func (l *leg) tolerates(a sdp.Agreed) error {
+// tolerates holds a change against the rules, as an offer or an answer: once
+// announced, ZRTP stays, with the same Hello, and nobody begins to record.
+func (l *leg) tolerates(c cause, a sdp.Agreed) error {
 	if a.Codec.Name != l.agreed.Codec.Name || a.Codec.PayloadType != l.agreed.Codec.PayloadType {
 		return errCodec
 	}
+	if a.Recorded && l.rule(recorded) == endCall {
+		return errRecorded
+	}
 	before, had := helloHash(l.agreed.ZRTPHashes)
 	after, has := helloHash(a.ZRTPHashes)
-	switch {
-	case l.cfg.AllowInsecure || !had:
+	if !had || has && bytes.Equal(before[:], after[:]) || l.rule(c) == nothing {
 		return nil
-	case !has:
-		return errHashTaken
-	case !bytes.Equal(before[:], after[:]):
-		return errHashChanged
 	}
-	return nil
+	if !has {
+		return errHashTaken
+	}
+	return errHashChanged
 }
 
 // follow does what was agreed: where to send, and whether at all. A Hello that
@@ -209,8 +219,11 @@ func (l *leg) follow(a sdp.Agreed) {
 	if hash, ok := helloHash(a.ZRTPHashes); ok {
 		l.keys.SetPeerHelloHash(time.Now(), hash)
 		if l.trust.forget(NoticeNotAnnounced) {
-			l.setLevel(l.call.Level())
+			l.tellLevel()
 		}
+	}
+	if a.Recorded {
+		l.note(NoticeRecorded)
 	}
 	l.agreed, l.agreed.Crypto = a, nil // used once, and not kept
 	l.voice.redirect(a)
@@ -260,7 +273,7 @@ func (l *leg) reanswered(answer []byte, err error) error {
 	}
 	agreed, err := agree(c.offer, answer)
 	if err == nil {
-		err = l.tolerates(agreed)
+		err = l.tolerates(weakerAnswer, agreed)
 	}
 	if err != nil {
 		l.refuse(kindOf(err), "The other side's answer to a change of the call was refused: "+inWords(err)+".", nil)

@@ -12,7 +12,11 @@ import (
 
 // trust is what the user knows of the call's security. The leg owns it.
 type trust struct {
-	peer     zrtp.Secured // zero before the call is secure
+	found    bool         // somebody who speaks ZRTP
+	clear    bool         // voice flows, or has flowed, without keys
+	secured  bool         // the call is, and peer is known
+	peer     zrtp.Secured // zero before
+	attacked bool         // the user has found the SAS of this call different
 	compared bool         // the user has found the SAS of this call equal
 	relayed  bool         // by a PBX: compared is about its SAS
 	name     string       // of the peer's record
@@ -47,9 +51,18 @@ func (t *trust) setName(name string, verified bool) {
 	}
 }
 
-// level is how far keys that are agreed can be trusted.
+// level is how far the call can be trusted. It depends on nothing else than
+// what is known, so nothing raises it but a fact.
 func (t *trust) level() SecurityLevel {
 	switch {
+	case t.attacked:
+		return LevelAttacked
+	case !t.secured && t.clear:
+		return LevelClear
+	case !t.secured && t.found:
+		return LevelGoingSecure
+	case !t.secured:
+		return LevelNone
 	case t.peer.CacheMismatch && (t.relayed || !t.compared):
 		return LevelSuspect
 	case t.relayed:
@@ -64,8 +77,17 @@ func (t *trust) level() SecurityLevel {
 	return LevelEncrypted
 }
 
-// setLevel changes the level and tells the user.
-func (l *leg) setLevel(level SecurityLevel) {
+// note notes n, and tells the user if that is new.
+func (l *leg) note(n Notice) {
+	if !slices.Contains(l.trust.notices, n) {
+		l.trust.note(n)
+		l.tellLevel()
+	}
+}
+
+// tellLevel tells the user what is known of the call's security now.
+func (l *leg) tellLevel() {
+	level := l.trust.level()
 	l.call.level.Store(int32(level))
 	l.call.events.put(Security{
 		Level: level, Text: level.Text(), Name: l.trust.name, Notices: slices.Clone(l.trust.notices),
@@ -79,7 +101,7 @@ func (l *leg) look(announced bool) {
 	if !announced {
 		l.trust.note(NoticeNotAnnounced)
 	}
-	l.setLevel(LevelNone)
+	l.tellLevel()
 }
 
 // goSecure tells the user that the peer speaks ZRTP. Clear voice that flows
@@ -89,8 +111,9 @@ func (l *leg) goSecure(p zrtp.PeerFound) {
 	if p.MiTM {
 		l.trust.note(NoticePBX)
 	}
-	if l.call.Level() == LevelNone {
-		l.setLevel(LevelGoingSecure)
+	l.trust.found = true
+	if l.trust.level() != l.call.Level() {
+		l.tellLevel()
 	}
 }
 
@@ -108,7 +131,10 @@ func (l *leg) tell(s zrtp.Secured) {
 	if err != nil {
 		l.call.events.put(Warning{"The name of this phone could not be looked up: " + inWords(err)})
 	}
-	l.trust.peer = s
+	l.trust.peer, l.trust.secured = s, true
+	if s.CacheMismatch {
+		l.rule(suspected) // alarm: the level shows it, and goes no higher without the user
+	}
 	// The handshake has read the record before: another call may have changed
 	// it, and whom nobody can name is not verified.
 	l.trust.peer.Verified = s.Verified && record.Verified
@@ -119,7 +145,7 @@ func (l *leg) tell(s zrtp.Secured) {
 		SAS: s.SAS, SASType: s.Suite.SAS.String(), Suite: s.Suite.String(), PeerZID: s.PeerZID.String(),
 		Initiator: s.Role == zrtp.Initiator, Level: level, Verified: level.Verified(),
 	})
-	l.setLevel(level)
+	l.tellLevel()
 	l.engine.log.Info("call secured", "peer", l.call.peer, "suite", s.Suite.String(), "level", level.String())
 }
 
@@ -130,13 +156,16 @@ func (l *leg) setVerified(matched bool) error {
 		return errors.New("engine: there is no SAS to compare")
 	}
 	if !matched {
-		l.setLevel(LevelAttacked)
-		l.refuse(NotSecure, textSASMismatch, nil)
+		l.trust.attacked = true
+		l.tellLevel()
+		if l.rule(sasDiffers) == endCall {
+			l.refuse(NotSecure, textSASMismatch, nil)
+		}
 	}
 	if matched && l.trust.relayed { // this says nothing about our own keys with the PBX
 		l.trust.compared = true
 		l.trust.note(NoticeRelayCompared)
-		l.setLevel(l.trust.level())
+		l.tellLevel()
 		return nil
 	}
 	if err := l.keys.SetVerified(matched); err != nil || !matched {
@@ -145,7 +174,7 @@ func (l *leg) setVerified(matched bool) error {
 	if !l.trust.compared {
 		l.trust.compared = true
 		l.trust.setName(l.trust.name, true)
-		l.setLevel(LevelCompared)
+		l.tellLevel()
 	}
 	return nil
 }
@@ -153,7 +182,7 @@ func (l *leg) setVerified(matched bool) error {
 // relay shows the SAS that a PBX relays. What was compared before was another,
 // and the peer may be connected to somebody else now.
 func (l *leg) relay(r zrtp.SASRelayed) {
-	if r.Flags.Disclosure && !l.cfg.AllowInsecure && !l.cfg.AllowDisclosure {
+	if r.Flags.Disclosure && l.rule(disclosed) == endCall {
 		l.refuse(NotSecure, textDisclosure, nil)
 		return
 	}
@@ -167,7 +196,7 @@ func (l *leg) relay(r zrtp.SASRelayed) {
 		l.trust.note(NoticeDisclosure)
 	}
 	l.call.events.put(SASRelayed{SAS: r.SAS, SASType: r.Scheme.String()})
-	l.setLevel(l.trust.level())
+	l.tellLevel()
 }
 
 // enroll is Call.Enroll.
@@ -179,7 +208,7 @@ func (l *leg) enroll() error {
 		return err
 	}
 	l.trust.forget(NoticeEnrollment)
-	l.setLevel(l.trust.level())
+	l.tellLevel()
 	return nil
 }
 
@@ -210,6 +239,6 @@ func (l *leg) setName(name string) error {
 	}
 	l.trust.peer.Verified = false
 	l.trust.setName(name, l.trust.compared)
-	l.setLevel(l.trust.level())
+	l.tellLevel()
 	return nil
 }

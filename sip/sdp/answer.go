@@ -199,6 +199,7 @@ type Agreed struct {
 	Mux           bool
 	ZRTPHashes    []ZRTPHash // the peer's; none: the signalling does not promise ZRTP
 	Crypto        *Crypto    // the peer's; nil: none
+	Recorded      bool       // by the peer, as it says
 }
 
 // Agree works out what our description and the peer's settle, whichever of
@@ -226,6 +227,7 @@ func Agree(ours, theirs *Session) (Agreed, error) {
 		Mux:        l.Mux && r.Mux,
 		ZRTPHashes: r.ZRTPHashes,
 		Crypto:     r.Crypto,
+		Recorded:   theirs.Recorded,
 	}
 	if a.Mux {
 		a.RemoteRTCP = a.Remote

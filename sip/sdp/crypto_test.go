@@ -70,3 +70,22 @@ func TestCryptoIsNotEchoed(t *testing.T) {
 		t.Errorf("%+v, %v", a.Crypto, err)
 	}
 }
+
+// Who records says so, for the session or for the stream.
+func TestRecorded(t *testing.T) {
+	for line, want := range map[string]bool{
+		"a=record:on": true, "a=record:paused": true, "a=record:off": false, "a=record:": false, "a=recordpref:on": false, "a=x:record:on": false,
+	} {
+		if got := sdes(t, line).Recorded; got != want {
+			t.Errorf("%s for the stream: %v", line, got)
+		}
+		s, err := Parse([]byte("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n" + line + "\r\nm=audio 4000 RTP/AVP 0\r\n"))
+		if err != nil || s.Recorded != want {
+			t.Errorf("%s for the session: %+v, %v", line, s, err)
+		}
+		a, err := Agree(Offer(Local{Address: s.Media[0].Address, Port: 4002, Codecs: Voice()}), s)
+		if err != nil || a.Recorded != want {
+			t.Errorf("%s agreed: %+v, %v", line, a, err)
+		}
+	}
+}

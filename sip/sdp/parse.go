@@ -235,6 +235,7 @@ func (p *parser) attribute(name, arg string) error {
 		if dir >= 0 {
 			return p.dir.put(Direction(dir))
 		}
+		p.session.Recorded = p.session.Recorded || recording(name, arg)
 		return nil
 	}
 	m, s := &p.session.Media[n-1], &p.media[n-1]
@@ -244,6 +245,7 @@ func (p *parser) attribute(name, arg string) error {
 	if dir >= 0 {
 		return s.dir.put(Direction(dir))
 	}
+	p.session.Recorded = p.session.Recorded || recording(name, arg)
 	switch name {
 	case "rtpmap":
 		return s.readRTPMap(arg)
@@ -276,6 +278,10 @@ func (p *parser) attribute(name, arg string) error {
 	}
 	return nil
 }
+
+// recording reports whether an attribute says that its author records the call.
+// While it is paused it may go on at any time.
+func recording(name, arg string) bool { return name == "record" && (arg == "on" || arg == "paused") }
 
 // readRTPMap reads "96 opus/48000/2", RFC 8866 §6.6.
 func (s *section) readRTPMap(arg string) error {

@@ -29,6 +29,9 @@ const (
 type Session struct {
 	Origin Origin
 	Media  []Media // one for each m= line, in order; an answer keeps that order
+	// Recorded: its author records the call, or could at any time (a=record of
+	// RFC 7866). Append does not write it.
+	Recorded bool
 }
 
 // Origin is the o= line, RFC 8866 §5.2.
