@@ -37,7 +37,7 @@ const (
 	notAnnounced // no ZRTP hash, where Config.RequireHelloHash wants one
 	weakerOffer  // a change would take the ZRTP hash away, or names another
 	weakerAnswer // an answer to our own change does; it can't be refused any more
-	recorded     // the peer says that it records the call (RFC 7866 §6)
+	recorded     // the peer says that it records the call (RFC 7866)
 
 	// From the audio route.
 	routeVerified
