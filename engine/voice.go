@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -153,7 +154,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 		return err
 	}
 	reports, err := media.NewReports(media.ReportsConfig{
-		Sender: sender, Receiver: receiver, CNAME: rand.Text(), // new in each call: it tells nothing about the user
+		Sender: sender, Receiver: receiver, CNAME: cname(),
 		Write: v.writeReport, Secure: !cfg.AllowInsecure,
 	})
 	if err != nil {
@@ -169,6 +170,14 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 	v.players.Go(func() { v.finish(realtime.Capture(ctx, f.sender)) })
 	v.players.Go(func() { v.finish(realtime.Playout(ctx, f.receiver)) })
 	return nil
+}
+
+// cname names our end in RTCP: 96 random bits, new in each call, so that it
+// tells nothing about the user (RFC 7022).
+func cname() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.StdEncoding.EncodeToString(b[:])
 }
 
 // finish tells the leg, once, why a player has stopped by itself.

@@ -3,6 +3,7 @@ package media
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"sotto/media/jitter"
 	"sotto/media/protect"
 	"sotto/media/route"
 )
@@ -39,20 +41,29 @@ type Reports struct {
 	sealing atomic.Pointer[sealing]
 	opening atomic.Pointer[opening]
 
-	out        [maxPacket]byte // owned by the goroutine that sends
-	sentBefore uint64          // packets sent when the last report left
+	// Owned by the goroutine that sends:
+	out        [maxPacket]byte
+	sentBefore uint64        // packets sent when the last report left
+	rated      jitter.Losses // when Quality was rated last
 
-	mu    sync.Mutex // guards what follows
-	stats ReportStats
-	last  senderReport
+	mu        sync.Mutex // guards what follows
+	stats     ReportStats
+	last      peerTime // of the peer's sender reports
+	reference peerTime // of its reference times
 }
 
-// senderReport is what a reception report repeats of the peer's last sender
-// report.
-type senderReport struct {
+// peerTime is what we repeat of a time that the peer has sent, for it to
+// measure the round trip.
+type peerTime struct {
 	ssrc uint32
-	ntp  uint32 // middle half of its NTP timestamp; 0: there was none
+	ntp  uint32 // middle half of the NTP timestamp; 0: there was none
 	at   time.Time
+}
+
+// since is how long ago it came, in units of 1/65536 s.
+func (p peerTime) since(now time.Time) uint32 {
+	seconds := now.Sub(p.at).Seconds() // below 0 if it came while now was on its way
+	return uint32(min(max(seconds*65536, 0), math.MaxUint32))
 }
 
 // NewReports makes a Reports.
@@ -136,19 +147,22 @@ func (r *Reports) send(now time.Time, bye *rtcp.Goodbye) error {
 }
 
 // compound is a sender report if something was sent since the last one, else a
-// receiver report, and the CNAME (RFC 3550 §6.1, §6.4).
+// receiver report, the CNAME (RFC 3550 §6.1, §6.4), and an extended report. Its
+// length follows from what arrives and whether anything is sent, never from what
+// is said.
 func (r *Reports) compound(now time.Time) []rtcp.Packet {
 	sender := r.cfg.Sender
 	ssrc, sent := sender.cfg.SSRC, sender.Stats()
-	blocks := r.blocks(now)
+	idle := sent.PacketsSent == r.sentBefore
+	r.sentBefore = sent.PacketsSent
+	blocks, extended := r.measure(now, idle)
 	names := &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
 		Source: ssrc,
 		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: r.cfg.CNAME}},
 	}}}
-	if sent.PacketsSent == r.sentBefore {
-		return []rtcp.Packet{&rtcp.ReceiverReport{SSRC: ssrc, Reports: blocks}, names}
+	if idle {
+		return []rtcp.Packet{&rtcp.ReceiverReport{SSRC: ssrc, Reports: blocks}, names, &extended}
 	}
-	r.sentBefore = sent.PacketsSent
 	return []rtcp.Packet{&rtcp.SenderReport{
 		SSRC:        ssrc,
 		NTPTime:     ntp(now),
@@ -156,39 +170,38 @@ func (r *Reports) compound(now time.Time) []rtcp.Packet {
 		PacketCount: uint32(sent.PacketsSent),
 		OctetCount:  uint32(sent.BytesSent),
 		Reports:     blocks,
-	}, names}
+	}, names, &extended}
 }
 
-// blocks is the reception report of the source being heard, if there is one.
-func (r *Reports) blocks(now time.Time) []rtcp.ReceptionReport {
-	block, ok := r.cfg.Receiver.reception()
-	if !ok {
-		return nil
-	}
+// measure rates what is heard, if there is anything, and makes the reception
+// report and the extended report of it. XR is sent without being asked for in
+// SDP (RFC 3611 §5): who does not know it passes over it, and no proxy learns
+// who does.
+func (r *Reports) measure(now time.Time, idle bool) (blocks []rtcp.ReceptionReport, extended rtcp.RawPacket) {
+	heard, ok := r.cfg.Receiver.hearing()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.last.ssrc == block.SSRC && r.last.ntp != 0 {
-		block.LastSenderReport = r.last.ntp
-		block.Delay = uint32(now.Sub(r.last.at) * 65536 / time.Second)
+	extended = appendXRHeader(nil, r.cfg.Sender.cfg.SSRC)
+	if ok {
+		if r.last.ssrc == heard.block.SSRC && r.last.ntp != 0 {
+			heard.block.LastSenderReport, heard.block.Delay = r.last.ntp, r.last.since(now)
+		}
+		blocks = append(blocks, heard.block)
+		if heard.losses.Expected-r.rated.Expected >= ratedPackets {
+			r.stats.Quality = heard.quality(r.rated, r.stats.RTT)
+			r.rated = heard.losses
+		}
+		r.stats.VoIP = heard.metrics(r.stats.RTT)
+		extended = appendVoIP(extended, heard.block.SSRC, r.stats.VoIP, heard.target)
 	}
-	return []rtcp.ReceptionReport{block}
-}
-
-// reception reports on the source being heard since the last call.
-func (r *Receiver) reception() (rtcp.ReceptionReport, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.source.heard {
-		return rtcp.ReceptionReport{}, false
+	if idle { // a sender report would have brought the time
+		extended = appendReferenceTime(extended, ntp(now))
 	}
-	lost, fraction := r.source.losses()
-	return rtcp.ReceptionReport{
-		SSRC:               r.source.ssrc,
-		FractionLost:       fraction,
-		TotalLost:          lost,
-		LastSequenceNumber: r.source.highest,
-		Jitter:             r.buffer.Stats().Jitter,
-	}, true
+	if r.reference.ntp != 0 {
+		extended = appendDLRR(extended, dlrr{r.reference.ssrc, r.reference.ntp, r.reference.since(now)})
+	}
+	finishXR(extended)
+	return blocks, extended
 }
 
 // ntp is now as an NTP timestamp (RFC 3550 §4).
@@ -229,10 +242,11 @@ func (r *Reports) open(pkt []byte) (int, error) {
 
 var errReport = errors.New("media: malformed RTCP packet")
 
-// read walks a compound packet. The whole of it is checked before any of it
-// counts; kinds that we have no use for are passed over. r.mu is held.
+// read walks a compound packet, or one of reduced size (RFC 5506 §3). The whole
+// of it is checked before any of it counts; kinds that we have no use for are
+// passed over. r.mu is held.
 func (r *Reports) read(now time.Time, compound []byte) error {
-	var found []rtcp.Packet
+	var found []any
 	for rest := compound; ; {
 		var h rtcp.Header
 		if err := h.Unmarshal(rest); err != nil {
@@ -242,13 +256,21 @@ func (r *Reports) read(now time.Time, compound []byte) error {
 		if size > len(rest) {
 			return errReport
 		}
-		if p := reportOf(h.Type); p != nil {
-			if err := p.Unmarshal(rest[:size]); err != nil {
+		pkt := rest[:size]
+		rest = rest[size:]
+		if h.Padding {
+			padding := int(pkt[size-1])
+			if len(rest) > 0 || padding == 0 || padding%4 != 0 || padding > size-4 { // RFC 3550 §6.4.1
 				return errReport
 			}
-			found = append(found, p)
+			pkt = pkt[:size-padding]
 		}
-		if rest = rest[size:]; len(rest) == 0 {
+		p, err := parseReport(h.Type, pkt)
+		if err != nil {
+			return errReport
+		}
+		found = append(found, p)
+		if len(rest) == 0 {
 			break
 		}
 	}
@@ -258,29 +280,56 @@ func (r *Reports) read(now time.Time, compound []byte) error {
 	return nil
 }
 
-// reportOf is a packet of the kinds that we read, or nil.
-func reportOf(t rtcp.PacketType) rtcp.Packet {
+// parseReport reads one packet of the kinds that we know; others are nil.
+func parseReport(t rtcp.PacketType, pkt []byte) (any, error) {
+	var p rtcp.Packet
 	switch t {
 	case rtcp.TypeSenderReport:
-		return &rtcp.SenderReport{}
+		p = &rtcp.SenderReport{}
 	case rtcp.TypeReceiverReport:
-		return &rtcp.ReceiverReport{}
+		p = &rtcp.ReceiverReport{}
+	case rtcp.TypeSourceDescription: // of no use, but it has to be whole
+		p = &rtcp.SourceDescription{}
 	case rtcp.TypeGoodbye:
-		return &rtcp.Goodbye{}
+		p = &rtcp.Goodbye{}
+	case rtcp.TypeExtendedReport:
+		return parseXR(pkt)
+	default:
+		return nil, nil
 	}
-	return nil
+	return p, p.Unmarshal(pkt)
 }
 
-func (r *Reports) learn(now time.Time, p rtcp.Packet) {
+func (r *Reports) learn(now time.Time, p any) {
 	switch p := p.(type) {
 	case *rtcp.SenderReport:
-		r.last = senderReport{ssrc: p.SSRC, ntp: uint32(p.NTPTime >> 16), at: now}
+		r.last = peerTime{ssrc: p.SSRC, ntp: uint32(p.NTPTime >> 16), at: now}
 		r.learnBlocks(now, p.Reports)
 	case *rtcp.ReceiverReport:
 		r.learnBlocks(now, p.Reports)
 	case *rtcp.Goodbye:
 		if slices.ContainsFunc(p.Sources, r.cfg.Receiver.hears) {
 			r.stats.PeerLeft = true
+		}
+	case xrReport:
+		r.learnExtended(now, p)
+	}
+}
+
+// learnExtended takes what an XR packet says of us.
+func (r *Reports) learnExtended(now time.Time, x xrReport) {
+	ours := r.cfg.Sender.cfg.SSRC
+	if x.ntp != 0 {
+		r.reference = peerTime{ssrc: x.ssrc, ntp: uint32(x.ntp >> 16), at: now}
+	}
+	for _, d := range x.dlrrs {
+		if d.ssrc == ours && d.lastRR != 0 {
+			r.learnRoundTrip(now, d.lastRR, d.delay)
+		}
+	}
+	for _, m := range x.metrics {
+		if m.ssrc == ours {
+			r.stats.PeerVoIP = m.VoIPMetrics
 		}
 	}
 }
@@ -300,12 +349,27 @@ func (r *Reports) learnBlocks(now time.Time, blocks []rtcp.ReceptionReport) {
 		}
 		r.stats.PeerJitter = ticks(b.Jitter, sender.cfg.Codec.ClockRate)
 		if b.LastSenderReport != 0 {
-			// RFC 3550 §6.4.1. A negative figure is the peer's rounding or
-			// its fantasy.
-			trip := int32(uint32(ntp(now)>>16) - b.LastSenderReport - b.Delay)
-			r.stats.RTT = time.Duration(max(trip, 0)) * time.Second / 65536
+			r.learnRoundTrip(now, b.LastSenderReport, b.Delay)
 		}
 	}
+}
+
+// Round trips that can be: what is a little too short is the peer's rounding.
+const (
+	shortestTrip = -10 * time.Millisecond
+	longestTrip  = 30 * time.Second
+)
+
+// learnRoundTrip takes what the peer repeats of a time that we have sent, the
+// middle half of an NTP timestamp, and for how long it had that, in units of
+// 1/65536 s (RFC 3550 §6.4.1, RFC 3611 §4.5).
+func (r *Reports) learnRoundTrip(now time.Time, sent, held uint32) {
+	trip := time.Duration(int32(uint32(ntp(now)>>16)-sent-held)) * time.Second / 65536
+	if trip < shortestTrip || trip > longestTrip {
+		r.stats.AbsurdTimes++
+		return
+	}
+	r.stats.RTT = max(trip, 0)
 }
 
 // Stats returns what was counted so far by all three parts of the call.

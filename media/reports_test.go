@@ -216,7 +216,7 @@ func TestReportContents(t *testing.T) {
 	must(t, p.reports.Report(now))
 	packets := read(t, p.rtcp.take()[0])
 	got, ok := packets[0].(*rtcp.SenderReport)
-	if !ok || len(packets) != 2 || len(got.Reports) != 1 {
+	if !ok || len(packets) != 3 || len(got.Reports) != 1 {
 		t.Fatalf("%v", packets)
 	}
 	if want := uint64(epoch.Unix()+2208988801)<<32 | 1<<31; got.NTPTime != want {
@@ -245,10 +245,10 @@ func TestReportContents(t *testing.T) {
 	}
 	must(t, p.reports.Bye(now))
 	last := read(t, p.rtcp.take()[0])
-	if _, ok := last[0].(*rtcp.ReceiverReport); !ok || len(last) != 3 {
+	if _, ok := last[0].(*rtcp.ReceiverReport); !ok || len(last) != 4 {
 		t.Fatalf("nothing was sent since: %v", last)
 	}
-	if bye := last[2].(*rtcp.Goodbye); len(bye.Sources) != 1 || bye.Sources[0] != ourSSRC {
+	if bye := last[3].(*rtcp.Goodbye); len(bye.Sources) != 1 || bye.Sources[0] != ourSSRC {
 		t.Errorf("%v", bye)
 	}
 }

@@ -12,6 +12,7 @@ import (
 type source struct {
 	heard bool // the rest is known
 	ssrc  uint32
+	codec string    // name of its last packet's
 	clock int       // of its timestamps, in Hz; always known
 	last  time.Time // arrival of its last packet
 
@@ -61,6 +62,7 @@ func (r *Receiver) queue(a arrival) bool {
 	// count as lost.
 	p := jitter.Packet{Seq: h.sequence, Timestamp: h.timestamp, Quiet: r.events[h.payloadType]}
 	if r.tally(a) {
+		r.source.codec = r.playout.voices[h.payloadType].Name
 		r.stats.PacketsReceived++
 		r.stats.BytesReceived += uint64(len(a.tagged) - tagLen)
 		if len(a.tagged) > tagLen {

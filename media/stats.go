@@ -53,7 +53,7 @@ type Discarded struct {
 	OtherSource    uint64 // while another source was being heard, or too many sources
 }
 
-// ReportStats is what RTCP brought.
+// ReportStats is what RTCP brought, and what was measured for it.
 type ReportStats struct {
 	ReportsSent      uint64
 	ReportsReceived  uint64
@@ -68,6 +68,17 @@ type ReportStats struct {
 	PeerFractionLost float64
 	PeerLost         uint64
 	PeerJitter       time.Duration
+	// AbsurdTimes counts round trips that cannot have been, by what the peer
+	// says. They are not believed.
+	AbsurdTimes uint64
+
+	// Quality is of what was heard lately, VoIP of all that was heard. Both
+	// are rated with each report that is sent.
+	Quality Quality
+	VoIP    VoIPMetrics
+	// PeerVoIP is what the peer says last of all that it has heard of us, the
+	// zero value if it says nothing.
+	PeerVoIP VoIPMetrics
 	// PeerLeft says that the peer ended its stream with a BYE.
 	PeerLeft bool
 }

@@ -120,6 +120,9 @@ func (h *harness) totals() {
 	if out > s.Received || out+h.empty < s.Received {
 		h.t.Fatalf("%d handed out, %d held, %d empty, and %+v", h.handed, h.b.count, h.empty, s)
 	}
+	if l := h.b.Losses(); l.Missing > l.Expected || l.Runs > l.Missing || l.InBursts > l.Expected || l.MissingInBurst > min(l.Missing, l.InBursts) {
+		h.t.Fatalf("%+v", l)
+	}
 	if s.Lost > 1<<40 || h.b.count > slots {
 		h.t.Fatalf("%d held, %+v", h.b.count, s)
 	}

@@ -31,6 +31,8 @@ const (
 	MaxPayload = 1500
 	// Frame is what the playout makes at a time.
 	Frame = 20 * time.Millisecond
+	// MaxDelay is the longest that a packet waits.
+	MaxDelay = maxTarget + maxExcess
 	// MinLength is the shortest that is concealed, and the grid of libopus.
 	MinLength = 2500 * time.Microsecond
 
@@ -155,10 +157,11 @@ type slot struct {
 
 // Buffer orders the packets of one stream and sets its delay.
 type Buffer struct {
-	rate  int64 // timestamp ticks a second
-	frame int64 // ticks in one Frame
-	delay delay
-	stats Stats
+	rate   int64 // timestamp ticks a second
+	frame  int64 // ticks in one Frame
+	delay  delay
+	stats  Stats
+	spread spread
 
 	begun   bool      // a packet has set the timeline
 	epoch   time.Time // arrival of that packet
@@ -225,6 +228,10 @@ func (b *Buffer) Stats() Stats {
 	s.Jitter = b.jitter >> 4
 	return s
 }
+
+// PacketTime is how long a packet is: what follows each other says so, and until
+// then it is a Frame.
+func (b *Buffer) PacketTime() time.Duration { return b.duration(b.span) }
 
 func (b *Buffer) ticks(d time.Duration) int64 {
 	return int64(d) / 1e3 * b.rate / 1e6

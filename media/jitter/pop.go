@@ -18,6 +18,7 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 		if head.n == 0 {
 			b.quiet = b.quiet || head.quiet
 			b.take(head)
+			b.spread.played()
 			continue
 		}
 		missing := b.gap(head) - b.elapsed
@@ -28,7 +29,7 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 			return 0, b.makeUp(Noise, missing)
 		case missing > 0 && head.redundant && b.elapsed%b.span == 0 && missing <= b.span && b.duration(b.span) >= MinLength:
 			b.stats.Recovered++
-			b.giveUp(head)
+			b.giveUp(head, 1)
 			b.nextTS, b.elapsed = head.ts, 0
 			return b.payload(head, dst), Action{FEC, b.duration(b.span)}
 		case missing > 0:
@@ -37,6 +38,8 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 		case place.excess() > maxExcess:
 			b.stats.Late++
 			b.pass(head)
+			b.spread.missed(1)
+			b.spread.sum.Discarded++
 		case b.quiet && b.elapsed > 0 && place.spare < -tooLittle:
 			return 0, b.makeUp(Noise, b.frame) // the pause is where to gain delay
 		default:
@@ -44,6 +47,7 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 			b.stats.Played++
 			n = b.payload(head, dst)
 			b.pass(head)
+			b.spread.played()
 			return n, b.adapt(now, place)
 		}
 	}
@@ -154,14 +158,20 @@ func (b *Buffer) pass(head *slot) {
 
 // take removes head, and gives up what is missing before it.
 func (b *Buffer) take(head *slot) {
-	b.giveUp(head)
+	b.giveUp(head, 0)
 	b.next++
 	b.remove(head)
 }
 
-// giveUp what is missing before head: it counts as lost.
-func (b *Buffer) giveUp(head *slot) {
-	b.stats.Lost += uint64(head.seq - b.next)
+// giveUp what is missing before head: it counts as lost. The last of it may
+// have been recovered.
+func (b *Buffer) giveUp(head *slot, recovered int64) {
+	missing := head.seq - b.next
+	b.stats.Lost += uint64(missing)
+	b.spread.missed(missing - recovered)
+	if recovered > 0 {
+		b.spread.played()
+	}
 	b.next = head.seq
 }
 

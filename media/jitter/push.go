@@ -30,6 +30,7 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 		b.stats.Late++
 		if seq >= b.first {
 			b.stats.Lost-- // it was counted when its turn had passed
+			b.spread.sum.Discarded++
 		}
 		*s = slot{seq: seq}
 		return
@@ -111,9 +112,11 @@ func (b *Buffer) dropNext() {
 	if s := &b.ring[index(b.next)]; s.present {
 		b.remove(s)
 		b.stats.Late++
+		b.spread.sum.Discarded++
 	} else {
 		b.stats.Lost++
 	}
+	b.spread.missed(1)
 	b.next++
 }
 
