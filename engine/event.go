@@ -68,6 +68,16 @@ type Resumed struct{ Remote bool }
 // comes once for each, when it begins.
 type Digit struct{ Digit byte }
 
+// Quality says how good the call sounds, estimated by the E-model (ITU-T
+// G.107). It comes some seconds after the voice and whenever the class changes,
+// not for every waver of the score; [Call.Stats] has the score of now and of the
+// whole call.
+type Quality struct {
+	Remote bool // what the other side hears of us, as it says; else what we hear
+	Class  QualityClass
+	Rating media.Quality
+}
+
 // Warning tells of something that weakens later calls or, without secure mode,
 // this one.
 type Warning struct{ Text string }
@@ -88,5 +98,6 @@ func (Refused) event()    {}
 func (Held) event()       {}
 func (Resumed) event()    {}
 func (Digit) event()      {}
+func (Quality) event()    {}
 func (Warning) event()    {}
 func (Ended) event()      {}

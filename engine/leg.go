@@ -58,6 +58,8 @@ type leg struct {
 	untold    []zrtp.Event   // that follow it
 	reportAt  time.Time      // zero: no media yet
 
+	heard, heardByPeer quality // what we hear, and what is heard of us
+
 	reason *Reason // set when the call is to end
 	gone   bool    // the dialog has ended by itself
 }
@@ -178,7 +180,9 @@ func (l *leg) onTime(now time.Time) {
 	if l.reportAt.IsZero() || now.Before(l.reportAt) {
 		return
 	}
-	_ = l.voice.flow.Load().reports.Report(now) // a lost report is a lost packet
+	reports := l.voice.flow.Load().reports
+	_ = reports.Report(now) // a lost report is a lost packet
+	l.tellQuality(reports.Stats())
 	l.scheduleReport(now)
 }
 

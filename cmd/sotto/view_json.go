@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -96,6 +97,14 @@ type (
 		Event string `json:"event"`
 		Digit string `json:"digit"`
 	}
+	qualityRecord struct {
+		Event  string  `json:"event"`
+		Remote bool    `json:"remote"` // of what the other side hears of us
+		Class  string  `json:"class"`  // "high", "medium", "low", "poor"
+		R      float64 `json:"r"`
+		MOSLQ  float64 `json:"mos_lq"`
+		MOSCQ  float64 `json:"mos_cq"`
+	}
 	warningRecord struct {
 		Event string `json:"event"`
 		Text  string `json:"text"`
@@ -150,6 +159,9 @@ func record(event any) any {
 		return sideRecord{"resumed", e.Remote}
 	case engine.Digit:
 		return digitRecord{"digit", string(e.Digit)}
+	case engine.Quality:
+		q := e.Rating
+		return qualityRecord{"quality", e.Remote, e.Class.String(), tenth(q.R), tenth(q.MOSLQ), tenth(q.MOSCQ)}
 	case engine.Warning:
 		return warningRecord{"warning", e.Text}
 	case engine.Ended:
@@ -207,6 +219,16 @@ type callStats struct {
 	Accelerated    float64 `json:"accelerated_ms"`
 	Expanded       float64 `json:"expanded_ms"`
 	RTT            float64 `json:"rtt_ms"`
+
+	// Of what was heard in the whole call, and of what the other side says
+	// that it heard; 0 is not known.
+	R            float64 `json:"r"`
+	MOSLQ        float64 `json:"mos_lq"`
+	MOSCQ        float64 `json:"mos_cq"`
+	BurstDensity float64 `json:"burst_density"`
+	GapDensity   float64 `json:"gap_density"`
+	PeerR        float64 `json:"peer_r"`
+	PeerMOSCQ    float64 `json:"peer_mos_cq"`
 }
 
 func newCallStats(s media.Stats) callStats {
@@ -219,8 +241,14 @@ func newCallStats(s media.Stats) callStats {
 		PeerLost:       s.PeerLost,
 		Jitter:         milliseconds(s.Jitter), Delay: milliseconds(s.Delay), RTT: milliseconds(s.RTT),
 		Target: milliseconds(s.Target), Accelerated: milliseconds(s.Accelerated), Expanded: milliseconds(s.Expanded),
+		R: tenth(s.VoIP.R), MOSLQ: tenth(s.VoIP.MOSLQ), MOSCQ: tenth(s.VoIP.MOSCQ),
+		BurstDensity: s.VoIP.BurstDensity, GapDensity: s.VoIP.GapDensity,
+		PeerR: tenth(s.PeerVoIP.R), PeerMOSCQ: tenth(s.PeerVoIP.MOSCQ),
 	}
 }
+
+// tenth rounds an estimate to what it is good for.
+func tenth(v float64) float64 { return math.Round(10*v) / 10 }
 
 func milliseconds(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)

@@ -53,8 +53,14 @@ var everyEvent = []any{
 	engine.Security{Level: engine.LevelCompared, Text: "good", Notices: []engine.Notice{engine.NoticePBX}},
 	engine.Refused{Text: "no", Route: &route.Refusal{Class: route.HDMI, Device: "d", Evidence: []string{"e"}}},
 	engine.Held{Remote: true}, engine.Resumed{}, engine.Digit{Digit: '#'}, engine.Warning{Text: "w"},
+	engine.Quality{Class: engine.QualityHigh, Rating: media.Quality{R: 85.04, MOSLQ: 4.21, MOSCQ: 4.16}},
+	engine.Quality{Remote: true, Rating: media.Quality{R: 30, MOSLQ: 2, MOSCQ: 1.6}},
 	engine.Ended{Reason: engine.Reason{Kind: engine.Busy, Text: "busy", Remote: true, Code: 486}, Level: engine.LevelNone,
-		Stats: media.Stats{SenderStats: media.SenderStats{PacketsSent: 1}, ReceiverStats: media.ReceiverStats{Lost: 2, Late: 3}}},
+		Stats: media.Stats{SenderStats: media.SenderStats{PacketsSent: 1}, ReceiverStats: media.ReceiverStats{Lost: 2, Late: 3},
+			ReportStats: media.ReportStats{
+				VoIP:     media.VoIPMetrics{BurstDensity: 0.5, Quality: media.Quality{R: 71.23, MOSLQ: 3.9, MOSCQ: 3.66}},
+				PeerVoIP: media.VoIPMetrics{Quality: media.Quality{R: 91, MOSLQ: 4.4, MOSCQ: 4.3}},
+			}}},
 }
 
 func TestJSONView(t *testing.T) {
@@ -75,7 +81,7 @@ func TestJSONView(t *testing.T) {
 		}
 		names = append(names, object["event"].(string))
 	}
-	want := strings.Fields("listening calling incoming ringing answered secured security sas_relayed security refused held resumed digit warning ended")
+	want := strings.Fields("listening calling incoming ringing answered secured security sas_relayed security refused held resumed digit warning quality quality ended")
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
@@ -86,6 +92,9 @@ func TestJSONView(t *testing.T) {
 		`"level":"verified-now","text":"good"`,
 		`{"event":"digit","digit":"#"}`,
 		`"reason":"no","route_class":"HDMI or DisplayPort","route_device":"d","route_evidence":["e"]`,
+		`{"event":"quality","remote":false,"class":"high","r":85,"mos_lq":4.2,"mos_cq":4.2}`,
+		`{"event":"quality","remote":true,"class":"poor","r":30,"mos_lq":2,"mos_cq":1.6}`,
+		`"r":71.2,"mos_lq":3.9,"mos_cq":3.7,"burst_density":0.5,"gap_density":0,"peer_r":91,"peer_mos_cq":4.3}`,
 		`"reason":"busy","kind":"busy","code":486,"remote":true,"level":"none","stats":{"sent":1,"received":0,"lost":2,"late":3`,
 	} {
 		if !strings.Contains(b.String(), part) {
@@ -104,7 +113,7 @@ func TestTextView(t *testing.T) {
 	v.show(incoming{"sip:\x1b[31mred\r\n@h"})
 	for _, want := range []string{
 		"Listening on 127.0.0.1:1", "Calling sip:b@h", "sip:b@h is calling", "Ringing", "with opus", "g k r z", "Type y and Enter",
-		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "Refused: no", "by the other side", "by you", "The other side sends #.", "Warning: w", "Ended: busy", "lost 2, late 3",
+		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "Refused: no", "by the other side", "by you", "The other side sends #.", "Warning: w", "Quality of what you hear: high, MOS 4.2.", "Quality of what the other side hears: poor, MOS 1.6.", "What you heard: R 71, MOS 3.7; listening alone 3.9.", "Ended: busy", "lost 2, late 3",
 		"helpful", "  sip:[31mred @h is calling.\n",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -58,6 +58,8 @@ func (v *textView) show(event any) {
 		v.line("Off hold, by %s.", who(e.Remote))
 	case engine.Digit:
 		v.line("The other side sends %c.", e.Digit)
+	case engine.Quality:
+		v.line("Quality of what %s: %v, MOS %.1f.", hears(e.Remote), e.Class, e.Rating.MOSCQ)
 	case engine.Warning:
 		v.line("Warning: %s", e.Text)
 	case engine.Ended:
@@ -70,6 +72,13 @@ func who(remote bool) string {
 		return "the other side"
 	}
 	return "you"
+}
+
+func hears(remote bool) string {
+	if remote {
+		return "the other side hears"
+	}
+	return "you hear"
 }
 
 // secured shows the SAS large.
@@ -149,4 +158,7 @@ func (v *textView) ended(e engine.Ended) {
 	}
 	v.line("Sent %d packets. Received %d, lost %d, late %d; jitter %v.",
 		s.PacketsSent, s.PacketsReceived, s.Lost, s.Late, s.Jitter.Round(10*time.Microsecond))
+	if q := s.VoIP.Quality; q.Known() {
+		v.line("What you heard: R %.0f, MOS %.1f; listening alone %.1f.", q.R, q.MOSCQ, q.MOSLQ)
+	}
 }
