@@ -83,12 +83,12 @@ func (r *rogue) serve() {
 		}
 		kind := media.Classify(buf[:n])
 		r.seen[kind].Add(1)
-		if before := r.seen[media.KindZRTP].Load(); kind == media.KindRTP && r.voice.CompareAndSwap(nil, &before) {
-			close(r.heard)
-		}
 		if kind == media.KindRTP {
 			r.format[0].Store(int64(buf[1] & 0x7f))
 			r.format[1].Store(int64(n))
+			if before := r.seen[media.KindZRTP].Load(); r.voice.CompareAndSwap(nil, &before) {
+				close(r.heard)
+			}
 			if r.echo.Load() {
 				buf[8]++ // another SSRC
 				_, _ = r.media.WriteToUDPAddrPort(buf[:n], from)
