@@ -1,0 +1,242 @@
+// Package bluez tells what BlueZ says of Bluetooth on the system bus: radios,
+// devices and their audio transports; and it powers radios down.
+package bluez
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"sotto/media/route"
+	"sotto/media/route/internal/attend"
+)
+
+const (
+	service     = "org.bluez"
+	manager     = "org.freedesktop.DBus.ObjectManager"
+	properties  = "org.freedesktop.DBus.Properties"
+	bus         = "org.freedesktop.DBus"
+	adapterName = "org.bluez.Adapter1"
+
+	// patience is how long BlueZ may take for an answer. It talks to hardware
+	// in between, and what matters at once is told by the sound server too.
+	patience = 2 * time.Second
+	// queue is how many signals may wait.
+	queue = 1024
+)
+
+var (
+	errBusClosed = errors.New("the system bus is gone")
+	errOverflow  = errors.New("more happens than can be followed")
+	errRestarted = errors.New("the Bluetooth service was started or ended")
+	errBusIsUp   = errors.New("the system bus was started")
+)
+
+// Watch tells what BlueZ says until ctx ends, whenever the system bus is there.
+// A machine that never had a system bus has no Bluetooth.
+func Watch(ctx context.Context, out chan<- route.Event) {
+	had := false
+	attend.Run(ctx, route.BlueZ, out, func(ctx context.Context, tell attend.Tell) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if !had && !haveBus() {
+			return awaitBus(ctx, tell)
+		}
+		signals := &inbox{arrived: make(chan signal, queue)}
+		conn, err := connect(ctx, signals)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		had = true
+		return (&session{conn: conn, tell: tell, objects: objects{}}).follow(ctx, signals)
+	})
+}
+
+// awaitBus tells that there is nothing, and returns once there is a bus.
+func awaitBus(ctx context.Context, tell attend.Tell) error {
+	if err := tell(time.Now(), route.Ready{}); err != nil {
+		return err
+	}
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+			if haveBus() {
+				return errBusIsUp
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// haveBus reports whether there is a socket of a system bus, or an address that
+// is not a path.
+func haveBus() bool {
+	paths := []string{"/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket"}
+	if address := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"); address != "" {
+		path, isPath := strings.CutPrefix(address, "unix:path=")
+		if !isPath || strings.ContainsAny(path, ",;%") {
+			return true
+		}
+		paths = []string{path}
+	}
+	return slices.ContainsFunc(paths, func(path string) bool {
+		_, err := os.Stat(path)
+		return !errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+// connect connects to the system bus. The connection ends with ctx.
+func connect(ctx context.Context, signals dbus.SignalHandler) (*dbus.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	slow := time.AfterFunc(patience, cancel)
+	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx), dbus.WithSignalHandler(signals))
+	if !slow.Stop() {
+		err = errors.Join(attend.ErrSlow, err)
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	context.AfterFunc(conn.Context(), cancel)
+	return conn, nil
+}
+
+// signal is one signal with the time at which it was read.
+type signal struct {
+	*dbus.Signal
+	at time.Time
+}
+
+// inbox takes signals on the connection's read loop, which it never blocks.
+type inbox struct {
+	arrived chan signal
+	full    atomic.Bool // a signal was lost
+}
+
+// DeliverSignal implements [dbus.SignalHandler].
+func (i *inbox) DeliverSignal(_, _ string, s *dbus.Signal) {
+	select {
+	case i.arrived <- signal{s, time.Now()}:
+	default:
+		i.full.Store(true)
+	}
+}
+
+// session is one connection to the bus, owned by one goroutine.
+type session struct {
+	conn  *dbus.Conn
+	tell  attend.Tell
+	owner string // the unique name of BlueZ; empty if it does not run
+
+	objects objects
+}
+
+func (s *session) follow(ctx context.Context, signals *inbox) error {
+	from, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	alive := time.NewTicker(patience)
+	defer alive.Stop()
+	for {
+		select {
+		case sig := <-signals.arrived:
+			if sig.Sequence > from {
+				err = s.take(sig)
+			}
+			if signals.full.Load() {
+				err = errOverflow
+			}
+		case <-alive.C:
+			err = s.call(ctx, s.conn.Object(bus, "/"), bus+".Peer.Ping").Err
+		case <-s.conn.Context().Done():
+			err = errBusClosed
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// begin subscribes, tells all there is, and returns which message said so:
+// older signals are in it already.
+func (s *session) begin(ctx context.Context) (dbus.Sequence, error) {
+	for _, match := range [][]dbus.MatchOption{
+		{dbus.WithMatchSender(service), dbus.WithMatchInterface(manager)},
+		{dbus.WithMatchSender(service), dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged")},
+		{dbus.WithMatchSender(bus), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service)},
+	} {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		err := s.conn.AddMatchSignalContext(ctx, match...)
+		cancel()
+		if err != nil {
+			return 0, err
+		}
+	}
+	owner := s.call(ctx, s.conn.BusObject(), bus+".GetNameOwner", service)
+	if failed := new(dbus.Error); errors.As(owner.Err, failed) && failed.Name == bus+".Error.NameHasNoOwner" {
+		return owner.ResponseSequence, s.tell(time.Now(), route.Ready{})
+	}
+	if err := owner.Store(&s.owner); err != nil {
+		return 0, err
+	}
+	listed := map[dbus.ObjectPath]interfaces{}
+	list := s.call(ctx, s.conn.Object(s.owner, "/"), manager+".GetManagedObjects")
+	if err := list.Store(&listed); err != nil {
+		return 0, err
+	}
+	now := time.Now()
+	for path, added := range listed {
+		if err := s.tellAll(now, s.objects.add(path, added)); err != nil {
+			return 0, err
+		}
+	}
+	return list.ResponseSequence, s.tell(now, route.Ready{})
+}
+
+// call waits for an answer for as long as patience lasts.
+func (s *session) call(ctx context.Context, object dbus.BusObject, method string, args ...any) *dbus.Call {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return object.CallWithContext(ctx, method, 0, args...)
+}
+
+// take handles a signal. Any program can send us one with BlueZ's names in it,
+// so the sender is looked at.
+func (s *session) take(sig signal) error {
+	if sig.Sender == bus && sig.Name == bus+".NameOwnerChanged" {
+		if len(sig.Body) > 0 && sig.Body[0] == any(service) {
+			return errRestarted
+		}
+		return nil
+	}
+	if s.owner == "" || sig.Sender != s.owner {
+		return nil
+	}
+	facts, err := s.objects.take(sig.Signal)
+	if err != nil {
+		return fmt.Errorf("%s: %w", sig.Name, err)
+	}
+	return s.tellAll(sig.at, facts)
+}
+
+func (s *session) tellAll(at time.Time, facts []route.Fact) error {
+	for _, fact := range facts {
+		if err := s.tell(at, fact); err != nil {
+			return err
+		}
+	}
+	return nil
+}

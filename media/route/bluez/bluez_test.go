@@ -1,0 +1,188 @@
+package bluez
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"sotto/media/route"
+)
+
+const (
+	radio   = dbus.ObjectPath("/org/bluez/hci0")
+	headset = dbus.ObjectPath("/org/bluez/hci0/dev_AA")
+	stream  = dbus.ObjectPath("/org/bluez/hci0/dev_AA/fd0")
+)
+
+func is(value any) dbus.Variant { return dbus.MakeVariant(value) }
+
+func adapterObject(powered bool) interfaces {
+	return interfaces{adapterName: {"Address": is("00:11"), "Powered": is(powered)}, "org.bluez.Media1": {}}
+}
+
+func deviceObject(connected bool) interfaces {
+	return interfaces{"org.bluez.Device1": {
+		"Address": is("AA"), "Name": is("Buds"), "Connected": is(connected), "Class": is(uint32(0x240404)), "Icon": is("audio-headset"),
+		"UUIDs": is([]string{"0000110b-0000-1000-8000-00805f9b34fb"}), "RSSI": is(int16(-40)),
+	}}
+}
+
+// watch is a Watch whose facts arrive on the channel.
+func watch(t *testing.T) <-chan route.Event {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	events := make(chan route.Event)
+	var ended sync.WaitGroup
+	ended.Go(func() { Watch(ctx, events) })
+	t.Cleanup(func() {
+		cancel()
+		ended.Wait()
+	})
+	return events
+}
+
+// expect reads the next facts.
+func expect(t *testing.T, events <-chan route.Event, wanted ...route.Fact) {
+	t.Helper()
+	for _, want := range wanted {
+		select {
+		case e := <-events:
+			if e.From != route.BlueZ || e.At.IsZero() || !reflect.DeepEqual(e.Fact, want) {
+				t.Fatalf("got %T %+v, want %T %+v", e.Fact, e, want, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("nothing came, want %T %+v", want, want)
+		}
+	}
+}
+
+func TestWatch(t *testing.T) {
+	bus := startBus(t)
+	bus.do(func() { bus.objects[radio] = adapterObject(true) })
+	events := watch(t)
+	expect(t, events, route.BluetoothAdapter{ID: route.ID(radio), Powered: true}, route.Ready{})
+
+	buds := route.BluetoothDevice{
+		ID: route.ID(headset), Address: "AA", Name: "Buds", Class: 0x240404, Icon: "audio-headset",
+		UUIDs: []string{"0000110b-0000-1000-8000-00805f9b34fb"},
+	}
+	bus.signal(blueZ, "/", manager+".InterfacesAdded", headset, deviceObject(false))
+	expect(t, events, buds)
+	// A stranger says the opposite of everything.
+	bus.signal(stranger, "/", manager+".InterfacesRemoved", headset, []string{"org.bluez.Device1"})
+	bus.signal(stranger, headset, properties+".PropertiesChanged", "org.bluez.Device1", map[string]dbus.Variant{"Name": is("None")}, []string{})
+	bus.signal(stranger, "/org/freedesktop/DBus", "org.freedesktop.DBus.NameOwnerChanged", service, blueZ, stranger)
+	bus.signal(blueZ, headset, properties+".PropertiesChanged", "org.bluez.Device1", map[string]dbus.Variant{"Connected": is(true), "Alias": is("My Buds")}, []string{"RSSI"})
+	buds.Connected, buds.Name = true, "My Buds"
+	expect(t, events, buds)
+	bus.signal(blueZ, "/", manager+".InterfacesAdded", stream, interfaces{"org.bluez.MediaTransport1": {"Device": is(headset), "UUID": is("110a"), "State": is("idle")}})
+	transport := route.BluetoothTransport{ID: route.ID(stream), Device: route.ID(headset), UUID: "110a", State: "idle"}
+	expect(t, events, transport)
+	bus.signal(blueZ, stream, properties+".PropertiesChanged", "org.bluez.MediaTransport1", map[string]dbus.Variant{"State": is("active")}, []string{})
+	transport.State = "active"
+	expect(t, events, transport)
+	bus.signal(blueZ, radio, properties+".PropertiesChanged", adapterName, map[string]dbus.Variant{"Powered": is(false)}, []string{})
+	expect(t, events, route.BluetoothAdapter{ID: route.ID(radio)})
+	bus.signal(blueZ, "/", manager+".InterfacesRemoved", stream, []string{"org.bluez.MediaTransport1"})
+	expect(t, events, route.Gone{ID: route.ID(stream)})
+
+	// BlueZ ends and starts; then the bus does.
+	bus.do(func() { bus.absent = true })
+	bus.signal("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.NameOwnerChanged", service, blueZ, "")
+	expect(t, events, route.Lost{Reason: errRestarted.Error()}, route.Ready{})
+	bus.do(func() { bus.absent = false })
+	bus.signal("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.NameOwnerChanged", service, "", blueZ)
+	expect(t, events, route.Lost{Reason: errRestarted.Error()}, route.BluetoothAdapter{ID: route.ID(radio), Powered: true}, route.Ready{})
+	bus.end()
+	for range 3 { // it does not pass for a machine without Bluetooth
+		select {
+		case e := <-events:
+			if _, ok := e.Fact.(route.Lost); !ok {
+				t.Fatalf("got %+v", e)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the end of the bus is not told")
+		}
+	}
+}
+
+// Without a bus there is no Bluetooth, until there is one.
+func TestNoBus(t *testing.T) {
+	bus := startBus(t)
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+bus.path+"-later")
+	events := watch(t)
+	expect(t, events, route.Ready{})
+	bus.path += "-later"
+	bus.listen(t)
+	expect(t, events, route.Lost{Reason: errBusIsUp.Error()}, route.Ready{})
+}
+
+// What cannot be understood or followed is told as such.
+func TestConfused(t *testing.T) {
+	for name, confuse := range map[string]func(*fakeBus){
+		"cannot be understood": func(b *fakeBus) {
+			b.signal(blueZ, "/", manager+".InterfacesAdded", "no path", uint32(3))
+		},
+		"signals": func(b *fakeBus) {
+			b.signal(blueZ, headset, properties+".PropertiesChanged", "org.bluez.Device1")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bus := startBus(t)
+			events := watch(t)
+			expect(t, events, route.Ready{})
+			confuse(bus)
+			e := <-events
+			if l, ok := e.Fact.(route.Lost); !ok || !strings.Contains(l.Reason, errMalformed.Error()) {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+	i := &inbox{arrived: make(chan signal, 1)}
+	for range 2 {
+		i.DeliverSignal("", "", &dbus.Signal{})
+	}
+	if !i.full.Load() {
+		t.Error("a lost signal is not noticed")
+	}
+	all := objects{}
+	for n := range maxObjects {
+		all[dbus.ObjectPath(strings.Repeat("/a", n+1))] = nil
+	}
+	if _, err := all.take(&dbus.Signal{Name: manager + ".InterfacesAdded", Body: []any{dbus.ObjectPath("/b"), deviceObject(true)}}); !errors.Is(err, errTooMany) {
+		t.Error(err)
+	}
+}
+
+// Whatever BlueZ, or who poses as it, puts in a signal: no panic.
+func FuzzTake(f *testing.F) {
+	f.Add(uint8(0), "/a", "org.bluez.Device1", "Connected", "y", uint8(1))
+	f.Add(uint8(1), "/a", "org.bluez.Device1", "UUIDs", "", uint8(2))
+	f.Add(uint8(2), "/b", "org.bluez.MediaTransport1", "State", "active", uint8(3))
+	f.Add(uint8(3), "/b", "org.bluez.Adapter1", "Powered", "x", uint8(0))
+	f.Fuzz(func(t *testing.T, which uint8, path, name, key, text string, shape uint8) {
+		p := dbus.ObjectPath(path)
+		value := []dbus.Variant{is(true), is(text), is([]string{text}), is(map[string]dbus.Variant{text: is(uint32(7))}), is(p), {}}[shape%6]
+		bodies := [][]any{
+			{p, interfaces{name: {key: value}}},
+			{p, []string{name, text}},
+			{name, map[string]dbus.Variant{key: value}, []string{text}},
+			{value, key}, {}, {nil, nil, nil},
+		}
+		o := objects{}
+		o.add(p, interfaces{name: {key: value}})
+		o.add("/a", deviceObject(true))
+		for _, signal := range []string{manager + ".InterfacesAdded", manager + ".InterfacesRemoved", properties + ".PropertiesChanged"} {
+			facts, _ := o.take(&dbus.Signal{Path: p, Name: signal, Body: bodies[int(which)%len(bodies)]})
+			if len(facts) > 2 || len(o) > 3 {
+				t.Errorf("%d facts, %d objects", len(facts), len(o))
+			}
+		}
+	})
+}

@@ -1,0 +1,136 @@
+package bluez
+
+import (
+	"errors"
+	"maps"
+
+	"github.com/godbus/dbus/v5"
+
+	"sotto/media/route"
+)
+
+const (
+	maxObjects = 4096 // a scan shows everybody's devices
+	maxUUIDs   = 64
+)
+
+var (
+	errMalformed = errors.New("what it says cannot be understood")
+	errTooMany   = errors.New("there is more than can be followed")
+)
+
+// interfaces are an object's interfaces with their properties.
+type interfaces = map[string]map[string]dbus.Variant
+
+// known says how each interface of interest becomes a fact.
+var known = map[string]func(dbus.ObjectPath, values) route.Fact{
+	"org.bluez.Device1": func(p dbus.ObjectPath, v values) route.Fact {
+		d := route.BluetoothDevice{
+			ID: route.ID(p), Address: get[string](v, "Address"), Name: get[string](v, "Alias"), Connected: get[bool](v, "Connected"),
+			Class: get[uint32](v, "Class"), Icon: get[string](v, "Icon"), UUIDs: get[[]string](v, "UUIDs"),
+		}
+		d.UUIDs = d.UUIDs[:min(len(d.UUIDs), maxUUIDs)]
+		if d.Name == "" {
+			d.Name = get[string](v, "Name")
+		}
+		return d
+	},
+	"org.bluez.MediaTransport1": func(p dbus.ObjectPath, v values) route.Fact {
+		return route.BluetoothTransport{
+			ID: route.ID(p), Device: route.ID(get[dbus.ObjectPath](v, "Device")), UUID: get[string](v, "UUID"), State: get[string](v, "State"),
+		}
+	},
+	adapterName: func(p dbus.ObjectPath, v values) route.Fact {
+		return route.BluetoothAdapter{ID: route.ID(p), Powered: get[bool](v, "Powered")}
+	},
+}
+
+// values are the properties of one interface.
+type values map[string]dbus.Variant
+
+// get is the value of a property, or zero if it has another type.
+func get[T any](v values, name string) T {
+	value, _ := v[name].Value().(T)
+	return value
+}
+
+// objects are the objects that have an interface of interest.
+type objects map[dbus.ObjectPath]map[string]values
+
+// take applies a signal of BlueZ and returns what has changed.
+func (o objects) take(s *dbus.Signal) ([]route.Fact, error) {
+	switch s.Name {
+	case manager + ".InterfacesAdded":
+		var path dbus.ObjectPath
+		var added interfaces
+		if err := dbus.Store(s.Body, &path, &added); err != nil {
+			return nil, errors.Join(errMalformed, err)
+		}
+		if len(o) >= maxObjects {
+			return nil, errTooMany
+		}
+		return o.add(path, added), nil
+	case manager + ".InterfacesRemoved":
+		var path dbus.ObjectPath
+		var removed []string
+		if err := dbus.Store(s.Body, &path, &removed); err != nil {
+			return nil, errors.Join(errMalformed, err)
+		}
+		return o.remove(path, removed), nil
+	case properties + ".PropertiesChanged":
+		var name string
+		var changed map[string]dbus.Variant
+		var invalid []string
+		if err := dbus.Store(s.Body, &name, &changed, &invalid); err != nil {
+			return nil, errors.Join(errMalformed, err)
+		}
+		return o.change(s.Path, name, changed, invalid), nil
+	}
+	return nil, nil
+}
+
+func (o objects) add(path dbus.ObjectPath, added interfaces) (facts []route.Fact) {
+	for name, props := range added {
+		fact, interesting := known[name]
+		if !interesting {
+			continue
+		}
+		if o[path] == nil {
+			o[path] = map[string]values{}
+		}
+		o[path][name] = props
+		facts = append(facts, fact(path, props))
+	}
+	return facts
+}
+
+func (o objects) remove(path dbus.ObjectPath, removed []string) (facts []route.Fact) {
+	for _, name := range removed {
+		if _, there := o[path][name]; there {
+			delete(o[path], name)
+			facts = append(facts, route.Gone{ID: route.ID(path)})
+		}
+	}
+	if len(o[path]) == 0 {
+		delete(o, path)
+	}
+	return facts
+}
+
+// change merges properties in. Of an object that was never added nothing is
+// known yet: BlueZ adds it when it is ready.
+func (o objects) change(path dbus.ObjectPath, name string, changed map[string]dbus.Variant, invalid []string) []route.Fact {
+	props, there := o[path][name]
+	if !there {
+		return nil
+	}
+	for _, property := range invalid {
+		delete(props, property)
+	}
+	for property, value := range changed {
+		if _, there := props[property]; there || len(props) < maxUUIDs {
+			props[property] = value
+		}
+	}
+	return []route.Fact{known[name](path, maps.Clone(props))}
+}

@@ -1,0 +1,103 @@
+package bluez
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+func (b *fakeBus) powered(path dbus.ObjectPath) (on bool) {
+	b.do(func() { on = b.objects[path][adapterName]["Powered"].Value().(bool) })
+	return on
+}
+
+func startRadios(t *testing.T) (bus *fakeBus, file string) {
+	t.Helper()
+	bus = startBus(t)
+	off := adapterObject(false)
+	off[adapterName]["Address"] = is("00:22")
+	bus.do(func() { bus.objects[radio], bus.objects["/org/bluez/hci1"] = adapterObject(true), off })
+	return bus, filepath.Join(t.TempDir(), "radios")
+}
+
+// What was on is off, and then on again; what was off stays so.
+func TestPower(t *testing.T) {
+	bus, file := startRadios(t)
+	down, err := PowerDown(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(file); string(text) != "[\"00:11\"]\n" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if bus.powered(radio) || bus.powered("/org/bluez/hci1") {
+		t.Error("powered")
+	}
+	// A second program that starts meanwhile leaves the radio as it is.
+	if err := Recover(t.Context(), file); err != nil || bus.powered(radio) {
+		t.Errorf("%v, powered %v", err, bus.powered(radio))
+	}
+	if _, err := PowerDown(t.Context(), file); err == nil || !strings.Contains(err.Error(), "another program") {
+		t.Error(err)
+	}
+	if err := down.Restore(t.Context()); err != nil || !bus.powered(radio) || bus.powered("/org/bluez/hci1") {
+		t.Errorf("%v, powered %v", err, bus.powered(radio))
+	}
+	if left, err := os.ReadDir(filepath.Dir(file)); len(left) != 0 || err != nil {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// A program that ends without restoring leaves a file, which the next start
+// reads, or which the next call takes over.
+func TestPowerAfterCrash(t *testing.T) {
+	bus, file := startRadios(t)
+	crash := func() {
+		t.Helper()
+		r, err := PowerDown(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.file.Close() // as the kernel does
+	}
+	crash()
+	if err := Recover(t.Context(), file); err != nil || !bus.powered(radio) {
+		t.Errorf("%v, powered %v", err, bus.powered(radio))
+	}
+	if err := Recover(t.Context(), file); err != nil {
+		t.Error(err)
+	}
+	crash()
+	crash()
+	bus.do(func() { bus.refuse = "Set" })
+	if err := Recover(t.Context(), file); err == nil || !strings.Contains(err.Error(), "00:11") {
+		t.Error(err)
+	}
+	bus.do(func() { bus.refuse = "" })
+	if err := Recover(t.Context(), file); err != nil || !bus.powered(radio) {
+		t.Errorf("%v, powered %v", err, bus.powered(radio))
+	}
+}
+
+// A radio that does not go down is an error, and what went down comes up.
+func TestPowerRefused(t *testing.T) {
+	bus, file := startRadios(t)
+	bus.do(func() { bus.refuse = "Set" })
+	if _, err := PowerDown(t.Context(), file); err == nil {
+		t.Error("no error")
+	}
+	if err := os.WriteFile(file, []byte("[\"00:1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it is never replaced
+		if err := Recover(t.Context(), file); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Error(err)
+		}
+		if _, err := PowerDown(t.Context(), file); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,280 @@
+package pipewire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"sotto/media/route"
+	"sotto/media/route/internal/attend"
+)
+
+// Our names for the first objects of a connection; further ones count on.
+const (
+	coreObject     = 0
+	clientObject   = 1
+	registryObject = 2
+)
+
+// The methods that we call, and the events that matter.
+const (
+	coreHello       = 1
+	coreSync        = 2
+	corePong        = 3
+	coreGetRegistry = 5
+	clientUpdate    = 2
+	registryBind    = 1
+
+	coreDone       = 1
+	corePing       = 2
+	coreError      = 3
+	registryGlobal = 0
+	registryRemove = 1
+	objectInfo     = 0
+)
+
+const (
+	version       = 3 // of the interfaces
+	nodeProps     = 8 // in a node's change mask: it tells its properties
+	objectProps   = 1 // the same in a device's or a client's
+	syncListed    = 1 // after the registry has told all
+	syncDescribed = 2 // and after all have told their properties
+	writePatience = attend.Beat
+)
+
+// session is one connection. One goroutine owns it; another one reads for it.
+type session struct {
+	conn net.Conn
+	tell attend.Tell
+
+	heart    attend.Heart
+	sequence uint32
+	proxies  map[uint32]uint32 // the registry's number of each of our names
+	next     uint32            // our next name
+	graph    graph
+}
+
+func newSession(conn net.Conn, tell attend.Tell) *session {
+	return &session{conn: conn, tell: tell, proxies: map[uint32]uint32{}, next: registryObject + 1, graph: graph{}}
+}
+
+// read is a message with the time at which it was read.
+type read struct {
+	message
+	at  time.Time
+	err error
+}
+
+// follow tells what the registry says until the connection is lost.
+func (s *session) follow(ctx context.Context) error {
+	messages, done := make(chan read), make(chan struct{})
+	defer close(done)
+	go func() { // until the connection is closed
+		for {
+			m, err := readMessage(s.conn)
+			select {
+			case messages <- read{m, time.Now(), err}:
+			case <-done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	if err := s.greet(); err != nil {
+		return err
+	}
+	beat := time.NewTicker(attend.Beat)
+	defer beat.Stop()
+	for {
+		var err error
+		select {
+		case m := <-messages:
+			if err = m.err; err == nil {
+				err = s.take(m.message, m.at)
+			}
+		case <-beat.C:
+			var ask bool
+			if ask, err = s.heart.Beat(); ask {
+				err = s.sync(s.sequence)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) greet() error {
+	registry := appendInt(appendInt(nil, version), registryObject)
+	return errors.Join(
+		s.send(coreObject, coreHello, appendInt(nil, version)),
+		s.send(clientObject, clientUpdate, appendDict(nil, "application.name", "sotto routes")),
+		s.send(coreObject, coreGetRegistry, registry),
+		s.sync(syncListed),
+	)
+}
+
+// sync asks for a Done once all that was sent before has been dealt with.
+func (s *session) sync(mark uint32) error {
+	return s.send(coreObject, coreSync, appendInt(appendInt(nil, coreObject), mark))
+}
+
+func (s *session) send(object uint32, opcode byte, arguments []byte) error {
+	s.sequence++
+	// A daemon that does not read is slow: what we send fits into the socket.
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
+		return err
+	}
+	m := message{object, opcode, pods{rest: arguments}}
+	_, err := s.conn.Write(appendMessage(nil, m, s.sequence))
+	return err
+}
+
+// take handles one message.
+func (s *session) take(m message, at time.Time) error {
+	switch m.object {
+	case coreObject:
+		return s.core(m, at)
+	case registryObject:
+		return s.registry(m, at)
+	}
+	id, known := s.proxies[m.object]
+	if !known || m.opcode != objectInfo {
+		return nil // of an object that is gone, or of no interest
+	}
+	return s.info(id, m.body, at)
+}
+
+func (s *session) core(m message, at time.Time) error {
+	b := &m.body
+	switch m.opcode {
+	case coreDone:
+		b.int() // the object
+		mark := b.int()
+		if b.err == nil {
+			return s.done(mark, at)
+		}
+	case corePing:
+		id, sequence := b.int(), b.int()
+		if b.err == nil {
+			return s.send(coreObject, corePong, appendInt(appendInt(nil, id), sequence))
+		}
+	case coreError:
+		id, _, _, text := b.int(), b.int(), b.int(), b.text()
+		if b.err == nil && id == coreObject {
+			return fmt.Errorf("it says: %q", text)
+		}
+	}
+	return b.err
+}
+
+func (s *session) done(mark uint32, at time.Time) error {
+	switch mark {
+	case syncListed:
+		return s.sync(syncDescribed)
+	case syncDescribed:
+		s.heart.Ready()
+		return s.tell(at, route.Ready{})
+	}
+	s.heart.Answered()
+	return nil
+}
+
+func (s *session) registry(m message, at time.Time) error {
+	b := &m.body
+	id := b.int()
+	switch m.opcode {
+	case registryGlobal:
+		b.int() // permissions
+		name, v, props := b.text(), b.int(), b.dict()
+		if k := kinds[name]; b.err == nil && k != 0 {
+			return s.add(id, k, arrival{at, name, v, props})
+		}
+	case registryRemove:
+		if b.err == nil {
+			return s.remove(id, at)
+		}
+	}
+	return b.err
+}
+
+// arrival is what the registry says of a new object.
+type arrival struct {
+	at      time.Time
+	name    string // of its type
+	version uint32
+	props   map[string]string
+}
+
+func (s *session) add(id uint32, k kind, a arrival) error {
+	if err := s.remove(id, a.at); err != nil {
+		return err
+	}
+	if len(s.graph) == maxObjects {
+		return fmt.Errorf("%w: more than %d objects", errMalformed, maxObjects)
+	}
+	g := &global{kind: k}
+	s.graph[id] = g
+	if k == link {
+		fact, err := linkFact(id, a.props)
+		if err != nil {
+			return err
+		}
+		return s.tell(a.at, fact)
+	}
+	g.proxy = s.next
+	s.proxies[g.proxy] = id
+	s.next++
+	arguments := appendText(appendInt(nil, id), a.name)
+	return s.send(registryObject, registryBind, appendInt(appendInt(arguments, a.version), g.proxy))
+}
+
+func (s *session) remove(id uint32, at time.Time) error {
+	g := s.graph[id]
+	if g == nil {
+		return nil
+	}
+	delete(s.graph, id)
+	delete(s.proxies, g.proxy)
+	switch g.kind {
+	case node:
+		return s.tell(at, route.Gone{ID: nodeID(id)})
+	case link:
+		return s.tell(at, route.Gone{ID: linkID(id)})
+	}
+	return nil
+}
+
+// info takes what an object says of itself.
+func (s *session) info(id uint32, b pods, at time.Time) error {
+	b.int() // its number again
+	mask := uint64(objectProps)
+	if s.graph[id].kind == node {
+		mask = nodeProps
+		b.int() // most inputs
+		b.int() // most outputs
+	}
+	changed := b.long()
+	if s.graph[id].kind == node {
+		b.int()  // inputs
+		b.int()  // outputs
+		b.next() // state
+		b.text() // what is wrong
+	}
+	props := b.dict()
+	if b.err != nil || changed&mask == 0 {
+		return b.err
+	}
+	for _, fact := range s.graph.learn(id, props) {
+		if err := s.tell(at, fact); err != nil {
+			return err
+		}
+	}
+	return nil
+}
