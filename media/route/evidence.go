@@ -37,6 +37,8 @@ type saying struct {
 type testimony struct {
 	node    Node
 	sayings []saying
+	// All sayings in one, to see at once that a word is in none of them.
+	all, spaced string
 }
 
 // listen folds what n says for the search of hints: case does not matter there.
@@ -47,6 +49,7 @@ func listen(n Node) (t testimony, damage string) {
 		return t, fmt.Sprintf("it has %d properties", len(n.Props))
 	}
 	total := 0
+	var all strings.Builder
 	say := func(key, value string, plain bool) {
 		total += len(key) + len(value)
 		switch {
@@ -59,7 +62,9 @@ func listen(n Node) (t testimony, damage string) {
 		case !printable(value) || plain && !plainASCII(value):
 			damage = fmt.Sprintf("its %s has odd characters: %q", clip(key), clip(value))
 		default:
-			t.sayings = append(t.sayings, saying{fold(key), fold(value), key + "=" + clip(value)})
+			s := saying{fold(key), fold(value), key + "=" + clip(value)}
+			t.sayings = append(t.sayings, s)
+			all.WriteString(s.key + "\n" + s.value + "\n")
 		}
 	}
 	say("name", n.Name, true)
@@ -80,6 +85,8 @@ func listen(n Node) (t testimony, damage string) {
 	for _, key := range slices.Sorted(maps.Keys(n.Props)) {
 		say(key, n.Props[key], slices.Contains(structural, fold(key)))
 	}
+	t.all = all.String()
+	t.spaced = spaced(t.all)
 	return t, damage
 }
 
@@ -149,30 +156,42 @@ func (t testimony) either(keys ...string) string {
 // are none, that has one of words in it. A word with a blank before and after
 // it has to stand alone there.
 func (t testimony) hint(keys, words []string) (saying, bool) {
+	if !has(t.all, t.spaced, words) {
+		return saying{}, false
+	}
 	for _, s := range t.sayings {
 		if len(keys) > 0 && !slices.Contains(keys, s.key) {
 			continue
 		}
-		if has(s.value, words) || len(keys) == 0 && has(s.key, words) {
+		if has(s.value, spaced(s.value), words) || len(keys) == 0 && has(s.key, spaced(s.key), words) {
 			return s, true
 		}
 	}
 	return saying{}, false
 }
 
-func has(s string, words []string) bool {
-	alone := " " + strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return ' '
-	}, s) + " "
+// has reports whether one of words is in s, or stands alone in it.
+func has(s, spaced string, words []string) bool {
 	return slices.ContainsFunc(words, func(word string) bool {
 		if strings.HasPrefix(word, " ") {
-			return strings.Contains(alone, word)
+			return strings.Contains(spaced, word)
 		}
 		return strings.Contains(s, word)
 	})
+}
+
+// spaced is s with blanks for all but letters and digits, and around it.
+func spaced(s string) string {
+	b := make([]byte, len(s)+2)
+	for i := range b {
+		b[i] = ' '
+	}
+	for i := range len(s) {
+		if c := s[i]; c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			b[i+1] = c
+		}
+	}
+	return string(b)
 }
 
 // shown are the properties that a verdict carries, besides those that decided.

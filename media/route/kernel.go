@@ -26,10 +26,10 @@ func (w *World) port(n Node) Port {
 			continue
 		}
 		name := fold(j.Name)
-		if has(name, []string{" mic", " line in "}) != (n.Kind == Source) || has(name, []string{"hdmi"}) {
+		if says(name, " mic", " line in ") != (n.Kind == Source) || says(name, "hdmi") {
 			continue
 		}
-		if has(name, []string{" phantom ", " internal "}) {
+		if says(name, " phantom ", " internal ") {
 			fixed = append(fixed, name)
 		} else {
 			plugged = append(plugged, name)
@@ -37,21 +37,23 @@ func (w *World) port(n Node) Port {
 	}
 	if len(plugged) > 0 {
 		slices.Sort(plugged)
-		if name := plugged[0]; n.Kind == Source && !has(name, []string{"headset", " line in "}) {
+		if name := plugged[0]; n.Kind == Source && !says(name, "headset", " line in ") {
 			return Port{Name: "headset " + name}
 		}
 		return Port{Name: plugged[0]}
 	}
 	for _, name := range fixed {
 		switch {
-		case n.Kind == Sink && has(name, []string{" speaker "}):
+		case n.Kind == Sink && says(name, " speaker "):
 			return Port{Name: "speaker"}
-		case n.Kind == Source && has(name, []string{" internal mic "}):
+		case n.Kind == Source && says(name, " internal mic "):
 			return Port{Name: "internal mic"}
 		}
 	}
 	return Port{}
 }
+
+func says(name string, words ...string) bool { return has(name, spaced(name), words) }
 
 // corroborate asks the kernel about a device that a daemon calls built in, if
 // the kernel's cards are watched: the worse verdict holds.

@@ -95,6 +95,7 @@ func (s *survey) outward(g *graph, stream Node) (device bool) {
 func (s *survey) inward(g *graph, stream Node) (device bool) {
 	var sources []ID
 	for _, f := range g.reach(g.prev, stream.ID) {
+		slices.Reverse(f.way) // as the voice goes
 		switch f.node.Kind {
 		case Source:
 			sources = append(sources, f.node.ID)

@@ -67,7 +67,9 @@ func (w *World) Apply(e Event) {
 		}
 		return
 	case Ready:
-		v.ready = !v.broken
+		if !v.broken {
+			v.ready, v.lost = true, ""
+		}
 		return
 	case Gone:
 		v.bytes -= v.objects[f.ID].bytes

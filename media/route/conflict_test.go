@@ -1,0 +1,172 @@
+package route_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sotto/media/route"
+)
+
+// kernelCard is the card of the built-in devices, as the kernel shows it.
+func kernelCard(facts ...route.Fact) []route.Fact {
+	s, m := card(speaker()), card(microphone())
+	s.ID, m.ID = "hw:PCH,0 p", "hw:PCH,0 c"
+	s.Port, m.Port = route.Port{}, route.Port{}
+	return append([]route.Fact{
+		s, m, route.Ready{},
+		route.Jack{ID: "jack 1", Card: "PCH", Name: "Speaker Phantom Jack", Plugged: true},
+		route.Jack{ID: "jack 2", Card: "PCH", Name: "Internal Mic Phantom Jack", Plugged: true},
+		route.Jack{ID: "jack 3", Card: "PCH", Name: "Headphone Jack"},
+		route.Jack{ID: "jack 4", Card: "PCH", Name: "Mic Jack"},
+		route.Jack{ID: "jack 5", Card: "PCH", Name: "HDMI/DP,pcm=3 Jack", Plugged: true},
+		route.Jack{ID: "jack 6", Card: "Other", Name: "Headphone Jack", Plugged: true},
+	}, facts...)
+}
+
+// Where monitors differ, the worse verdict holds.
+func TestConflictingMonitors(t *testing.T) {
+	disguised := with(speaker(), func(n *route.Node) { n.Props["alsa.driver_name"] = "snd_usb_audio" })
+	for _, c := range []struct {
+		name                    string
+		pulse, pipewire, kernel []route.Fact
+		want                    route.Class // Internal: nothing is refused
+	}{
+		{"all agree", nil, nil, kernelCard(), route.Internal},
+		{"PulseAudio alone sees a headset", []route.Fact{headset("sink 9"), link("out 10", "sink 9")}, nil, nil, route.BluetoothA2DP},
+		{"PipeWire alone sees a headset", nil, []route.Fact{headset("sink 9"), link("out 10", "sink 9")}, nil, route.BluetoothA2DP},
+		{"PipeWire says that it is USB", nil, []route.Fact{disguised}, nil, route.USBAudio},
+		{"the kernel says that it is USB", nil, nil, kernelCard(with(card(disguised), func(n *route.Node) { n.ID = "hw:PCH,0 p" })), route.USBAudio},
+		{"the kernel has no such card", nil, nil, []route.Fact{route.Ready{}}, route.Unknown},
+		{"the kernel has another card", nil, nil, []route.Fact{with(card(speaker()), set("alsa.card", "1")), route.Ready{}}, route.Unknown},
+		{"headphones are plugged in", nil, nil, kernelCard(route.Jack{ID: "jack 3", Card: "PCH", Name: "Headphone Jack", Plugged: true}), route.WiredHeadphones},
+		{"a microphone is plugged in", nil, nil, kernelCard(route.Jack{ID: "jack 4", Card: "PCH", Name: "Mic Jack", Plugged: true}), route.WiredHeadset},
+		{"something is plugged into line out", nil, nil, kernelCard(route.Jack{ID: "jack 7", Card: "PCH", Name: "Line Out Jack", Plugged: true}), route.LineOut},
+	} {
+		w := route.NewWorld(route.Pulse, route.PipeWire)
+		tell(w, route.Pulse, append(call(route.Pulse), c.pulse...)...)
+		tell(w, route.PipeWire, append(call(route.PipeWire), c.pipewire...)...)
+		tell(w, route.ALSA, c.kernel...)
+		_, err := route.Policy{}.Check(w.Report(self))
+		refusal, ok := err.(*route.Refusal)
+		if !ok && (err != nil || c.want != route.Internal) || ok && refusal.Class != c.want {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// Without a daemon, the kernel alone says where the call goes: which program
+// has a device open, and by the jacks what is behind it.
+func TestKernelAlone(t *testing.T) {
+	own := []route.Fact{
+		stream("out 10", route.Playback, ourPID), link("out 10", "hw:PCH,0 p"),
+		stream("in 11", route.Capture, ourPID), link("hw:PCH,0 c", "in 11"),
+	}
+	for _, c := range []struct {
+		name  string
+		facts []route.Fact
+		want  []route.Class
+	}{
+		{"nothing plugged in", nil, []route.Class{route.BuiltinSpeaker, route.BuiltinMic}},
+		{"headphones", []route.Fact{route.Jack{ID: "jack 3", Card: "PCH", Name: "Front Headphone Jack", Plugged: true}}, []route.Class{route.WiredHeadphones, route.BuiltinMic}},
+		{"headset", []route.Fact{route.Jack{ID: "jack 4", Card: "PCH", Name: "Headset Mic Jack", Plugged: true}}, []route.Class{route.BuiltinSpeaker, route.WiredHeadset}},
+		{"line in", []route.Fact{route.Jack{ID: "jack 4", Card: "PCH", Name: "Line In Jack", Plugged: true}}, []route.Class{route.BuiltinSpeaker, route.LineOut}},
+		{"no speaker that is known of", []route.Fact{route.Gone{"jack 1"}}, []route.Class{route.Unknown, route.BuiltinMic}},
+		{"no microphone that is known of", []route.Fact{route.Gone{"jack 2"}}, []route.Class{route.BuiltinSpeaker, route.Unknown}},
+		{"a loopback card", []route.Fact{with(card(speaker()), func(n *route.Node) { n.ID, n.Driver = "hw:PCH,0 p", "Loopback" })}, []route.Class{route.Virtual, route.BuiltinMic}},
+	} {
+		w := route.NewWorld(route.ALSA)
+		tell(w, route.ALSA, append(kernelCard(own...), c.facts...)...)
+		if r := w.Report(self); r.Unknown != "" || !slices.Equal(classes(r), c.want) {
+			t.Errorf("%s: %+v", c.name, r)
+		}
+	}
+	w := route.NewWorld(route.ALSA)
+	tell(w, route.ALSA, kernelCard()...)
+	if r := w.Report(self); r.Unknown != "ALSA does not show where this call is played" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A Bluetooth audio device that is connected counts from BlueZ's word on,
+// before any daemon has made a sink of it; and by the sink, if BlueZ is silent.
+func TestBluetoothDevices(t *testing.T) {
+	a2dp := []string{"0000110b-0000-1000-8000-00805f9b34fb"}
+	for _, c := range []struct {
+		name  string
+		bluez []route.Fact
+		pulse []route.Fact
+		want  []string
+	}{
+		{"none", nil, nil, nil},
+		{"paired only", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Buds", UUIDs: a2dp}}, nil, nil},
+		{"connected", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Buds", Connected: true, UUIDs: a2dp}}, nil, []string{"Buds"}},
+		{"services in capitals", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Buds", Connected: true, UUIDs: []string{"0000111E-0000-1000-8000-00805F9B34FB"}}}, nil, []string{"Buds"}},
+		{"hearing aid", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Aid", Connected: true, UUIDs: []string{"0000fdf0-0000-1000-8000-00805f9b34fb"}}}, nil, []string{"Aid"}},
+		{"by its class", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Buds", Connected: true, Class: 0x240404}}, nil, []string{"Buds"}},
+		{"by its icon", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Buds", Connected: true, Class: 0x500, Icon: "audio-headset"}}, nil, []string{"Buds"}},
+		{"services not known yet", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "What", Connected: true}}, nil, []string{"What"}},
+		{"a mouse", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Mouse", Connected: true, Class: 0x2580, Icon: "input-mouse", UUIDs: []string{"00001124-0000-1000-8000-00805f9b34fb"}}}, nil, nil},
+		{"sends, though it does not say that it is connected", []route.Fact{
+			route.BluetoothDevice{ID: "/dev1", Name: "Buds", UUIDs: a2dp}, route.BluetoothTransport{ID: "/dev1/fd0", Device: "/dev1", State: "active"},
+		}, nil, []string{"Buds"}},
+		{"idle transport of a device that is not connected", []route.Fact{
+			route.BluetoothDevice{ID: "/dev1", Name: "Buds", UUIDs: a2dp}, route.BluetoothTransport{ID: "/dev1/fd0", Device: "/dev1", State: "idle"},
+		}, nil, nil},
+		{"sends, and nobody knows who", []route.Fact{route.BluetoothTransport{ID: "/dev1/fd0", Device: "/dev1", State: "pending"}}, nil, []string{"/dev1"}},
+		{"gone again", []route.Fact{route.BluetoothDevice{ID: "/dev1", Connected: true}, route.Gone{"/dev1"}}, nil, nil},
+		{"only PulseAudio has seen it", nil, []route.Fact{headset("sink 9")}, []string{"CheapHeadset"}},
+		{"both have seen it", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Buds", Address: "AC:80:0A:11:22:33", Connected: true}},
+			[]route.Fact{with(headset("sink 9"), set("api.bluez5.address", "ac:80:0a:11:22:33"))}, []string{"Buds"}},
+	} {
+		w := route.NewWorld(route.Pulse, route.BlueZ)
+		tell(w, route.BlueZ, append(c.bluez, route.Ready{})...)
+		tell(w, route.Pulse, append(call(route.Pulse), c.pulse...)...)
+		r := w.Report(self)
+		var names []string
+		for _, d := range r.Bluetooth {
+			names = append(names, d.Name)
+		}
+		if !slices.Equal(names, c.want) {
+			t.Errorf("%s: %+v", c.name, r)
+			continue
+		}
+		if _, err := (route.Policy{}).Check(r); err != nil {
+			t.Errorf("%s: an unused device: %v", c.name, err)
+		}
+		_, err := route.Policy{Strict: true}.Check(r)
+		if (err != nil) != (len(c.want) > 0) || err != nil && !strings.HasSuffix(err.Error(), `; disconnect "`+c.want[0]+`"`) {
+			t.Errorf("%s: strict: %v", c.name, err)
+		}
+	}
+}
+
+func TestAdapterPower(t *testing.T) {
+	w := route.NewWorld(route.Pulse, route.BlueZ)
+	tell(w, route.Pulse, call(route.Pulse)...)
+	tell(w, route.BlueZ, route.BluetoothAdapter{ID: "/org/bluez/hci0"}, route.BluetoothAdapter{ID: "/org/bluez/hci1", Powered: true}, route.Ready{})
+	off := route.Policy{AdapterOff: true}
+	if _, err := off.Check(w.Report(self)); err == nil || !strings.Contains(err.Error(), `adapter "/org/bluez/hci1" is refused`) {
+		t.Errorf("%v", err)
+	}
+	tell(w, route.BlueZ, route.BluetoothAdapter{ID: "/org/bluez/hci1"})
+	if _, err := off.Check(w.Report(self)); err != nil {
+		t.Errorf("%v", err)
+	}
+}
+
+// What is there, for a list of devices: each once, with the worse verdict.
+func TestDevices(t *testing.T) {
+	w := route.NewWorld(route.Pulse)
+	tell(w, route.Pulse, append(call(route.Pulse), headset("sink 9"))...)
+	tell(w, route.PipeWire, pipewire(with(speaker(), set("alsa.driver_name", "snd_usb_audio"))))
+	got := w.Devices()
+	want := []route.Class{route.USBAudio, route.BluetoothA2DP, route.BuiltinMic}
+	var found []route.Class
+	for _, d := range got {
+		found = append(found, d.Class)
+	}
+	if !slices.Equal(found, want) {
+		t.Errorf("%+v", got)
+	}
+}

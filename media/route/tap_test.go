@@ -1,0 +1,79 @@
+package route_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"sotto/media/route"
+)
+
+// Who records what we say or hear is reported by name and process, and refused
+// if the policy says so, unless the policy knows the program.
+func TestTaps(t *testing.T) {
+	const mic, out = "Built-in Audio Analog Stereo", "Built-in Audio Analog Stereo"
+	spy := route.Process{PID: theirPID, Name: "program666"}
+	monitor := with(microphone(), func(n *route.Node) { n.ID, n.MonitorOf, n.Name = "source 2", "sink 0", "x.monitor" })
+	for _, c := range []struct {
+		name  string
+		facts []route.Fact
+		want  []route.Tap
+	}{
+		{"our microphone", []route.Fact{stream("in 30", route.Capture, theirPID), link("source 1", "in 30")},
+			[]route.Tap{{Program: spy, Device: mic, Stream: "in 30"}}},
+		{"the monitor of our sink, a source of PulseAudio", []route.Fact{monitor, stream("in 30", route.Capture, theirPID), link("source 2", "in 30")},
+			[]route.Tap{{Program: spy, Device: out, Stream: "in 30", Monitor: true}}},
+		{"the monitor of our sink, ports of PipeWire", []route.Fact{stream("in 30", route.Capture, theirPID), link("sink 0", "in 30")},
+			[]route.Tap{{Program: spy, Device: out, Stream: "in 30", Monitor: true}}},
+		{"our stream itself", []route.Fact{stream("in 30", route.Capture, theirPID), link("out 10", "in 30")},
+			[]route.Tap{{Program: spy, Device: "out 10", Stream: "in 30", Monitor: true}}},
+		{"behind a filter", []route.Fact{
+			filter("in 20", route.Capture, "echo-cancel"), filter("source 21", route.Source, "echo-cancel"), link("source 1", "in 20"),
+			stream("in 30", route.Capture, theirPID), link("source 21", "in 30"),
+		}, []route.Tap{{Program: route.Process{Name: "module-echo-cancel.c"}, Device: mic, Stream: "in 20"}, {Program: spy, Device: mic, Stream: "in 30"}}},
+		{"who gives our PID for its own", []route.Fact{stream("in 30", route.Capture, ourPID), link("source 1", "in 30")},
+			[]route.Tap{{Program: route.Process{PID: ourPID, Name: "a program that calls itself this one"}, Stream: "1 streams too many"}}},
+		{"other devices do not matter", []route.Fact{
+			stream("in 30", route.Capture, theirPID), link("source 3", "in 30"), with(microphone(), func(n *route.Node) { n.ID, n.Name = "source 3", "other" }),
+			stream("out 31", route.Playback, theirPID), link("out 31", "sink 0"),
+		}, nil},
+	} {
+		w := route.NewWorld(route.Pulse)
+		tell(w, route.Pulse, append(call(route.Pulse), c.facts...)...)
+		r := w.Report(self)
+		if r.Unknown != "" || !slices.Equal(r.Taps, c.want) {
+			t.Errorf("%s: %+v", c.name, r)
+			continue
+		}
+		if _, err := (route.Policy{}).Check(r); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		_, err := route.Policy{RefuseTaps: true}.Check(r)
+		var refusal *route.Refusal
+		if (err != nil) != (len(c.want) > 0) || errors.As(err, &refusal) && (refusal.Tap == nil || *refusal.Tap != c.want[0]) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		known := route.Policy{RefuseTaps: true}
+		for _, tap := range c.want {
+			known.AllowTaps = append(known.AllowTaps, tap.Program.Name)
+		}
+		if _, err := known.Check(r); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if len(c.want) > 1 {
+			known.AllowTaps = known.AllowTaps[:1]
+			if _, err := known.Check(r); err == nil {
+				t.Errorf("%s: a spy hides behind an echo canceller", c.name)
+			}
+		}
+	}
+}
+
+func TestTapText(t *testing.T) {
+	w := route.NewWorld(route.Pulse)
+	tell(w, route.Pulse, append(call(route.Pulse), stream("in 30", route.Capture, theirPID), link("source 1", "in 30"))...)
+	_, err := route.Policy{RefuseTaps: true}.Check(w.Report(self))
+	if want := `route: the program "program666" (process 666) is refused in secure mode: it records the microphone from "Built-in Audio Analog Stereo"; close "program666"`; err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}

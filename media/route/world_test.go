@@ -1,0 +1,251 @@
+package route_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sotto/media/route"
+)
+
+const (
+	ourPID   = 4242
+	theirPID = 666
+)
+
+var self = route.Self{PID: ourPID, Playback: 1, Capture: 1}
+
+// tell feeds facts of one origin.
+func tell(w *route.World, from route.Origin, facts ...route.Fact) {
+	for _, f := range facts {
+		w.Apply(route.Event{At: time.Unix(1, 0), From: from, Fact: f})
+	}
+}
+
+// call is a call on the built-in devices, as one daemon shows it: sink 0,
+// source 1, and our streams 10 and 11.
+func call(from route.Origin) []route.Fact {
+	s, m := speaker(), microphone()
+	if from == route.PipeWire {
+		s, m = pipewire(s), pipewire(m)
+	}
+	return []route.Fact{
+		s, m,
+		stream("out 10", route.Playback, ourPID), link("out 10", "sink 0"),
+		stream("in 11", route.Capture, ourPID), link("source 1", "in 11"),
+		route.Ready{},
+	}
+}
+
+func stream(id route.ID, kind route.Kind, pid int) route.Node {
+	return route.Node{ID: id, Kind: kind, Name: string(id), Owner: route.Process{PID: pid, Name: fmt.Sprint("program", pid)}}
+}
+
+func link(from, to route.ID) route.Link {
+	return route.Link{ID: "link " + from + " " + to, From: from, To: to}
+}
+
+func headset(id route.ID) route.Node {
+	return route.Node{ID: id, Kind: route.Sink, Name: "bluez_output.AC_80_0A_11_22_33.1", Description: "CheapHeadset",
+		Factory: "api.bluez5.a2dp.sink", Driver: "module-bluez5-device.c", Hardware: true, Props: map[string]string{"device.api": "bluez5"}}
+}
+
+// filter is a node of a filter called group.
+func filter(id route.ID, kind route.Kind, group string) route.Node {
+	return route.Node{ID: id, Kind: kind, Name: string(id), Group: group, Driver: "module-" + group + ".c"}
+}
+
+// classes of the routes that a report has.
+func classes(r route.Report) []route.Class {
+	var all []route.Class
+	for _, found := range r.Routes {
+		all = append(all, found.Class)
+	}
+	return all
+}
+
+func TestCallOnBuiltinDevices(t *testing.T) {
+	for _, from := range []route.Origin{route.Pulse, route.PipeWire} {
+		w := route.NewWorld(from)
+		tell(w, from, call(from)...)
+		r := w.Report(self)
+		if r.Unknown != "" || len(r.Taps) != 0 || !slices.Equal(classes(r), []route.Class{route.BuiltinSpeaker, route.BuiltinMic}) {
+			t.Errorf("%v: %+v", from, r)
+		}
+		if v, err := (route.Policy{Strict: true, RefuseTaps: true, AdapterOff: true}).Check(r); err != nil || !v.Valid() {
+			t.Errorf("%v: %v", from, err)
+		}
+		if again := w.Report(self); !r.Same(again) || r.Same(route.Report{}) {
+			t.Errorf("%v: the same world is reported in two ways", from)
+		}
+	}
+}
+
+// What leads from our streams or our microphone to elsewhere is found, however
+// long the way. Each case is added to a call that is fine.
+func TestWaysOut(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		facts []route.Fact
+		want  route.Class
+		way   string
+	}{
+		{"our stream is moved", []route.Fact{headset("sink 9"), link("out 10", "sink 9"), route.Gone{"link out 10 sink 0"}}, route.BluetoothA2DP, ""},
+		{"our stream is linked to a headset too", []route.Fact{headset("sink 9"), link("out 10", "sink 9")}, route.BluetoothA2DP, ""},
+		{"our microphone is linked to a headset", []route.Fact{headset("sink 9"), link("source 1", "sink 9")}, route.BluetoothA2DP, ""},
+		{"the speaker's monitor is linked to a headset", []route.Fact{headset("sink 9"), link("sink 0", "sink 9")}, route.BluetoothA2DP, "through=alsa_output.pci-0000_00_1f.3.analog-stereo"},
+		{"remap", []route.Fact{
+			headset("sink 9"), filter("sink 20", route.Sink, "remap-sink"), filter("out 21", route.Playback, "remap-sink"),
+			link("out 10", "sink 20"), link("out 21", "sink 9"),
+		}, route.BluetoothA2DP, "through=sink 20, out 21"},
+		{"remap of the speaker", []route.Fact{
+			filter("sink 20", route.Sink, "remap-sink"), filter("out 21", route.Playback, "remap-sink"), link("out 10", "sink 20"), link("out 21", "sink 0"),
+		}, route.Virtual, ""},
+		{"combine", []route.Fact{
+			headset("sink 9"), filter("sink 20", route.Sink, "combine-sink"), filter("out 21", route.Playback, "combine-sink"), filter("out 22", route.Playback, "combine-sink"),
+			link("out 10", "sink 20"), link("out 21", "sink 0"), link("out 22", "sink 9"),
+		}, route.BluetoothA2DP, "through=sink 20, out 22"},
+		{"three filters in a row", []route.Fact{
+			headset("sink 9"),
+			filter("sink 20", route.Sink, "a"), filter("out 21", route.Playback, "a"), link("out 10", "sink 20"),
+			filter("sink 22", route.Sink, "b"), filter("out 23", route.Playback, "b"), link("out 21", "sink 22"),
+			filter("sink 24", route.Sink, "c"), filter("out 25", route.Playback, "c"), link("out 23", "sink 24"), link("out 25", "sink 9"),
+		}, route.BluetoothA2DP, "through=sink 20, out 21, sink 22, out 23, sink 24, out 25"},
+		{"filters in a circle", []route.Fact{
+			filter("sink 20", route.Sink, "a"), filter("out 21", route.Playback, "a"), link("out 10", "sink 20"),
+			filter("sink 22", route.Sink, "b"), filter("out 23", route.Playback, "b"), link("out 21", "sink 22"), link("out 23", "sink 20"),
+		}, route.Virtual, ""},
+		{"loopback of our microphone", []route.Fact{
+			headset("sink 9"), filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 1", "in 20"), link("out 21", "sink 9"),
+		}, route.BluetoothA2DP, "through=in 20, out 21"},
+		{"loopback of the speaker's monitor", []route.Fact{
+			headset("sink 9"), with(microphone(), func(n *route.Node) { n.ID, n.MonitorOf, n.Name = "source 2", "sink 0", "x.monitor" }),
+			filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 2", "in 20"), link("out 21", "sink 9"),
+		}, route.BluetoothA2DP, "through=alsa_output.pci-0000_00_1f.3.analog-stereo, x.monitor, in 20, out 21"},
+		{"tunnel", []route.Fact{
+			with(speaker(), func(n *route.Node) { n.ID, n.Name, n.Network = "sink 9", "tunnel-sink.host", true }), link("out 10", "sink 9"),
+		}, route.Network, ""},
+		{"echo canceller before our stream", []route.Fact{
+			filter("source 20", route.Source, "echo-cancel"), filter("in 21", route.Capture, "echo-cancel"),
+			link("source 20", "in 11"), link("source 1", "in 21"), route.Gone{"link source 1 in 11"},
+		}, route.Virtual, ""},
+		{"a filter whose microphone is a headset's", []route.Fact{
+			with(headset("source 9"), func(n *route.Node) { n.Kind = route.Source }), filter("source 20", route.Source, "echo-cancel"),
+			filter("in 21", route.Capture, "echo-cancel"), link("source 20", "in 11"), link("source 9", "in 21"),
+		}, route.BluetoothA2DP, "through=in 21, source 20"},
+		{"our stream records the speaker", []route.Fact{link("sink 0", "in 11")}, route.Monitor, ""},
+		{"a program plays into our stream", []route.Fact{stream("out 30", route.Playback, theirPID), link("out 30", "in 11")}, route.Virtual, ""},
+		{"a device that nobody has described", []route.Fact{route.Node{ID: "sink 9", Kind: route.Sink, Name: "what"}, link("out 10", "sink 9")}, route.Unknown, ""},
+	} {
+		w := route.NewWorld(route.PipeWire)
+		tell(w, route.PipeWire, append(call(route.PipeWire), c.facts...)...)
+		r := w.Report(self)
+		_, err := route.Policy{Wired: []string{"what"}}.Check(r)
+		refusal, ok := err.(*route.Refusal)
+		if !ok || refusal.Class != c.want {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if c.way != "" && !slices.Contains(refusal.Evidence, c.way) {
+			t.Errorf("%s: %q", c.name, refusal.Evidence)
+		}
+	}
+}
+
+// The route is not known while a monitor is missing, and none of what it said
+// counts then; nor while it does not show our streams on a device.
+func TestUnknownRoute(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		facts []route.Fact
+		want  string
+	}{
+		{"nothing told", nil, "PulseAudio has not been looked at yet"},
+		{"half told", call(route.Pulse)[:6], "PulseAudio has not been looked at yet"},
+		{"lost", append(call(route.Pulse), route.Lost{Reason: "it does not answer"}), "PulseAudio cannot be watched: it does not answer"},
+		{"lost without a word", append(call(route.Pulse), route.Lost{}), "PulseAudio cannot be watched: its monitor is lost"},
+		{"lost and ready, but nothing told", append(call(route.Pulse), route.Lost{}, route.Ready{}), "PulseAudio does not show where this call is played"},
+		{"our playback is gone", append(call(route.Pulse), route.Gone{"out 10"}), "PulseAudio does not show where this call is played"},
+		{"our capture is gone", append(call(route.Pulse), route.Gone{"in 11"}), "PulseAudio does not show where this call is recorded"},
+		{"our playback is linked to nothing", append(call(route.Pulse), route.Gone{"link out 10 sink 0"}), "no device plays this call"},
+		{"our capture is linked to nothing", append(call(route.Pulse), route.Gone{"source 1"}), "no device records this call"},
+		{"no fact", append(call(route.Pulse), nil), "PulseAudio cannot be watched: it tells of something without a proper name"},
+		{"a fact of the wrong form", append(call(route.Pulse), &route.Node{ID: "x"}), "PulseAudio cannot be watched: it tells of something without a proper name"},
+		{"no name", append(call(route.Pulse), route.Node{}), "PulseAudio cannot be watched: it tells of something without a proper name"},
+		{"an odd name", append(call(route.Pulse), link("\x00", "sink 0")), "PulseAudio cannot be watched: it tells of something without a proper name"},
+	} {
+		w := route.NewWorld(route.Pulse)
+		tell(w, route.Pulse, c.facts...)
+		r := w.Report(self)
+		if r.Unknown != c.want || len(r.Routes) != 0 {
+			t.Errorf("%s: %+v", c.name, r)
+		}
+		if v, err := (route.Policy{}).Check(r); v.Valid() || err == nil || !strings.Contains(err.Error(), c.want+"; nothing is sent or played") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if r := route.NewWorld().Report(self); r.Unknown == "" {
+		t.Error("without a monitor, the route is known")
+	}
+	w := route.NewWorld(route.Pulse, route.BlueZ)
+	tell(w, route.Pulse, call(route.Pulse)...)
+	tell(w, 0, route.Ready{})
+	tell(w, 200, route.Ready{})
+	if r := w.Report(self); r.Unknown != "BlueZ has not been looked at yet" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A monitor that comes back and tells everything anew is believed again.
+func TestMonitorComesBack(t *testing.T) {
+	w := route.NewWorld(route.Pulse)
+	tell(w, route.Pulse, call(route.Pulse)...)
+	before := w.Report(self)
+	tell(w, route.Pulse, route.Lost{Reason: "killed"})
+	tell(w, route.Pulse, call(route.Pulse)...)
+	if r := w.Report(self); !r.Same(before) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// More than a machine can have is not remembered, and not believed, until the
+// monitor begins again.
+func TestFloodIsUnknown(t *testing.T) {
+	for name, flood := range map[string]func(i int) route.Fact{
+		"nodes":   func(i int) route.Fact { return stream(route.ID(fmt.Sprint("x", i)), route.Playback, theirPID) },
+		"links":   func(i int) route.Fact { return link("source 1", route.ID(fmt.Sprint("x", i))) },
+		"devices": func(i int) route.Fact { return route.BluetoothDevice{ID: route.ID(fmt.Sprint("x", i))} },
+		"text": func(i int) route.Fact {
+			return route.Jack{ID: route.ID(fmt.Sprint("x", i%100)), Name: strings.Repeat("y", i*100)}
+		},
+	} {
+		w := route.NewWorld(route.Pulse)
+		tell(w, route.Pulse, call(route.Pulse)...)
+		for i := range 3000 {
+			tell(w, route.Pulse, flood(i))
+		}
+		tell(w, route.Pulse, route.Ready{})
+		if r := w.Report(self); !strings.Contains(r.Unknown, "more than 2048 things") || !slices.Equal(w.Broken(), []route.Origin{route.Pulse}) {
+			t.Errorf("%s: %+v", name, r)
+		}
+		tell(w, route.Pulse, append([]route.Fact{route.Lost{}}, call(route.Pulse)...)...)
+		if r := w.Report(self); r.Unknown != "" || w.Broken() != nil {
+			t.Errorf("%s: not recovered: %+v", name, r)
+		}
+	}
+}
+
+// Things that come and go are no flood.
+func TestComingAndGoing(t *testing.T) {
+	w := route.NewWorld(route.Pulse)
+	tell(w, route.Pulse, call(route.Pulse)...)
+	for i := range 3000 {
+		id := route.ID(fmt.Sprint("x", i))
+		tell(w, route.Pulse, with(speaker(), func(n *route.Node) { n.ID = id }), with(speaker(), func(n *route.Node) { n.ID = id }), route.Gone{id}, route.Gone{id})
+	}
+	if r := w.Report(self); r.Unknown != "" {
+		t.Errorf("%+v", r)
+	}
+}
