@@ -9,6 +9,7 @@ package codecs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,23 @@ import (
 	"sotto/codecs/opus"
 )
 
-// FrameDuration is the length of the frames that we send.
+// FrameDuration is the length of the packets that we send unless asked for
+// another one.
 const FrameDuration = 20 * time.Millisecond
+
+// PacketTime is the length of packets that comes closest to what somebody
+// wishes, and is not longer than that if there is one as short.
+func PacketTime(wish time.Duration) time.Duration {
+	for _, t := range slices.Backward(opus.PacketTimes[:]) {
+		if t <= wish {
+			return t
+		}
+	}
+	return opus.PacketTimes[0]
+}
+
+// MaxPacketTime is the longest packet that we send.
+const MaxPacketTime = opus.MaxPacketTime
 
 // MaxFrameDuration is the longest packet a codec may receive: RFC 6716 §3.2.5
 // lets a packet hold 120 ms. A decode buffer of [Codec.MaxSamples] is always
@@ -27,10 +43,17 @@ const MaxFrameDuration = 120 * time.Millisecond
 
 // Encoder turns PCM into packets.
 type Encoder interface {
-	// Encode encodes one frame ([Codec.FrameSamples] samples) into
+	// Encode encodes one packet ([Codec.PacketSamples] samples) into
 	// dst[:len(dst)] and returns the number of bytes written. A dst too short
 	// is an error.
 	Encode(dst []byte, pcm []int16) (int, error)
+}
+
+// LossAdapter is an Encoder whose packets can repair others.
+type LossAdapter interface {
+	// ExpectLoss tells how many packets are lost, in per cent, from the next
+	// packet on. Their length does not depend on it.
+	ExpectLoss(percent int) error
 }
 
 // Decoder turns packets into PCM. All methods return the number of samples
@@ -49,12 +72,13 @@ type Decoder interface {
 	DecodeFEC(dst []int16, next []byte) (int, error)
 }
 
-// Options are an encoder's settings. The zero value is the default of each.
-type Options struct {
-	// Bitrate is the constant bit rate in bit/s of a codec that has a choice.
-	// 0 means 32000. Codecs of one rate ignore it.
-	Bitrate int
-}
+// Off is what 0 would be, as the value of an option whose zero value stands for
+// a default.
+const Off = opus.Off
+
+// Options are an encoder's settings. The zero value of each is its default. All
+// codecs heed PacketTime; the rest is Opus's, and others ignore it.
+type Options = opus.Options
 
 // Codec is one row of the table; it is comparable.
 type Codec struct {
@@ -79,18 +103,26 @@ type constructors struct {
 	encoder func(Options) (Encoder, error)
 	decoder func() (Decoder, error)
 	inspect func(pkt []byte) (redundant, quiet bool) // nil: neither, ever
-	bytes   func(Options) int                        // of every packet
+	bytes   func(Options) int                        // of every packet; 0: it varies
 }
 
-// FrameSamples is the number of PCM samples in one frame that we send.
-func (c Codec) FrameSamples() int { return samples(c.SampleRate, FrameDuration) }
+// PacketSamples is the number of PCM samples in a packet that we send.
+func (c Codec) PacketSamples(o Options) int { return samples(c.SampleRate, packetTime(o)) }
+
+func packetTime(o Options) time.Duration {
+	if o.PacketTime == 0 {
+		return FrameDuration
+	}
+	return o.PacketTime
+}
 
 // MaxSamples is the number of PCM samples in the longest packet.
 func (c Codec) MaxSamples() int { return samples(c.SampleRate, MaxFrameDuration) }
 
 func samples(rate int, d time.Duration) int { return int(int64(rate) * int64(d) / int64(time.Second)) }
 
-// PacketBytes is the length of every packet of an encoder with these options.
+// PacketBytes is the length of every packet of an encoder with these options; 0
+// if it varies.
 func (c Codec) PacketBytes(o Options) int {
 	if c.impl == nil {
 		return 0
@@ -102,6 +134,9 @@ func (c Codec) PacketBytes(o Options) int {
 func (c Codec) NewEncoder(o Options) (Encoder, error) {
 	if c.impl == nil {
 		return nil, fmt.Errorf("codecs: no codec %q", c.Name)
+	}
+	if err := o.Check(); err != nil {
+		return nil, err
 	}
 	return c.impl.encoder(o)
 }
@@ -125,7 +160,7 @@ func (c Codec) Inspect(pkt []byte) (redundant, quiet bool) {
 }
 
 var table = [...]Codec{
-	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, impl: &constructors{opusEncoder, opusDecoder, opus.Inspect, opusBytes}},
+	{Name: "opus", ClockRate: 48000, Channels: 2, SampleRate: opus.SampleRate, StaticPayloadType: -1, impl: &constructors{opusEncoder, opusDecoder, opus.Inspect, opus.PacketBytes}},
 	{Name: "G722", ClockRate: 8000, Channels: 1, SampleRate: g722.SampleRate, StaticPayloadType: 9, impl: &constructors{encoder: g722Encoder, decoder: g722Decoder, bytes: one64}},
 	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, impl: companding(g711.MuLaw)},
 	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, impl: companding(g711.ALaw)},
@@ -133,17 +168,15 @@ var table = [...]Codec{
 
 // A nil *opus.Encoder would not be a nil Encoder: errors return here.
 func opusEncoder(o Options) (Encoder, error) {
-	enc, err := opus.NewEncoder(o.Bitrate)
+	enc, err := opus.NewEncoder(o)
 	if err != nil {
 		return nil, err
 	}
 	return enc, nil
 }
 
-func opusBytes(o Options) int { return opus.PacketBytes(o.Bitrate) }
-
-// one64 is for codecs of 64 kbit/s.
-func one64(Options) int { return samples(8000, FrameDuration) }
+// one64 is the length of packets of 64 kbit/s.
+func one64(o Options) int { return samples(8000, packetTime(o)) }
 
 func opusDecoder() (Decoder, error) {
 	dec, err := opus.NewDecoder()

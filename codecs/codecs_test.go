@@ -55,7 +55,7 @@ func TestOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := enc.Encode(make([]byte, 1500), make([]int16, c.FrameSamples())); n != 40 || err != nil {
+	if n, err := enc.Encode(make([]byte, 1500), make([]int16, c.PacketSamples(Options{}))); n != 40 || err != nil {
 		t.Errorf("16 kbit/s: %d bytes, %v", n, err)
 	}
 }
@@ -72,7 +72,7 @@ func TestEveryCodec(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			size := c.FrameSamples()
+			size := c.PacketSamples(Options{})
 			if size*50 != c.SampleRate || c.MaxSamples() != 6*size {
 				t.Fatalf("frames of %d, packets of %d", size, c.MaxSamples())
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"sotto/codecs"
 	"sotto/media"
 	"sotto/media/audio"
 	"sotto/media/route"
@@ -46,6 +47,11 @@ type Config struct {
 	// with the call: OpenAudio then returns soon, because Call.Close waits
 	// for it. nil: silence is sent, and what is heard is dropped.
 	OpenAudio func(ctx context.Context) (Audio, error)
+	// Coding is how voice is coded; the zero value is what bench/quality has
+	// found best. The other side's ptime and maxptime in its SDP go before
+	// Coding.PacketTime, which is what we ask it for. Secure mode refuses VBR
+	// and DTX.
+	Coding codecs.Options
 	// Routes says which audio routes secure mode allows; the zero value
 	// allows built-in ones and files only.
 	Routes route.Policy

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sotto/media"
 	"sotto/sip"
 	"sotto/zrtp"
 	"sotto/zrtp/wire"
@@ -68,6 +69,12 @@ func New(cfg Config) (*Engine, error) {
 	policy, err := policyOf(cfg)
 	if err != nil {
 		return nil, err
+	}
+	if err := cfg.Coding.Check(); err != nil {
+		return nil, err
+	}
+	if !cfg.AllowInsecure && (cfg.Coding.VBR || cfg.Coding.DTX) {
+		return nil, media.ErrVaries
 	}
 	agent, err := sip.New(sip.Config{Bind: cfg.Bind, Identity: cfg.Identity, UserAgent: "Sotto", Logger: cfg.Logger})
 	if err != nil {

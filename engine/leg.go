@@ -86,7 +86,7 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 		call: newCall(peer, incoming),
 		local: sdp.Local{
 			ID: uint64(randomUint32()), Address: e.Addr().Addr(), Port: voice.sockets.port(),
-			Codecs: sdp.Voice(), ZRTPHashes: []sdp.ZRTPHash{{Version: keys.Version(), Hash: hash[:]}},
+			Codecs: sdp.Voice(), PacketTime: int(e.cfg.Coding.PacketTime / time.Millisecond), ZRTPHashes: []sdp.ZRTPHash{{Version: keys.Version(), Hash: hash[:]}},
 		},
 	}
 	l.ctx, l.cancel = context.WithCancel(e.ctx)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -137,7 +138,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 		return fmt.Errorf("engine: no codec %q", a.Codec.Name)
 	}
 	sender, err := media.NewSender(media.SenderConfig{
-		Source: v.audio.Source, Codec: codec, PayloadType: a.Codec.PayloadType,
+		Source: v.audio.Source, Codec: codec, Coding: codingFor(cfg.Coding, a), PayloadType: a.Codec.PayloadType,
 		TelephoneEvent: a.Event.PayloadType, EventClock: a.Event.ClockRate,
 		SSRC: ssrc, Sequence: uint16(randomUint32()), Timestamp: randomUint32(),
 		Write: v.write, Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
@@ -178,6 +179,21 @@ func cname() string {
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return base64.StdEncoding.EncodeToString(b[:])
+}
+
+// codingFor is o with packets of the length that the peer wants or, if it does not
+// say, that we want, and no longer than it takes. They keep it for the whole
+// call: in secure mode their size is to tell nothing.
+func codingFor(o codecs.Options, a sdp.Agreed) codecs.Options {
+	wish := time.Duration(a.PacketTime) * time.Millisecond
+	if wish == 0 {
+		wish = cmp.Or(o.PacketTime, codecs.FrameDuration)
+	}
+	if a.MaxPacket != 0 {
+		wish = min(wish, time.Duration(a.MaxPacket)*time.Millisecond)
+	}
+	o.PacketTime = codecs.PacketTime(wish)
+	return o
 }
 
 // finish tells the leg, once, why a player has stopped by itself.

@@ -68,30 +68,40 @@ func parseEvent(b []byte) telephoneEvent {
 // ticks owns it.
 type dialing struct {
 	digits string // the first is being sent
-	ticks  int    // since it began
+	count  int    // packets since it began
 	stamp  uint32 // where it began
-	unit   int    // of the event's clock, in a tick
+
+	tone, pause int // packets
+	unit        int // of the event's clock, in a packet
 }
 
-// next is the event of a tick's packet, if it has one, and whether it is the
+// newDialing is for packets of some length and an event clock in Hz.
+func newDialing(packet time.Duration, clock int) dialing {
+	return dialing{
+		tone:  int((toneTime + packet - 1) / packet),
+		pause: int((pauseTime + packet - 1) / packet),
+		unit:  samples(clock, packet),
+	}
+}
+
+// next is the event of the next packet, if it has one, and whether it is the
 // event's first.
 func (d *dialing) next(stamp uint32) (e telephoneEvent, first, ok bool) {
-	const tone, pause = int(toneTime / FrameDuration), int(pauseTime / FrameDuration)
 	if d.digits == "" {
 		return telephoneEvent{}, false, false
 	}
-	if d.ticks == 0 {
+	if d.count == 0 {
 		d.stamp = stamp
 	}
-	d.ticks++
+	d.count++
 	e = telephoneEvent{
 		code:     uint8(strings.IndexByte(digitNames, d.digits[0])),
-		end:      d.ticks >= tone,
-		duration: uint16(min(d.ticks, tone) * d.unit),
+		end:      d.count >= d.tone,
+		duration: uint16(min(d.count, d.tone) * d.unit),
 	}
-	first, ok = d.ticks == 1, d.ticks < tone+endPackets
-	if d.ticks == tone+pause {
-		d.digits, d.ticks = d.digits[1:], 0
+	first, ok = d.count == 1, d.count < d.tone+endPackets
+	if d.count == d.tone+d.pause {
+		d.digits, d.count = d.digits[1:], 0
 	}
 	return e, first, ok
 }
@@ -119,6 +129,8 @@ func (s *Sender) SendDigits(digits string) error {
 		return err
 	case s.cfg.TelephoneEvent == 0:
 		return ErrNoEvents
+	case s.cfg.Secure && s.payloadLen > eventLen+maxPadding:
+		return fmt.Errorf("media: DTMF cannot be as long as voice in packets of %d bytes: use a lower bit rate or shorter packets, of at most %d", s.payloadLen, eventLen+maxPadding)
 	case !s.sealing.Load().open():
 		return ErrSilent
 	}
@@ -130,9 +142,9 @@ func (s *Sender) SendDigits(digits string) error {
 	}
 }
 
-// dial makes the packet whose payload has n bytes of voice one of a digit, if
-// there is one to send, and returns its header's flags and the payload's length
-// then.
+// dial makes the packet whose payload has n bytes of voice, or none in a pause,
+// one of a digit, if there is one to send, and returns its header's flags and the
+// payload's length then.
 func (s *Sender) dial(h *rtpHeader, n int) (flags byte, length int) {
 	if s.dialing.digits == "" {
 		select {

@@ -12,7 +12,6 @@ import (
 	"sotto/internal/netsim"
 	"sotto/media"
 	"sotto/media/audio"
-	"sotto/media/route"
 )
 
 const allDigits = "0123456789*#ABCD"
@@ -338,10 +337,9 @@ func TestDigitsWaitOnHold(t *testing.T) {
 
 func TestDigitsConfig(t *testing.T) {
 	for name, change := range map[string]func(*media.SenderConfig){
-		"payload type of the codec":        func(c *media.SenderConfig) { c.TelephoneEvent = opusType },
-		"payload type of an RTCP packet":   func(c *media.SenderConfig) { c.TelephoneEvent = 72 },
-		"no clock":                         func(c *media.SenderConfig) { c.EventClock = 0 },
-		"packets that padding cannot fill": func(c *media.SenderConfig) { c.Coding = codecs.Options{Bitrate: 128000} },
+		"payload type of the codec":      func(c *media.SenderConfig) { c.TelephoneEvent = opusType },
+		"payload type of an RTCP packet": func(c *media.SenderConfig) { c.TelephoneEvent = 72 },
+		"no clock":                       func(c *media.SenderConfig) { c.EventClock = 0 },
 	} {
 		c := dialingConfig(t, &wire{})
 		change(&c)
@@ -349,7 +347,16 @@ func TestDigitsConfig(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	// Padding cannot fill packets as long as these.
 	c := dialingConfig(t, &wire{})
-	c.Coding, c.Secure = codecs.Options{Bitrate: 128000}, false
-	must(t, newSender(t, c).Release(route.Verified{}, sealer(t, 1)))
+	c.Coding = codecs.Options{Bitrate: 128000}
+	s := newSender(t, c)
+	must(t, s.Release(verified(t), sealer(t, 1)))
+	if err := s.SendDigits("1"); err == nil {
+		t.Error("a digit was taken")
+	}
+	c.Secure = false
+	s = newSender(t, c)
+	must(t, s.ReleaseClear())
+	must(t, s.SendDigits("1"))
 }

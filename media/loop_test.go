@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sotto/codecs"
 	"sotto/internal/netsim"
 	"sotto/media"
 	"sotto/media/audio"
@@ -22,13 +23,28 @@ type lane struct {
 	seen     [][]byte // every packet as it left
 }
 
+// laneConfig is what a lane carries.
+type laneConfig struct {
+	pcm    []int16
+	codec  string
+	coding codecs.Options
+	net    netsim.Config
+	sink   audio.Sink
+	clear  bool // without secure mode, and without keys
+}
+
 // newLane sends pcm in one codec to sink.
 func newLane(t testing.TB, pcm []int16, name string, net netsim.Config, sink audio.Sink) *lane {
 	t.Helper()
-	l := &lane{link: netsim.NewLink(net), now: epoch}
-	c := senderConfig(t, audio.NewClip(pcm, false), nil)
-	c.Codec = codec(t, name)
-	c.PayloadType = map[string]uint8{"opus": opusType, "PCMU": 0, "PCMA": 8, "G722": 9}[name]
+	return newLaneOf(t, laneConfig{pcm: pcm, codec: name, net: net, sink: sink})
+}
+
+func newLaneOf(t testing.TB, lc laneConfig) *lane {
+	t.Helper()
+	l := &lane{link: netsim.NewLink(lc.net), now: epoch}
+	c := senderConfig(t, audio.NewClip(lc.pcm, false), nil)
+	c.Codec, c.Coding, c.Secure = codec(t, lc.codec), lc.coding, !lc.clear
+	c.PayloadType = map[string]uint8{"opus": opusType, "PCMU": 0, "PCMA": 8, "G722": 9}[lc.codec]
 	c.TelephoneEvent, c.EventClock = eventType, c.Codec.ClockRate
 	c.Write = func(b []byte) error {
 		l.seen = append(l.seen, bytes.Clone(b))
@@ -36,7 +52,14 @@ func newLane(t testing.TB, pcm []int16, name string, net netsim.Config, sink aud
 		return nil
 	}
 	l.sender = newSender(t, c)
-	l.receiver = newReceiver(t, receiverConfig(t, sink))
+	rc := receiverConfig(t, lc.sink)
+	rc.Secure = !lc.clear
+	l.receiver = newReceiver(t, rc)
+	if lc.clear {
+		must(t, l.sender.ReleaseClear())
+		must(t, l.receiver.ReleaseClear())
+		return l
+	}
 	must(t, l.sender.Release(verified(t), sealer(t, 1)))
 	must(t, l.receiver.Release(verified(t), opener(t, 1)))
 	return l
@@ -52,8 +75,10 @@ func (l *lane) run(t testing.TB, n int) {
 
 func (l *lane) runTick(t testing.TB, i int) {
 	t.Helper()
-	l.now = at(i)
-	must(t, l.sender.Tick())
+	for sent := time.Duration(0); sent < media.FrameDuration; sent += l.sender.Interval() {
+		l.now = at(i).Add(sent)
+		must(t, l.sender.Tick())
+	}
 	play := at(i).Add(7 * time.Millisecond)
 	for {
 		due := l.link.Deadline()

@@ -5,12 +5,12 @@
 // A call has a [Sender], a [Receiver] and a [Reports]. None of them starts a
 // goroutine, opens a socket or reads the clock: the caller drives them.
 //
-//	capture goroutine   Sender.Tick every 20 ms
+//	capture goroutine   Sender.Tick every Sender.Interval
 //	reader goroutine    Receiver.HandleRTP, Reports.HandleRTCP for what arrives
 //	playout goroutine   Receiver.Play every 20 ms
 //	any one goroutine   Reports.Report every few seconds, Reports.Bye
-//	any goroutine       Release, ReleaseClear, Revoke, Mute, Hold, SendDigits, Digits,
-//	                    Authenticated, Stats
+//	any goroutine       Release, ReleaseClear, Revoke, Mute, Hold, ExpectLoss,
+//	                    SendDigits, Digits, Authenticated, Stats
 //
 // # Keys and routes
 //
@@ -49,6 +49,8 @@ var (
 	ErrRoute = errors.New("media: audio route is not verified")
 	// ErrKeys says that Release was given no keys.
 	ErrKeys = errors.New("media: no keys to release")
+	// ErrVaries says that packets cannot follow what is said.
+	ErrVaries = errors.New("media: secure mode sends a constant bit rate without pauses (no VBR, no DTX): what varies tells what is said")
 	// ErrNoClear says that nothing may flow in the clear: in secure mode, or
 	// because it is too late.
 	ErrNoClear = errors.New("media: clear voice is not allowed")
@@ -57,8 +59,6 @@ var (
 const (
 	// FrameDuration is the time between two ticks.
 	FrameDuration = 20 * time.Millisecond
-
-	framesPerSecond = int(time.Second / FrameDuration)
 
 	// maxPacket bounds what is sent and what is received, an Ethernet frame.
 	maxPacket = 1500

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"sotto/codecs"
 	"sotto/media/audio"
@@ -39,15 +40,21 @@ type SenderConfig struct {
 	Trace  Tracer // nil: none
 }
 
-// Sender turns the frames of a source into packets. Prepare, Send and Tick are
-// called by one goroutine, which owns every field that is not atomic; all
+// Sender turns the frames of a source into packets. Prepare, Send, Skip and Tick
+// are called by one goroutine, which owns every field that is not atomic; all
 // other methods by any.
 type Sender struct {
 	cfg     SenderConfig
 	encoder codecs.Encoder
-	down    *audio.Resampler // nil if the codec runs at 48 kHz
+	down    *audio.Resampler   // nil if the codec runs at 48 kHz
+	adapter codecs.LossAdapter // nil if the codec repairs nothing
 	trace   Tracer
-	step    uint32 // timestamp units in one frame
+
+	interval  time.Duration // of ticks
+	step      uint32        // timestamp units in one tick
+	tickLen   int           // samples at the codec's rate in one tick
+	packetLen int           // and in a packet
+	ticks     int           // that a packet takes
 
 	sealing atomic.Pointer[sealing]
 	muted   atomic.Bool
@@ -57,15 +64,21 @@ type Sender struct {
 	dialing dialing
 
 	sequence   uint16 // of the next packet
-	payloadLen int    // of every packet
+	payloadLen int    // of every packet; 0: it varies
 	paused     bool   // nothing went out last time, so the next has a marker
+	quiet      bool   // the last packet began a pause (DTX)
 	ended      bool   // the source has
+	expected   int32  // loss that the encoder knows of
 
 	pcm   [audio.FrameSamples]int16
-	coded [audio.FrameSamples]int16 // pcm at the codec's rate
-	pkt   [maxPacket]byte           // header, payload and tag, in place
-	ready struct {                  // what Prepare left for Send
+	queue [maxPacketSamples]int16 // at the codec's rate, until there is a packet of it
+	have  int                     // samples in queue
+	tick  int                     // ticks of the packet that have passed
+	stamp uint32                  // of the packet
+	pkt   [maxPacket]byte         // header, payload and tag, in place
+	ready struct {                // what Prepare left for Send
 		n       int // bytes of pkt; 0: nothing
+		octets  int // of payload
 		stamp   uint32
 		sealing *sealing
 	}
@@ -75,7 +88,11 @@ type Sender struct {
 	octets    atomic.Uint64 // of payload
 	missed    atomic.Uint64 // frames
 	finished  atomic.Bool   // ended, for other goroutines
+	loss      atomic.Int32  // for the encoder to expect, in per cent; negative: as configured
 }
+
+// maxPacketSamples is the longest packet that is sent.
+const maxPacketSamples = audio.SampleRate * int(codecs.MaxPacketTime/time.Millisecond) / 1000
 
 // sealing is what Release, ReleaseClear and Revoke set. Its address tells one
 // release from the next, so a packet sealed under one never leaves under
@@ -99,6 +116,8 @@ func NewSender(c SenderConfig) (*Sender, error) {
 		return nil, fmt.Errorf("media: payload type %d cannot be sent", c.PayloadType)
 	case c.TelephoneEvent != 0 && (!Sendable(c.TelephoneEvent) || c.TelephoneEvent == c.PayloadType || c.EventClock <= 0):
 		return nil, fmt.Errorf("media: telephone events cannot be sent as payload type %d, %d Hz", c.TelephoneEvent, c.EventClock)
+	case c.Secure && (c.Coding.VBR || c.Coding.DTX):
+		return nil, ErrVaries
 	}
 	encoder, err := c.Codec.NewEncoder(c.Coding)
 	if err != nil {
@@ -108,18 +127,22 @@ func NewSender(c SenderConfig) (*Sender, error) {
 		cfg:      c,
 		encoder:  encoder,
 		trace:    orNone(c.Trace),
-		step:     uint32(c.Codec.ClockRate / framesPerSecond),
 		digits:   make(chan string, maxWaiting),
-		dialing:  dialing{unit: c.EventClock / framesPerSecond},
 		sequence: c.Sequence &^ (1 << 15),
 		paused:   true,
 
+		packetLen:  c.Codec.PacketSamples(c.Coding),
 		payloadLen: c.Codec.PacketBytes(c.Coding),
 	}
-	if c.Secure && c.TelephoneEvent != 0 && s.payloadLen > eventLen+maxPadding {
-		return nil, fmt.Errorf("media: no DTMF can look like packets of %d bytes: want a lower bit rate, for at most %d", s.payloadLen, eventLen+maxPadding)
-	}
+	s.adapter, _ = encoder.(codecs.LossAdapter)
+	s.loss.Store(asConfigured)
+	s.expected = asConfigured
 	s.timestamp.Store(c.Timestamp)
+	packet := time.Duration(s.packetLen) * time.Second / time.Duration(c.Codec.SampleRate)
+	s.interval = min(packet, FrameDuration)
+	s.step, s.tickLen = uint32(samples(c.Codec.ClockRate, s.interval)), samples(c.Codec.SampleRate, s.interval)
+	s.ticks = int(packet / s.interval)
+	s.dialing = newDialing(packet, c.EventClock)
 	if c.Codec.SampleRate != audio.SampleRate {
 		if s.down, err = audio.NewResampler(audio.SampleRate, c.Codec.SampleRate); err != nil {
 			return nil, fmt.Errorf("media: %w", err)
@@ -163,43 +186,79 @@ func (s *Sender) Mute(on bool) { s.muted.Store(on) }
 // (RFC 3264 §8.4); time goes on in the timestamps.
 func (s *Sender) Hold(on bool) { s.held.Store(on) }
 
-// Tick is Prepare and Send: call it every [FrameDuration].
+// ExpectLoss tells the encoder what share of the packets, in per cent, it shall
+// prepare for losing, if it can. That changes what is in packets, and not their
+// length.
+func (s *Sender) ExpectLoss(percent int) { s.loss.Store(int32(percent)) }
+
+// asConfigured is no share of packets: the encoder expects what it was made for.
+const asConfigured = -1
+
+// Interval is how often the Sender has to tick: every [FrameDuration], or more
+// often if packets are shorter. Longer packets take several ticks.
+func (s *Sender) Interval() time.Duration { return s.interval }
+
+// Tick is Prepare and Send: call it every [Sender.Interval].
 func (s *Sender) Tick() error { return errors.Join(s.Prepare(), s.Send()) }
 
-// Prepare reads one frame and makes its packet. After the source's end frames
-// are silence. An error of the source is returned, and silence is prepared in
-// place of the frame, so that the rhythm of packets does not show it.
+// Prepare reads a frame, if there is not enough from before, and makes the packet
+// that is full with it, if one is. After the source's end frames are silence. An
+// error of the source is returned, and silence is prepared in place of the
+// frame, so that the rhythm of packets does not show it.
 func (s *Sender) Prepare() error {
 	stamp := s.advance()
 	k := s.sealing.Load()
 	if !s.may(k) {
 		s.paused = true
+		s.tick, s.have = 0, 0
 		return nil
 	}
-	failed := s.capture()
-	s.trace.Stamp(StageCaptured, stamp)
-	n, err := s.encode(stamp)
-	if err == nil && !k.clear {
-		n, err = k.sealer.Seal(s.pkt[:], n)
+	if s.tick == 0 {
+		s.stamp = stamp
 	}
-	if err != nil {
+	s.tick++
+	var failed error
+	if s.have < s.tick*s.tickLen {
+		failed = s.capture()
+		s.trace.Stamp(StageCaptured, s.stamp)
+	}
+	if s.tick < s.ticks {
+		return failed
+	}
+	s.tick = 0
+	if err := s.pack(k); err != nil {
 		s.paused = true
 		return errors.Join(failed, fmt.Errorf("media: send: %w", err))
 	}
-	s.trace.Stamp(StageSealed, stamp)
-	s.sequence++
-	s.ready.n, s.ready.stamp, s.ready.sealing = n, stamp, k
 	return failed
 }
 
-// Skip lets the time of one frame pass, when it is too late to make a packet of
+// pack makes the packet that is full, under k.
+func (s *Sender) pack(k *sealing) error {
+	n, err := s.encode()
+	if err != nil || n == 0 {
+		return err
+	}
+	s.ready.octets = n - headerLen
+	if !k.clear {
+		if n, err = k.sealer.Seal(s.pkt[:], n); err != nil {
+			return err
+		}
+	}
+	s.trace.Stamp(StageSealed, s.stamp)
+	s.sequence++
+	s.ready.n, s.ready.stamp, s.ready.sealing = n, s.stamp, k
+	return nil
+}
+
+// Skip lets the time of one tick pass, when it is too late to make a packet of
 // it. The source is not read: what it has keeps until there is time.
 func (s *Sender) Skip() {
 	s.advance()
 	s.missed.Add(1)
 }
 
-// advance begins a frame and returns its timestamp.
+// advance begins a tick and returns its timestamp.
 func (s *Sender) advance() uint32 {
 	s.ready.n = 0
 	stamp := s.timestamp.Load()
@@ -224,16 +283,17 @@ func (s *Sender) Send() error {
 	s.trace.Stamp(StageSent, s.ready.stamp)
 	s.paused = false
 	s.packets.Add(1)
-	s.octets.Add(uint64(s.payloadLen))
+	s.octets.Add(uint64(s.ready.octets))
 	return nil
 }
 
 // may reports whether something may be sent under k now.
 func (s *Sender) may(k *sealing) bool { return !s.held.Load() && k.open() }
 
-// capture fills pcm. A muted source is read all the same, so that it does not
+// capture reads a frame into the queue. A muted source is read all the same, so that it does not
 // speak of the past when it is heard again.
 func (s *Sender) capture() error {
+	defer s.enqueue()
 	if s.ended {
 		return nil // pcm was cleared when it ended
 	}
@@ -252,31 +312,63 @@ func (s *Sender) capture() error {
 	return nil
 }
 
-// encode makes the RTP packet of pcm in pkt and returns its length.
-func (s *Sender) encode(stamp uint32) (int, error) {
-	frame := s.pcm[:]
-	if s.down != nil {
-		frame = s.coded[:s.down.Process(s.coded[:], s.pcm[:])]
+// enqueue puts pcm into the queue, at the codec's rate.
+func (s *Sender) enqueue() {
+	if s.down == nil {
+		s.have += copy(s.queue[s.have:], s.pcm[:])
+		return
 	}
-	n, err := s.encoder.Encode(s.pkt[headerLen:maxPacket-protect.MaxTagLen], frame)
+	s.have += s.down.Process(s.queue[s.have:], s.pcm[:])
+}
+
+// encode makes the RTP packet of what has waited longest, in pkt, and returns its
+// length; 0 if nothing is to be sent, in a pause.
+func (s *Sender) encode() (int, error) {
+	if loss := s.loss.Load(); loss != s.expected && s.adapter != nil {
+		if err := s.adapter.ExpectLoss(int(loss)); err != nil {
+			return 0, err
+		}
+		s.expected = loss
+	}
+	payload := s.pkt[headerLen : maxPacket-protect.MaxTagLen]
+	n, err := s.encoder.Encode(payload, s.queue[:s.packetLen])
+	s.have = copy(s.queue[:], s.queue[s.packetLen:s.have])
 	if err != nil {
 		return 0, err
 	}
-	if n != s.payloadLen { // a length that varies tells what is said: RFC 6562 §3
+	if s.payloadLen != 0 && n != s.payloadLen { // a length that varies tells what is said: RFC 6562 §3
 		return 0, fmt.Errorf("payload of %d bytes in a stream of %d", n, s.payloadLen)
 	}
 	h := rtpHeader{
 		marker:      s.paused, // RFC 3551 §4.1
 		payloadType: s.cfg.PayloadType,
 		sequence:    s.sequence,
-		timestamp:   stamp,
+		timestamp:   s.stamp,
 		ssrc:        s.cfg.SSRC,
 	}
+	if s.pauses(payload[:n]) {
+		n = 0
+	}
 	flags, n := s.dial(&h, n)
+	if n == 0 {
+		s.paused = true
+		return 0, nil
+	}
 	h.put(s.pkt[:])
 	s.pkt[0] |= flags
-	s.trace.Stamp(StageEncoded, stamp)
+	s.trace.Stamp(StageEncoded, s.stamp)
 	return headerLen + n, nil
+}
+
+// pauses reports whether a payload need not be sent: it belongs to a pause, and
+// so did the one before it, which has told the peer.
+func (s *Sender) pauses(payload []byte) bool {
+	if !s.cfg.Coding.DTX {
+		return false
+	}
+	before := s.quiet
+	_, s.quiet = s.cfg.Codec.Inspect(payload)
+	return before && s.quiet
 }
 
 // Stats returns what was counted so far.

@@ -277,6 +277,8 @@ func TestSenderConfig(t *testing.T) {
 		"payload type too large":         func(c *media.SenderConfig) { c.PayloadType = 128 },
 		"payload type of an RTCP packet": func(c *media.SenderConfig) { c.PayloadType = 72 },
 		"impossible bit rate":            func(c *media.SenderConfig) { c.Coding.Bitrate = 1 },
+		"variable bit rate":              func(c *media.SenderConfig) { c.Coding.VBR = true },
+		"pauses":                         func(c *media.SenderConfig) { c.Coding.DTX = true },
 	} {
 		c := senderConfig(t, tone(), &wire{})
 		change(&c)

@@ -1,10 +1,13 @@
-// Package opus is the Opus codec (RFC 6716) by libopus: 48 kHz, mono, 20 ms,
-// constant bit rate, in-band forward error correction.
+// Package opus is the Opus codec (RFC 6716) by libopus: 48 kHz, mono, with
+// in-band forward error correction, at a constant bit rate unless asked for
+// another one.
 package opus
 
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/hraban/opus"
 )
@@ -12,25 +15,26 @@ import (
 const (
 	// SampleRate is the rate of the PCM in Hz.
 	SampleRate = 48000
-	// FrameSamples is the length of a frame, 20 ms.
-	FrameSamples = 960
-	// DefaultBitrate in bit/s makes packets of 80 bytes.
+	// DefaultBitrate in bit/s makes packets of 80 bytes of 20 ms.
 	DefaultBitrate = 32000
+	// DefaultPacketTime is the length of packets.
+	DefaultPacketTime = 20 * time.Millisecond
 
 	// minBitrate and maxBitrate bound what speech in one channel can use:
 	// below, forward error correction has no room; above, nothing is gained.
-	minBitrate = 8000
-	maxBitrate = 128000
+	// Multiples of bitrateStep make whole bytes, however long packets are.
+	minBitrate  = 8000
+	maxBitrate  = 128000
+	bitrateStep = 800
 
-	// complexity trades processor time for quality, 0 to 10. With libopus
-	// 1.3.1 a frame at constant bit rate costs about 0.22 ms at 5 and 0.48 ms
-	// at 10, and listeners (and ViSQOL) do not tell the two apart at 32 kbit/s.
-	complexity = 5
+	// defaultComplexity trades processor time for quality, see
+	// bench/quality/README.md.
+	defaultComplexity = 5
 
-	// expectedLoss in per cent: libopus adds the data for error correction
+	// defaultLoss in per cent: libopus adds the data for error correction
 	// only if it is told to expect loss. 10 keeps most of the rate for the
 	// frame itself and still repairs single losses.
-	expectedLoss = 10
+	defaultLoss = 10
 
 	// maxPacketSamples is 120 ms, the longest packet (RFC 6716 §3.2.5).
 	maxPacketSamples = 5760
@@ -38,70 +42,147 @@ const (
 	concealStep = 120
 )
 
+// MaxPacketTime is the longest of PacketTimes.
+const MaxPacketTime = 60 * time.Millisecond
+
+// PacketTimes are the lengths of the packets that an Encoder makes.
+var PacketTimes = [...]time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond, MaxPacketTime}
+
 // ErrBuffer says that the caller's destination is too short.
 var ErrBuffer = errors.New("opus: destination too short")
+
+// Off is what 0 would be, as the value of an option whose zero value stands for
+// a default.
+const Off = -1
+
+// Options are an encoder's settings. The zero value of each is its default.
+type Options struct {
+	// Bitrate in bit/s, a multiple of 800 from 8000 to 128000. 0 means
+	// [DefaultBitrate].
+	Bitrate int
+	// PacketTime is 10, 20, 40 or 60 ms. 0 means [DefaultPacketTime].
+	PacketTime time.Duration
+	// Complexity is libopus's, from 1 to 10, or [Off] for its 0; 0 means 5.
+	Complexity int
+	// ExpectedLoss in per cent, from 1 to 100, is what error correction
+	// prepares for; 0 means 10. [Off] leaves it out until
+	// [Encoder.ExpectLoss] asks for it.
+	ExpectedLoss int
+	// VBR lets the length of packets follow what is said, on average at
+	// Bitrate. DTX lets the packets of pauses be empty, see [Inspect]. Both
+	// tell whoever sees the packets of the speech in them (RFC 6562 §3, §4).
+	VBR, DTX bool
+}
+
+// withDefaults is o with values in place of zeros, or what is wrong with it.
+func (o Options) withDefaults() (Options, error) {
+	o.Bitrate = orDefault(o.Bitrate, DefaultBitrate)
+	o.Complexity = orDefault(o.Complexity, defaultComplexity)
+	o.ExpectedLoss = orDefault(o.ExpectedLoss, defaultLoss)
+	if o.PacketTime == 0 {
+		o.PacketTime = DefaultPacketTime
+	}
+	switch {
+	case o.Bitrate < minBitrate || o.Bitrate > maxBitrate || o.Bitrate%bitrateStep != 0:
+		return o, fmt.Errorf("opus: bit rate %d is not a multiple of %d from %d to %d", o.Bitrate, bitrateStep, minBitrate, maxBitrate)
+	case o.Complexity < 0 || o.Complexity > 10:
+		return o, fmt.Errorf("opus: complexity %d is not from 0 to 10", o.Complexity)
+	case o.ExpectedLoss < 0 || o.ExpectedLoss > 100:
+		return o, fmt.Errorf("opus: expected loss of %d %% is not from 0 to 100", o.ExpectedLoss)
+	case !slices.Contains(PacketTimes[:], o.PacketTime):
+		return o, fmt.Errorf("opus: packets of %v are not of one of %v", o.PacketTime, PacketTimes)
+	}
+	return o, nil
+}
+
+// Check says what is wrong with o.
+func (o Options) Check() error {
+	_, err := o.withDefaults()
+	return err
+}
+
+func orDefault(value, standard int) int {
+	switch value {
+	case 0:
+		return standard
+	case Off:
+		return 0
+	}
+	return value
+}
 
 // Encoder encodes one direction of one call. Not safe for concurrent use.
 type Encoder struct {
 	enc        *opus.Encoder
-	packetSize int
+	samples    int // in a packet
+	packetSize int // 0: it varies
 }
 
-// NewEncoder makes an encoder of a constant bitrate in bit/s: 0 means
-// [DefaultBitrate]; the rate must give whole bytes a frame (a multiple of 400).
+// NewEncoder makes an encoder.
 //
-// Packets all have one size: neither the rate nor pauses in speech show in
-// what is sent (RFC 6562 §2, §3).
-func NewEncoder(bitrate int) (*Encoder, error) {
-	packetSize := PacketBytes(bitrate)
-	if bitrate == 0 {
-		bitrate = DefaultBitrate
-	}
-	if bitrate < minBitrate || bitrate > maxBitrate || bitrate%400 != 0 {
-		return nil, fmt.Errorf("opus: bit rate %d is not a multiple of 400 from %d to %d", bitrate, minBitrate, maxBitrate)
+// Without VBR and DTX packets all have one size: neither the rate nor pauses in
+// speech show in what is sent (RFC 6562 §2, §3).
+func NewEncoder(o Options) (*Encoder, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
 	}
 	enc, err := opus.NewEncoder(SampleRate, 1, opus.AppVoIP)
 	if err != nil {
 		return nil, fmt.Errorf("opus: new encoder: %w", err)
 	}
+	e := &Encoder{enc: enc, samples: int(o.PacketTime * SampleRate / time.Second), packetSize: o.packetBytes()}
 	err = errors.Join(
-		enc.SetBitrate(bitrate),
-		enc.SetVBR(false),
-		enc.SetDTX(false),
-		enc.SetComplexity(complexity),
-		enc.SetInBandFEC(true),
-		enc.SetPacketLossPerc(expectedLoss),
+		enc.SetBitrate(o.Bitrate),
+		enc.SetVBR(o.VBR),
+		enc.SetDTX(o.DTX),
+		enc.SetComplexity(o.Complexity),
+		e.ExpectLoss(o.ExpectedLoss),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("opus: set up encoder: %w", err)
 	}
-	return &Encoder{enc: enc, packetSize: packetSize}, nil
+	return e, nil
 }
 
-// PacketBytes is the size of every packet at a bitrate in bit/s, 0 meaning
-// [DefaultBitrate].
-func PacketBytes(bitrate int) int {
-	if bitrate == 0 {
-		bitrate = DefaultBitrate
+// ExpectLoss changes what error correction prepares for, in per cent; 0 leaves
+// it out. The size of packets stays what it is.
+func (e *Encoder) ExpectLoss(percent int) error {
+	return errors.Join(e.enc.SetInBandFEC(percent > 0), e.enc.SetPacketLossPerc(percent))
+}
+
+// PacketBytes is the size of every packet of an encoder with options that
+// NewEncoder takes; 0 if it varies.
+func PacketBytes(o Options) int {
+	o, _ = o.withDefaults()
+	return o.packetBytes()
+}
+
+func (o Options) packetBytes() int {
+	if o.VBR || o.DTX {
+		return 0
 	}
-	return bitrate / 400
+	return int(time.Duration(o.Bitrate) * o.PacketTime / time.Second / 8)
 }
 
-// Encode encodes one frame of [FrameSamples] samples into dst and returns the
-// packet's size, which is always bitrate/400 bytes.
+// Encode encodes the samples of one packet into dst and returns its size.
 func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
-	if len(pcm) != FrameSamples {
-		return 0, fmt.Errorf("opus: frame of %d samples, want %d", len(pcm), FrameSamples)
+	if len(pcm) != e.samples {
+		return 0, fmt.Errorf("opus: packet of %d samples, want %d", len(pcm), e.samples)
 	}
-	if len(dst) < e.packetSize {
+	size := e.packetSize
+	if size == 0 {
+		size = len(dst)
+	}
+	if len(dst) < size || size == 0 {
 		return 0, ErrBuffer
 	}
 	// The C side is told cap(dst), so the capacity is cut to what it may use.
-	n, err := e.enc.Encode(pcm, dst[:e.packetSize:e.packetSize])
+	n, err := e.enc.Encode(pcm, dst[:size:size])
 	if err != nil {
 		return 0, fmt.Errorf("opus: encode: %w", err)
 	}
-	if n != e.packetSize {
+	if e.packetSize != 0 && n != e.packetSize {
 		return 0, fmt.Errorf("opus: packet of %d bytes, want %d", n, e.packetSize)
 	}
 	return n, nil

@@ -10,6 +10,8 @@ import (
 	"github.com/hraban/opus"
 )
 
+const frameSamples = 960 // 20 ms
+
 // voice is n frames of something like a voice: a buzz of changing pitch through
 // three resonances of a mouth, in syllables.
 func voice(n int) [][]int16 {
@@ -17,9 +19,9 @@ func voice(n int) [][]int16 {
 	mouth := []*resonance{newResonance(600, 80), newResonance(1100, 100), newResonance(2500, 160)}
 	frames, phase := make([][]int16, n), 0.0
 	for i := range frames {
-		frames[i] = make([]int16, FrameSamples)
+		frames[i] = make([]int16, frameSamples)
 		for k := range frames[i] {
-			s := float64(i*FrameSamples+k) / SampleRate
+			s := float64(i*frameSamples+k) / SampleRate
 			x := 0.01 * r.NormFloat64()
 			if phase += (130 + 30*math.Sin(2*math.Pi*0.9*s)) / SampleRate; phase > 1 {
 				phase--
@@ -50,7 +52,7 @@ func (f *resonance) next(x float64) float64 {
 
 func newPair(t testing.TB, bitrate int) (*Encoder, *Decoder) {
 	t.Helper()
-	enc, err := NewEncoder(bitrate)
+	enc, err := NewEncoder(Options{Bitrate: bitrate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,14 +81,14 @@ func packets(t testing.TB, frames [][]int16) [][]byte {
 // TestOneSize: the size of packets tells nothing, whatever is said.
 func TestOneSize(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	noise, loud := make([]int16, FrameSamples), make([]int16, FrameSamples)
+	noise, loud := make([]int16, frameSamples), make([]int16, frameSamples)
 	for i := range noise {
 		noise[i] = int16(r.Uint32())
 		loud[i] = math.MinInt16
 	}
-	frames := append(voice(200), noise, make([]int16, FrameSamples), loud, noise)
+	frames := append(voice(200), noise, make([]int16, frameSamples), loud, noise)
 	for range 500 { // ten seconds of silence: no DTX
-		frames = append(frames, make([]int16, FrameSamples))
+		frames = append(frames, make([]int16, frameSamples))
 	}
 	frames = append(frames, voice(50)...)
 	for _, bitrate := range []int{0, 8000, 16000, 24000, 64000, 128000} {
@@ -113,14 +115,14 @@ func TestLossIsRepaired(t *testing.T) {
 	decode := func(repair func(dec *Decoder, dst []int16, next []byte) (int, error)) (frames [][]int16) {
 		_, dec := newPair(t, 0)
 		for i, pkt := range pkts {
-			dst := make([]int16, FrameSamples)
+			dst := make([]int16, frameSamples)
 			n, err := 0, error(nil)
 			if repair != nil && lost(i) {
 				n, err = repair(dec, dst, pkts[i+1])
 			} else {
 				n, err = dec.Decode(dst, pkt)
 			}
-			if n != FrameSamples || err != nil {
+			if n != frameSamples || err != nil {
 				t.Fatalf("packet %d: %d samples, %v", i, n, err)
 			}
 			frames = append(frames, dst)
@@ -220,7 +222,7 @@ func TestBounds(t *testing.T) {
 			t.Errorf("a frame of %d samples was encoded", n)
 		}
 	}
-	pcm := make([]int16, 4*FrameSamples)
+	pcm := make([]int16, 4*frameSamples)
 	fill := func() {
 		for i := range pcm {
 			pcm[i] = 0x5a5a
@@ -232,10 +234,10 @@ func TestBounds(t *testing.T) {
 		"DecodeFEC": func(dst []int16) (int, error) { return dec.DecodeFEC(dst, buf[:80]) },
 	} {
 		fill()
-		if n, err := f(pcm[:FrameSamples]); n != FrameSamples || err != nil {
+		if n, err := f(pcm[:frameSamples]); n != frameSamples || err != nil {
 			t.Errorf("%s: %d samples, %v", name, n, err)
 		}
-		for _, v := range pcm[FrameSamples:] {
+		for _, v := range pcm[frameSamples:] {
 			if v != 0x5a5a {
 				t.Fatalf("%s wrote past len(dst)", name)
 			}
@@ -249,14 +251,14 @@ func TestBounds(t *testing.T) {
 	if n, err := dec.Decode(pcm, nil); n != 0 || err == nil {
 		t.Errorf("empty packet: %d, %v", n, err)
 	}
-	if n, err := dec.DecodeFEC(pcm[:FrameSamples], nil); n != 0 || err == nil {
+	if n, err := dec.DecodeFEC(pcm[:frameSamples], nil); n != 0 || err == nil {
 		t.Errorf("empty packet for FEC: %d, %v", n, err)
 	}
 }
 
 func TestBitrates(t *testing.T) {
-	for _, bad := range []int{-1, 1, 399, 7600, 32001, 32100, 128400, math.MaxInt} {
-		if enc, err := NewEncoder(bad); err == nil || enc != nil {
+	for _, bad := range []int{Off, -2, 1, 799, 7200, 32001, 32400, 128800, math.MaxInt} {
+		if enc, err := NewEncoder(Options{Bitrate: bad}); err == nil || enc != nil {
 			t.Errorf("%d bit/s accepted", bad)
 		}
 	}
@@ -271,8 +273,8 @@ func TestNoAllocation(t *testing.T) {
 	for name, f := range map[string]func() (int, error){
 		"Encode":    func() (int, error) { return enc.Encode(pkt, frame) },
 		"Decode":    func() (int, error) { return dec.Decode(dst, pkt) },
-		"Conceal":   func() (int, error) { return dec.Conceal(dst[:FrameSamples]) },
-		"DecodeFEC": func() (int, error) { return dec.DecodeFEC(dst[:FrameSamples], pkt) },
+		"Conceal":   func() (int, error) { return dec.Conceal(dst[:frameSamples]) },
+		"DecodeFEC": func() (int, error) { return dec.DecodeFEC(dst[:frameSamples], pkt) },
 	} {
 		n := testing.AllocsPerRun(100, func() {
 			if _, err := f(); err != nil {
@@ -306,15 +308,15 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		check(dec.Decode(dst[:maxPacketSamples], a))
-		check(dec.DecodeFEC(dst[:FrameSamples], b))
+		check(dec.DecodeFEC(dst[:frameSamples], b))
 		check(dec.Decode(dst[:maxPacketSamples], b))
-		check(dec.Conceal(dst[:FrameSamples]))
+		check(dec.Conceal(dst[:frameSamples]))
 		for _, v := range dst[maxPacketSamples:] {
 			if v != 0x5a5a {
 				t.Fatal("wrote past len(dst)")
 			}
 		}
-		if n, err := dec.Decode(dst[:FrameSamples], pkts[12]); n != FrameSamples || err != nil {
+		if n, err := dec.Decode(dst[:frameSamples], pkts[12]); n != frameSamples || err != nil {
 			t.Fatalf("afterwards: %d samples, %v", n, err)
 		}
 	})
@@ -333,7 +335,7 @@ func BenchmarkEncode(b *testing.B) {
 
 func BenchmarkDecode(b *testing.B) {
 	_, dec := newPair(b, 0)
-	pkts, dst := packets(b, voice(100)), make([]int16, FrameSamples)
+	pkts, dst := packets(b, voice(100)), make([]int16, frameSamples)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		if _, err := dec.Decode(dst, pkts[i%len(pkts)]); err != nil {

@@ -83,7 +83,7 @@ func TestInspectPause(t *testing.T) {
 	pkt, pauses := make([]byte, 1500), 0
 	for _, f := range append(voice(30), make([][]int16, 100)...) {
 		if f == nil {
-			f = make([]int16, FrameSamples)
+			f = make([]int16, frameSamples)
 		}
 		n, err := enc.Encode(f, pkt)
 		if err != nil {

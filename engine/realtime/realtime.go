@@ -28,6 +28,7 @@ const (
 
 // Sender is what Capture drives: a [media.Sender].
 type Sender interface {
+	Interval() time.Duration // from tick to tick; each makes a packet or a part of one
 	Prepare() error
 	Send() error
 	Skip()
@@ -42,15 +43,16 @@ type Player interface {
 // Capture makes each frame at its deadline and sends it [Departure] later, until
 // ctx ends or s fails; the error is [io.EOF] when the source has run out.
 //
-// The 20 ms from a frame's departure to the next one's are its turn, and a turn
+// The time from a frame's departure to the next one's is its turn, and a turn
 // has one packet at most. On a machine that is too busy a packet takes the turn
 // in which it is ready, and the frames whose turns are over, or taken, are
 // skipped: nothing is made up for in a burst.
 func Capture(ctx context.Context, s Sender) error {
 	c := newClock(ctx)
 	defer c.stop()
+	turn := s.Interval()
 	var free time.Time // when the first turn begins that is not taken
-	for deadline := time.Now(); c.wait(deadline); deadline = deadline.Add(media.FrameDuration) {
+	for deadline := time.Now(); c.wait(deadline); deadline = deadline.Add(turn) {
 		leave := deadline.Add(Departure)
 		if leave.Before(free) {
 			s.Skip()
@@ -65,8 +67,8 @@ func Capture(ctx context.Context, s Sender) error {
 		if err := s.Send(); err != nil {
 			return err
 		}
-		over := time.Since(leave)/media.FrameDuration + 1
-		free = leave.Add(over * media.FrameDuration)
+		over := time.Since(leave)/turn + 1
+		free = leave.Add(over * turn)
 		if s.Stats().SourceEnded {
 			return io.EOF
 		}

@@ -17,13 +17,21 @@ import (
 // sender takes as long for each frame as work says, in the virtual time of
 // synctest, and notes when its packets leave.
 type sender struct {
-	work    func(frame int) time.Duration
-	frames  int // prepared or skipped
-	skipped int
-	left    []time.Duration // since began
-	began   time.Time
-	end     int // frames until the source ends; 0: never
-	err     error
+	work     func(frame int) time.Duration
+	interval time.Duration // 0: media.FrameDuration
+	frames   int           // prepared or skipped
+	skipped  int
+	left     []time.Duration // since began
+	began    time.Time
+	end      int // frames until the source ends; 0: never
+	err      error
+}
+
+func (s *sender) Interval() time.Duration {
+	if s.interval == 0 {
+		return media.FrameDuration
+	}
+	return s.interval
 }
 
 func (s *sender) Prepare() error {
@@ -76,6 +84,17 @@ func TestDeparturesAreTheClocks(t *testing.T) {
 			if want := Departure + time.Duration(i)*media.FrameDuration; left != want {
 				t.Fatalf("packet %d left at %v, want %v", i, left, want)
 			}
+		}
+	})
+}
+
+// Packets of 10 ms leave every 10 ms.
+func TestDeparturesOfShortPackets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sender{interval: media.FrameDuration / 2}
+		capture(t, s, time.Second)
+		if len(s.left) != 100 || s.left[99] != Departure+99*s.interval {
+			t.Fatalf("%d packets left in 1 s, the last at %v", len(s.left), s.left[len(s.left)-1])
 		}
 	})
 }

@@ -42,7 +42,7 @@ func through(t testing.TB, pcm []int16, name string, lossEvery int, fec bool) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := c.FrameSamples()
+	size := c.PacketSamples(codecs.Options{})
 	var packets [][]byte
 	for ; len(pcm) >= size; pcm = pcm[size:] {
 		pkt := make([]byte, 1500)

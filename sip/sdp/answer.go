@@ -23,11 +23,11 @@ type Local struct {
 	RTCPPort   uint16     // RTCP without multiplexing; 0: Port+1
 	Codecs     []Codec    // best first; usually Voice()
 	Direction  Direction
+	PacketTime int        // milliseconds that we would like in a packet; 0: 20
 	ZRTPHashes []ZRTPHash // one for each ZRTP version we speak
 }
 
-// PacketTime is the length in milliseconds of the packets we send and ask for.
-const PacketTime = 20
+const packetTime = 20 // milliseconds
 
 // Voice returns the codecs we offer, best first: Opus at its constant rate,
 // since the size of a packet must not tell what is said, then G.722, whose
@@ -124,10 +124,14 @@ func (l *Local) media(codecs []Codec, d Direction, mux bool) Media {
 	if rtcp == 0 {
 		rtcp = l.Port + 1
 	}
+	wish := l.PacketTime
+	if wish == 0 {
+		wish = packetTime
+	}
 	return Media{
 		Kind: "audio", Port: l.Port, Profile: ProfileAVP,
 		Address: l.Address, RTCP: netip.AddrPortFrom(l.Address, rtcp), Mux: mux,
-		Codecs: codecs, Direction: d, PacketTime: PacketTime, ZRTPHashes: l.ZRTPHashes,
+		Codecs: codecs, Direction: d, PacketTime: wish, ZRTPHashes: l.ZRTPHashes,
 	}
 }
 
@@ -194,6 +198,8 @@ type Agreed struct {
 	Codec         Codec          // what to send; the payload type is the peer's
 	Event         Codec          // DTMF to send, at best with Codec's clock; as Codec, and zero if there is none
 	Arriving      []Codec        // what may come in, DTMF included; payload types are ours
+	PacketTime    int            // milliseconds that the peer would like in a packet; 0: it does not say
+	MaxPacket     int            // and takes at most; 0: it does not say
 	Remote        netip.AddrPort // where RTP goes
 	RemoteRTCP    netip.AddrPort // where RTCP goes; equal to Remote with Mux; invalid: nowhere
 	Mux           bool
@@ -224,6 +230,8 @@ func Agree(ours, theirs *Session) (Agreed, error) {
 		Receive:    l.Direction.Receives() && r.Direction.Sends(),
 		Remote:     netip.AddrPortFrom(r.Address, r.Port),
 		RemoteRTCP: r.RTCP,
+		PacketTime: r.PacketTime,
+		MaxPacket:  r.MaxPacket,
 		Mux:        l.Mux && r.Mux,
 		ZRTPHashes: r.ZRTPHashes,
 		Crypto:     r.Crypto,

@@ -45,7 +45,7 @@ func TestOfferAnswer(t *testing.T) {
 	caller, callee := mustAgree(t, offer, answer), mustAgree(t, answer, offer)
 	opus, event := Voice()[0], Voice()[4]
 	want := Agreed{
-		Send: true, Receive: true, Codec: opus, Event: event, Arriving: []Codec{opus, event}, Mux: true,
+		Send: true, Receive: true, Codec: opus, Event: event, Arriving: []Codec{opus, event}, Mux: true, PacketTime: 20,
 		Remote:     netip.AddrPortFrom(bobAddr, 6000),
 		RemoteRTCP: netip.AddrPortFrom(bobAddr, 6000),
 		ZRTPHashes: bobHash,
@@ -137,6 +137,27 @@ func TestEventToSend(t *testing.T) {
 		if got := mustAgree(t, offer, answer); got.Event != c.want {
 			t.Errorf("%s: %+v", name, got.Event)
 		}
+	}
+}
+
+// How long packets should be is said in both directions, and read from the peer.
+func TestPacketTime(t *testing.T) {
+	local := alice()
+	local.PacketTime = 60
+	theirs, err := Parse(append(Offer(local).Append(nil), "a=maxptime:40\r\n"...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := mustAnswer(t, theirs, nil, bob())
+	if a := mustAgree(t, answer, theirs); a.PacketTime != 60 || a.MaxPacket != 40 {
+		t.Errorf("%+v", a)
+	}
+	if a := mustAgree(t, theirs, answer); a.PacketTime != 20 || a.MaxPacket != 0 {
+		t.Errorf("%+v", a)
+	}
+	again, err := Parse(theirs.Append(nil))
+	if err != nil || again.Media[0].MaxPacket != 40 {
+		t.Errorf("%+v, %v", again, err)
 	}
 }
 

@@ -45,6 +45,9 @@ func (m *Media) append(dst []byte, common netip.Addr) []byte {
 	if m.PacketTime != 0 {
 		dst = fmt.Appendf(dst, "a=ptime:%d\r\n", m.PacketTime)
 	}
+	if m.MaxPacket != 0 {
+		dst = fmt.Appendf(dst, "a=maxptime:%d\r\n", m.MaxPacket)
+	}
 	dst = fmt.Appendf(dst, "a=%s\r\n", m.Direction)
 	dst = m.appendRTCP(dst)
 	for _, h := range m.ZRTPHashes {

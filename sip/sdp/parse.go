@@ -256,9 +256,9 @@ func (p *parser) attribute(name, arg string) error {
 	case "rtcp-mux":
 		m.Mux = true
 	case "ptime":
-		if ms, err := strconv.ParseUint(arg, 10, 10); err == nil {
-			m.PacketTime = int(ms) // a wish; one we cannot read is none
-		}
+		m.PacketTime = milliseconds(arg)
+	case "maxptime":
+		m.MaxPacket = milliseconds(arg)
 	case "crypto":
 		if c, ok := parseCrypto(arg); ok && m.Crypto == nil {
 			m.Crypto = &c
@@ -282,6 +282,16 @@ func (p *parser) attribute(name, arg string) error {
 // recording reports whether an attribute says that its author records the call.
 // While it is paused it may go on at any time.
 func recording(name, arg string) bool { return name == "record" && (arg == "on" || arg == "paused") }
+
+// milliseconds reads the length of a packet (RFC 8866 §6.4), a wish: one that
+// cannot be read is none.
+func milliseconds(arg string) int {
+	ms, err := strconv.ParseUint(arg, 10, 10)
+	if err != nil {
+		return 0
+	}
+	return int(ms)
+}
 
 // readRTPMap reads "96 opus/48000/2", RFC 8866 §6.6.
 func (s *section) readRTPMap(arg string) error {

@@ -57,6 +57,7 @@ type Media struct {
 	Codecs     []Codec
 	Direction  Direction
 	PacketTime int // milliseconds its author would like in a packet; 0: not said
+	MaxPacket  int // milliseconds it takes in a packet at most; 0: not said
 	ZRTPHashes []ZRTPHash
 	Crypto     *Crypto // the first that can be read; nil: none. Append does not write it
 }
