@@ -1,0 +1,203 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sotto/media/route"
+	"sotto/media/route/pulse"
+)
+
+// told is a monitor that tells what the test sends.
+func told(from route.Origin) (monitor, chan<- route.Fact) {
+	facts := make(chan route.Fact)
+	return monitor{from: from, watch: func(ctx context.Context, out chan<- route.Event) {
+		for {
+			select {
+			case f := <-facts:
+				out <- route.Event{At: time.Now(), From: from, Fact: f}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}}, facts
+}
+
+func report(t *testing.T, w *Watch) route.Report {
+	t.Helper()
+	r, err := w.Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// alarm expects an alarm that says text, now.
+func alarm(t *testing.T, w *Watch, text string) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case a := <-w.Alarms():
+		if !strings.Contains(a.Text, text) || !a.At.Equal(time.Now()) {
+			t.Errorf("%q at %v, want %q", a.Text, a.At, text)
+		}
+	default:
+		t.Errorf("no alarm that says %q", text)
+	}
+}
+
+func quiet(t *testing.T, w *Watch) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case a := <-w.Alarms():
+		t.Errorf("an alarm: %+v", a)
+	default:
+	}
+}
+
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sound, pulse := told(route.Pulse)
+		radio, bluez := told(route.BlueZ)
+		w := start(route.Self{PID: 1, Playback: 1}, []monitor{sound, radio}, route.NewWorld(route.Pulse, route.BlueZ))
+		if r := report(t, w); r.Unknown == "" {
+			t.Errorf("known from the start: %+v", r)
+		}
+		bluez <- route.Ready{}
+		quiet(t, w) // PulseAudio has not been looked at yet
+		sink := route.Node{ID: "sink 0", Kind: route.Sink, Name: "null", Driver: "module-null-sink.c"}
+		pulse <- sink
+		alarm(t, w, "other audio devices")
+		pulse <- sink
+		quiet(t, w)
+		pulse <- route.Node{ID: "stream", Kind: route.Playback, Name: "call", Owner: route.Process{PID: 1}}
+		pulse <- route.Link{ID: "link", From: "stream", To: "sink 0"}
+		pulse <- route.Ready{}
+		alarm(t, w, "known again")
+		r := report(t, w)
+		if r.Unknown != "" || len(r.Routes) != 1 || r.Routes[0].Class != route.Virtual {
+			t.Errorf("%+v", r)
+		}
+		devices, err := w.Devices(t.Context())
+		if err != nil || len(devices) != 1 || devices[0].Device != "null" {
+			t.Errorf("%+v, %v", devices, err)
+		}
+		bluez <- route.BluetoothDevice{ID: "/buds", Name: "Buds", Connected: true, Icon: "audio-headset"}
+		alarm(t, w, "Bluetooth audio has connected")
+		pulse <- route.Node{ID: "sink 1", Kind: route.Sink, Name: "stick", Driver: "module-alsa-card.c"}
+		alarm(t, w, "other audio devices")
+		pulse <- route.Node{ID: "spy", Kind: route.Capture, Name: "spy", Owner: route.Process{PID: 2, Name: "parec"}}
+		pulse <- route.Link{ID: "spy link", From: "sink 0", To: "spy"}
+		alarm(t, w, `"parec" records`)
+		pulse <- route.Lost{Reason: "it does not answer in time"}
+		alarm(t, w, "does not answer in time")
+		if r := report(t, w); r.Unknown == "" || len(r.Routes) != 0 {
+			t.Errorf("%+v", r)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, open := <-w.Alarms(); open {
+			t.Error("the alarms go on")
+		}
+		if _, err := w.Report(t.Context()); !errors.Is(err, route.ErrWatch) {
+			t.Error(err)
+		}
+		if _, err := w.Devices(t.Context()); !errors.Is(err, route.ErrWatch) {
+			t.Error(err)
+		}
+	})
+}
+
+// A monitor that tells nonsense begins again, and the route is unknown until
+// it has told everything anew.
+func TestBegunAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := 0
+		m := monitor{from: route.ALSA, watch: func(ctx context.Context, out chan<- route.Event) {
+			begun++
+			tell := func(f route.Fact) { out <- route.Event{At: time.Now(), From: route.ALSA, Fact: f} }
+			tell(route.Ready{})
+			if begun == 1 {
+				time.Sleep(time.Second)
+				tell(route.Node{}) // without a name
+			}
+			<-ctx.Done()
+		}}
+		w := start(route.Self{}, []monitor{m}, route.NewWorld(route.ALSA))
+		defer w.Close()
+		alarm(t, w, "known again")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if r := report(t, w); r.Unknown == "" || begun != 1 {
+			t.Errorf("%+v, begun %d times", r, begun)
+		}
+		time.Sleep(pause)
+		synctest.Wait()
+		if r := report(t, w); r.Unknown != "" || begun != 2 {
+			t.Errorf("%+v, begun %d times", r, begun)
+		}
+	})
+}
+
+// Nobody reads alarms, and one waits: the watch goes on.
+func TestAlarmsUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sound, pulse := told(route.Pulse)
+		w := start(route.Self{}, []monitor{sound}, route.NewWorld(route.Pulse))
+		defer w.Close()
+		for range 1000 {
+			pulse <- route.Ready{}
+			pulse <- route.Lost{Reason: "x"}
+		}
+		if r := report(t, w); r.Unknown == "" {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// What has to be known follows from what is there.
+func TestChoose(t *testing.T) {
+	dir := t.TempDir()
+	for _, key := range []string{"PULSE_SERVER", "PULSE_RUNTIME_PATH", "PIPEWIRE_REMOTE", "PIPEWIRE_RUNTIME_DIR"} {
+		t.Setenv(key, "")
+	}
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	check := func(monitors int, want ...route.Origin) {
+		t.Helper()
+		m, got, err := choose()
+		if err != nil || len(m) != monitors || !slices.Equal(got, want) {
+			t.Errorf("%d monitors, want %v, error %v", len(m), got, err)
+		}
+	}
+	check(2, route.BlueZ, route.ALSA)
+	graph, err := net.Listen("unix", filepath.Join(dir, "pipewire-0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer graph.Close()
+	check(4, route.BlueZ, route.Pulse, route.PipeWire)
+
+	t.Setenv("PULSE_SERVER", filepath.Join(dir, "native"))
+	deaf, err := net.Listen("unix", filepath.Join(dir, "native"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	begin := time.Now()
+	if _, err := Open(route.Self{}); err == nil || !strings.Contains(err.Error(), "native") || time.Since(begin) > 10*patience {
+		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+	t.Setenv("PULSE_SERVER", "tcp:example.org")
+	if _, err := Open(route.Self{}); !errors.Is(err, pulse.ErrNoSocket) {
+		t.Error(err)
+	}
+}
