@@ -57,7 +57,7 @@ func NewResampler(from, to int) (*Resampler, error) {
 	cutoff := (1 - transition) / float64(max(r.up, r.down)) // of half the rate from*up
 	for i := range 2*half + 1 {
 		x := float64(i - half)
-		h := sinc(x*cutoff) * cutoff * kaiser(x/float64(half)) * float64(r.up)
+		h := sinc(x*cutoff) * cutoff * kaiser(kaiserBeta, x/float64(half)) * float64(r.up)
 		// Tap i falls on phase i%up, and the past is stored oldest first.
 		r.bank[i%r.up*r.taps+r.taps-1-i/r.up] = float32(h)
 	}
@@ -146,9 +146,9 @@ func sinc(x float64) float64 {
 	return math.Sin(math.Pi*x) / (math.Pi * x)
 }
 
-// kaiser is the window at x from -1 to 1.
-func kaiser(x float64) float64 {
-	return bessel(kaiserBeta*math.Sqrt(max(0, 1-x*x))) / bessel(kaiserBeta)
+// kaiser is the window of beta at x from -1 to 1.
+func kaiser(beta, x float64) float64 {
+	return bessel(beta*math.Sqrt(max(0, 1-x*x))) / bessel(beta)
 }
 
 // bessel is the modified Bessel function of order zero.

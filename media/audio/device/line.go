@@ -1,0 +1,195 @@
+package device
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// EventKind is what has happened to an open device.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	// Lost: the device gives or takes nothing. It may be unplugged, suspended,
+	// or the sound server is gone or hangs. Silence takes its place.
+	Lost EventKind = iota + 1
+	// Returned: the same device, by its ID, works again. What it is now has to
+	// be asked anew.
+	Returned
+)
+
+// String is the kind in a word.
+func (k EventKind) String() string {
+	switch k {
+	case Lost:
+		return "lost"
+	case Returned:
+		return "returned"
+	}
+	return "unknown"
+}
+
+// Event is what has happened to an open device.
+type Event struct {
+	Kind      EventKind
+	At        time.Time // when it was noticed, with the monotonic clock
+	Device    string    // the ID
+	Direction Direction
+}
+
+const (
+	// look is how often a device is looked after, silent how long it may do
+	// nothing before it counts as lost.
+	look, silent = 10 * time.Millisecond, 70 * time.Millisecond
+	// begins is how long a device may take to do something at first. PulseAudio's
+	// null sink has 2 s of silence ahead when nobody plays.
+	begins = 3 * time.Second
+	// patience is how long a lost device may take to go on by itself before it
+	// is closed, retry how long after that it is opened again.
+	patience, retry = 500 * time.Millisecond, 500 * time.Millisecond
+	// closes is how long Close waits for a sound system that hangs.
+	closes = 500 * time.Millisecond
+)
+
+// opener is open, or what stands for it in tests.
+type opener func(id string, d Direction, c card) (io.Closer, error)
+
+// line is a device as long as somebody wants it, through loss and return. One
+// goroutine opens, looks after and closes it, because a sound system that hangs
+// keeps whoever calls it.
+type line struct {
+	id        string
+	direction Direction
+	exchanged func(samples []int16)
+
+	beats  atomic.Uint64 // how often the card has exchanged samples
+	halted chan struct{} // has one value when the card has said that it stopped
+	events chan Event
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the goroutine has ended
+}
+
+// newLine is a line to the device of exactly that ID. exchanged is called on the
+// card's thread.
+func newLine(id string, d Direction, exchanged func([]int16)) *line {
+	return &line{
+		id: id, direction: d, exchanged: exchanged,
+		halted: make(chan struct{}, 1), events: make(chan Event, 8), done: make(chan struct{}),
+	}
+}
+
+// dial opens the device and keeps it open.
+func (l *line) dial(ctx context.Context, open opener) error {
+	var life context.Context
+	life, l.cancel = context.WithCancel(context.Background())
+	opened := make(chan error, 1)
+	go l.run(life, open, opened)
+	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, <-opened })
+	if err != nil {
+		l.cancel() // should it still open, it is closed at once
+	}
+	return err
+}
+
+func (l *line) exchange(samples []int16) {
+	l.exchanged(samples)
+	l.beats.Add(1)
+}
+
+func (l *line) stopped() {
+	select {
+	case l.halted <- struct{}{}:
+	default:
+	}
+}
+
+// run is the goroutine. It opens the device once and again, says on opened how
+// it went the first time, and ends with life.
+func (l *line) run(life context.Context, open opener, opened chan<- error) {
+	defer close(l.done)
+	defer close(l.events)
+	for lost := false; ; {
+		stream, err := open(l.id, l.direction, l)
+		if opened != nil {
+			opened <- err
+			if opened = nil; err != nil {
+				return
+			}
+		}
+		if err == nil {
+			lost = l.attend(life, lost)
+			_ = stream.Close() // nothing follows from it
+		}
+		select {
+		case <-life.Done():
+			return
+		case <-time.After(retry):
+		}
+	}
+}
+
+// attend looks after an open device, says when it is lost and when it has
+// returned, and gives it up when it stays lost. It begins and ends with whether
+// it is.
+func (l *line) attend(life context.Context, lost bool) bool {
+	looks := time.NewTicker(look)
+	defer looks.Stop()
+	beats, since, limit := l.beats.Load(), time.Now(), begins
+	say := func(kind EventKind) {
+		lost, beats, since, limit = kind == Lost, l.beats.Load(), time.Now(), patience
+		l.tell(Event{Kind: kind, At: since, Device: l.id, Direction: l.direction})
+	}
+	for {
+		select {
+		case <-life.Done():
+			return lost
+		case <-l.halted:
+			if !lost {
+				say(Lost)
+			}
+			continue
+		case <-looks.C:
+		}
+		now := time.Now()
+		switch n := l.beats.Load(); {
+		case n != beats && lost:
+			say(Returned)
+			fallthrough
+		case n != beats:
+			beats, since, limit = n, now, silent
+		case now.Sub(since) <= limit:
+		case lost:
+			return lost
+		default:
+			say(Lost)
+		}
+	}
+}
+
+// tell hands an event over. Who does not listen loses the oldest.
+func (l *line) tell(e Event) {
+	for {
+		select {
+		case l.events <- e:
+			return
+		default:
+		}
+		select {
+		case <-l.events:
+		default:
+		}
+	}
+}
+
+// close ends it. A sound system that hangs ends its part when it can.
+func (l *line) close() error {
+	l.cancel()
+	select {
+	case <-l.done:
+		return nil
+	case <-time.After(closes):
+		return ErrNoAnswer
+	}
+}

@@ -1,0 +1,268 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sotto/media/audio"
+)
+
+// world is a sound system with one device, in virtual time.
+type world struct {
+	present atomic.Bool                   // the device is there, and works
+	hangs   atomic.Pointer[chan struct{}] // if not nil, the system answers when it is closed
+	running atomic.Pointer[working]
+	opened  atomic.Int32
+}
+
+// newWorld is one that has the device.
+func newWorld() *world {
+	w := &world{}
+	w.present.Store(true)
+	return w
+}
+
+// working is the stream of a world.
+type working struct {
+	card         card
+	world        *world
+	killed       atomic.Bool // it does nothing any more
+	closed, done chan struct{}
+}
+
+// hang keeps whoever asks waiting, until what is returned is called.
+func (w *world) hang() (goOn func()) {
+	c := make(chan struct{})
+	w.hangs.Store(&c)
+	return func() { w.hangs.Store(nil); close(c) }
+}
+
+func (w *world) answer() {
+	if c := w.hangs.Load(); c != nil {
+		<-*c
+	}
+}
+
+func (w *world) open(_ string, d Direction, c card) (io.Closer, error) {
+	w.answer()
+	if !w.present.Load() {
+		return nil, ErrNotFound
+	}
+	w.opened.Add(1)
+	s := &working{card: c, world: w, closed: make(chan struct{}), done: make(chan struct{})}
+	w.running.Store(s)
+	go s.work()
+	return s, nil
+}
+
+// work is the card's thread: a block each 10 ms.
+func (s *working) work() {
+	defer close(s.done)
+	block := make([]int16, 480)
+	for {
+		select {
+		case <-s.closed:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		if s.world.present.Load() && !s.killed.Load() {
+			for i := range block {
+				block[i] = 1000
+			}
+			s.card.exchange(block)
+		}
+	}
+}
+
+func (s *working) Close() error {
+	s.world.answer()
+	close(s.closed)
+	<-s.done
+	return nil
+}
+
+// expect waits for the next event.
+func expect(t *testing.T, events <-chan Event, kind EventKind, limit time.Duration) {
+	t.Helper()
+	select {
+	case e := <-events:
+		if e.Kind != kind || e.Device != "mic" || e.Direction != Capture || time.Since(e.At) != 0 {
+			t.Fatalf("%v after %v: %+v", kind, limit, e)
+		}
+	case <-time.After(limit):
+		t.Fatalf("not %v within %v", kind, limit)
+	}
+}
+
+func read(t *testing.T, s *Source) (level float64) {
+	t.Helper()
+	var pcm [audio.FrameSamples]int16
+	if err := s.ReadFrame(pcm[:]); err != nil {
+		t.Fatal(err)
+	}
+	return audio.LevelOf(pcm[:]).Peak
+}
+
+// A device that goes is reported within 100 ms, however it goes, and the same
+// one is opened again when it is back.
+func TestLossAndReturn(t *testing.T) {
+	for name, lose := range map[string]func(*world){
+		"unplugged": func(w *world) { w.present.Store(false) },
+		"suspended": func(w *world) { w.present.Store(false); w.running.Load().card.stopped() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				s, err := openSource(t.Context(), "mic", w.open)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 100 {
+					time.Sleep(20 * time.Millisecond)
+					read(t, s)
+				}
+				if level := read(t, s); level < -31 {
+					t.Errorf("%.1f dBFS are heard", level)
+				}
+				time.Sleep(5 * time.Millisecond) // between two blocks
+				lose(w)
+				expect(t, s.Events(), Lost, 100*time.Millisecond)
+				time.Sleep(10 * time.Minute)
+				for range 5 { // what had come before
+					read(t, s)
+				}
+				if level := read(t, s); level > audio.SilenceLevel {
+					t.Errorf("lost, and %.1f dBFS are heard", level)
+				}
+				w.present.Store(true)
+				expect(t, s.Events(), Returned, time.Second)
+				time.Sleep(time.Second)
+				read(t, s)
+				if level := read(t, s); level < -31 {
+					t.Errorf("returned, and %.1f dBFS are heard", level)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				if _, open := <-s.Events(); open {
+					t.Error("an event after Close")
+				}
+				var pcm [audio.FrameSamples]int16
+				if err := s.ReadFrame(pcm[:]); !errors.Is(err, os.ErrClosed) {
+					t.Errorf("ReadFrame after Close: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A short halt is reported, and the stream goes on without being opened again.
+func TestShortHalt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		s, err := openSource(t.Context(), "mic", w.open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		time.Sleep(time.Second)
+		w.present.Store(false)
+		time.Sleep(40 * time.Millisecond)
+		w.present.Store(true)
+		time.Sleep(time.Second)
+		w.present.Store(false)
+		expect(t, s.Events(), Lost, 100*time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
+		w.present.Store(true)
+		expect(t, s.Events(), Returned, 100*time.Millisecond)
+		time.Sleep(time.Minute)
+		if w.opened.Load() != 1 || len(s.Events()) != 0 {
+			t.Errorf("opened %d times, %d more events", w.opened.Load(), len(s.Events()))
+		}
+	})
+}
+
+// A stream that the server has killed is opened again soon: its device is there.
+func TestKilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		s, err := openSource(t.Context(), "mic", w.open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		time.Sleep(time.Second)
+		w.running.Load().killed.Store(true)
+		expect(t, s.Events(), Lost, 100*time.Millisecond)
+		expect(t, s.Events(), Returned, patience+retry+100*time.Millisecond)
+		if w.opened.Load() != 2 {
+			t.Errorf("opened %d times", w.opened.Load())
+		}
+	})
+}
+
+// A system that hangs keeps nobody waiting, and what it opens too late is
+// closed.
+func TestSystemHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		goOn := w.hang()
+		begin := time.Now()
+		if _, err := openSource(t.Context(), "mic", w.open); !errors.Is(err, ErrNoAnswer) || time.Since(begin) != answers {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		begin = time.Now()
+		if _, err := openSource(ctx, "mic", w.open); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 50*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		goOn()
+		synctest.Wait()
+		if w.opened.Load() != 2 {
+			t.Errorf("opened %d times", w.opened.Load())
+		}
+		time.Sleep(time.Second) // synctest fails if a stream is left open
+
+		s, err := openSource(t.Context(), "mic", w.open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		goOn = w.hang()
+		begin = time.Now()
+		if err := s.Close(); !errors.Is(err, ErrNoAnswer) || time.Since(begin) != closes {
+			t.Errorf("Close: %v after %v", err, time.Since(begin))
+		}
+		goOn()
+	})
+}
+
+func TestOpenFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := openSink(t.Context(), "mic", (&world{}).open); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%v", err)
+		}
+	})
+	for _, id := range []string{"", "a\x00b", string(make([]byte, 256))} {
+		if _, err := OpenSource(t.Context(), id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}
+
+// Nobody has to listen, and who listens late hears the latest.
+func TestEventsAreDropped(t *testing.T) {
+	l := &line{id: "mic", events: make(chan Event, 2)}
+	for _, kind := range []EventKind{Lost, Returned, Lost, Returned, Lost} {
+		l.tell(Event{Kind: kind})
+	}
+	if a, b := <-l.events, <-l.events; a.Kind != Returned || b.Kind != Lost || len(l.events) != 0 {
+		t.Errorf("%v, %v", a, b)
+	}
+}
