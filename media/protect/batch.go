@@ -33,26 +33,33 @@ func SealBatch(jobs []Outgoing) {
 }
 
 // ahead is how many jobs before its turn the memory is asked for that a single
-// job needs.
-const ahead = 2
+// job needs: further than one packet takes, for it may come from beyond the caches.
+const ahead = 3
 
 // sealSingly seals jobs up to the first that is better sealed with others, and
 // returns the rest. One packet keeps the processor busy: all that is gained is that
 // it need not wait for the keys of the next.
 func sealSingly(jobs []Outgoing) []Outgoing {
+	for i := range min(ahead, len(jobs)) {
+		jobs[i].prefetch()
+	}
 	for i := range jobs {
 		j := &jobs[i]
 		if !j.Sealer.single {
 			return jobs[i:]
 		}
 		if i+ahead < len(jobs) {
-			next := &jobs[i+ahead]
-			s := next.Sealer
-			s.keys.gcm.Prefetch(next.Packet, unsafe.Pointer(s), nil)
+			jobs[i+ahead].prefetch()
 		}
 		j.N, j.Err = j.Sealer.Seal(j.Packet, j.N)
 	}
 	return nil
+}
+
+// prefetch asks for the memory that sealing a single job needs.
+func (j *Outgoing) prefetch() {
+	s := j.Sealer
+	s.keys.gcm.Prefetch(unsafe.Pointer(s), unsafe.Pointer(s))
 }
 
 func sealSome(jobs []Outgoing) {
@@ -116,19 +123,27 @@ func OpenBatch(jobs []Incoming) {
 
 // openSingly is sealSingly for opening.
 func openSingly(jobs []Incoming) []Incoming {
+	for i := range min(ahead, len(jobs)) {
+		jobs[i].prefetch()
+	}
 	for i := range jobs {
 		j := &jobs[i]
 		if !j.Opener.single {
 			return jobs[i:]
 		}
 		if i+ahead < len(jobs) {
-			next := &jobs[i+ahead]
-			o := next.Opener
-			o.keys.gcm.Prefetch(next.Packet, unsafe.Pointer(o), unsafe.Pointer(&o.keys))
+			jobs[i+ahead].prefetch()
 		}
 		j.N, j.Err = j.Opener.Open(j.Packet)
 	}
 	return nil
+}
+
+// prefetch asks for the memory that opening a single job needs: the first source's
+// is enough.
+func (j *Incoming) prefetch() {
+	o := j.Opener
+	o.keys.gcm.Prefetch(unsafe.Pointer(o), unsafe.Pointer(&o.streams.known[0].small))
 }
 
 // expected is what OpenBatch knows of a job whose tag is worked out.

@@ -45,9 +45,9 @@ type Opener struct {
 	aead      bool
 	single    bool // see single
 	rollovers uint32
-	streams   streams
 	keys      sessionKeys
 	rtcp      *reportOpener
+	streams   streams // last: of most calls, only the beginning is needed
 }
 
 // reportOpener is an Opener's part for SRTCP, apart because it is rarely needed

@@ -74,9 +74,9 @@ func (s *stream) forget(index uint64) {
 
 // streams are the sources that an Opener knows, of SRTP or of SRTCP.
 type streams struct {
-	known  [maxStreams]stream
 	n      int
 	window uint64 // packets
+	known  [maxStreams]stream
 }
 
 // init makes room for windows of so many packets.

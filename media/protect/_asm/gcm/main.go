@@ -131,18 +131,15 @@ func subWord() {
 	RET()
 }
 
-// prefetch writes a hint for the round keys, for the powers of H that a packet of
-// voice needs, for its first bytes, and for what else the caller names.
+// prefetch writes a hint for the key, and for what else the caller names.
 func prefetch() {
-	TEXT("prefetch", NOSPLIT, "func(k, packet, a, b *byte)")
-	Doc("prefetch brings k, the beginning of packet, and the lines of the cache with a and b near.")
+	TEXT("prefetch", NOSPLIT, "func(k, a, b *byte)")
+	Doc("prefetch brings k, and the lines of the cache with a and b, near.")
 	at := func(name string) Mem { return Mem{Base: Load(Param(name), GP64())} }
 	PREFETCHT0(at("a"))
 	PREFETCHT0(at("b"))
-	packet, k := at("packet"), at("k")
-	PREFETCHT0(packet)
-	PREFETCHT0(packet.Offset(line))
-	for i := powerEnd - 9*block; i < roundOffset+15*block; i += line {
+	k := at("k")
+	for i := 0; i < roundOffset+15*block; i += line {
 		PREFETCHT0(k.Offset(i))
 	}
 	RET()

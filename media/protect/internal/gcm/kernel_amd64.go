@@ -34,7 +34,7 @@ func subWord(w uint32) uint32
 func multiply(z, x, y *[16]byte)
 
 //go:noescape
-func prefetch(k *kernel, packet *byte, a, b unsafe.Pointer)
+func prefetch(k *kernel, a, b unsafe.Pointer)
 
 //go:noescape
 func seal16(k *kernel, nonce *[12]byte, aad, data []byte)
@@ -77,12 +77,9 @@ func (k *Keys) Open(nonce *[12]byte, aad, data []byte) bool {
 	}
 }
 
-// Prefetch says that Seal or Open will soon be called for data in packet, and
-// that what a and b point to, if they do, will be needed too. In a loop over packets
-// of many keys, two turns ahead are enough.
-func (k *Keys) Prefetch(packet []byte, a, b unsafe.Pointer) {
-	prefetch(&k.kernel, unsafe.SliceData(packet), a, b)
-}
+// Prefetch says that Seal or Open will soon be called, and that what a and b point to
+// will be needed then, too. In a loop over many keys, three turns ahead are enough.
+func (k *Keys) Prefetch(a, b unsafe.Pointer) { prefetch(&k.kernel, a, b) }
 
 func (k *kernel) init(t tier.Tier, encryption []byte) {
 	words := len(encryption) / 4

@@ -101,24 +101,23 @@ TEXT ·multiply(SB), NOSPLIT, $0-24
 	VMOVDQU    X3, (AX)
 	RET
 
-// func prefetch(k *byte, packet *byte, a *byte, b *byte)
+// func prefetch(k *byte, a *byte, b *byte)
 // Requires: MMX+
-TEXT ·prefetch(SB), NOSPLIT, $0-32
-	MOVQ       a+16(FP), AX
+TEXT ·prefetch(SB), NOSPLIT, $0-24
+	MOVQ       a+8(FP), AX
 	PREFETCHT0 (AX)
-	MOVQ       b+24(FP), AX
+	MOVQ       b+16(FP), AX
 	PREFETCHT0 (AX)
-	MOVQ       packet+8(FP), AX
-	MOVQ       k+0(FP), CX
+	MOVQ       k+0(FP), AX
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
-	PREFETCHT0 128(CX)
-	PREFETCHT0 192(CX)
-	PREFETCHT0 256(CX)
-	PREFETCHT0 320(CX)
-	PREFETCHT0 384(CX)
-	PREFETCHT0 448(CX)
-	PREFETCHT0 512(CX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	PREFETCHT0 256(AX)
+	PREFETCHT0 320(AX)
+	PREFETCHT0 384(AX)
+	PREFETCHT0 448(AX)
+	PREFETCHT0 512(AX)
 	RET
 
 // func seal16(k *byte, nonce *[12]byte, aad []byte, data []byte)

@@ -23,4 +23,4 @@ func (k *Keys) Seal(nonce *[12]byte, aad, data []byte) { k.std.seal(nonce, aad, 
 func (k *Keys) Open(nonce *[12]byte, aad, data []byte) bool { return k.std.open(nonce, aad, data) }
 
 // Prefetch does nothing here.
-func (*Keys) Prefetch(_ []byte, _, _ unsafe.Pointer) {}
+func (*Keys) Prefetch(_, _ unsafe.Pointer) {}

@@ -11,8 +11,8 @@ const TagLen = 16
 // Keys is the key of one direction, expanded. It belongs to one goroutine at a
 // time: the functions below work in it.
 type Keys struct {
-	kernel kernel    // of a tier above tier.Go
-	std    *standard // of tier.Go; both are zero once wiped
+	std    *standard // of tier.Go
+	kernel kernel    // of a tier above; both are zero once wiped
 }
 
 // Init expands an AES key of 16 or 32 bytes for the instructions of t. The

@@ -68,7 +68,7 @@ func (p *pair) check(t *testing.T, n int, aad []byte) {
 	data := around[start:][:n+TagLen]
 	plain, want := bytes.Clone(around), bytes.Clone(around)
 	copy(want[start:], p.aead.Seal(nil, nonce[:], data[:n], aad))
-	p.Prefetch(data, unsafe.Pointer(p), nil)
+	p.Prefetch(unsafe.Pointer(p), unsafe.Pointer(p))
 	if p.Seal(&nonce, aad, data); !bytes.Equal(around, want) {
 		t.Fatalf("%d bytes with %d sealed: %x, want %x", n, len(aad), around, want)
 	}

@@ -51,7 +51,7 @@ func TestPages(t *testing.T) {
 				p.random.Read(data)
 				plain := bytes.Clone(data[:n])
 				want := p.aead.Seal(nil, nonce[:], plain, aad)
-				p.Prefetch(data, unsafe.Pointer(p), nil)
+				p.Prefetch(unsafe.Pointer(p), unsafe.Pointer(p))
 				if p.Seal(nonce, aad, data); !bytes.Equal(data, want) {
 					t.Fatalf("%d bytes with %d sealed: %x, want %x", n, aadLen, data, want)
 				}

@@ -44,8 +44,8 @@ func (s *standard) seal(nonce *[12]byte, aad, data []byte) {
 func (s *standard) open(nonce *[12]byte, aad, data []byte) bool {
 	s.nonce = *nonce
 	switch n := len(data); {
-	case n <= 256:
-		var backup [256]byte
+	case n <= 384:
+		var backup [384]byte
 		return s.openShort(aad, data, backup[:])
 	case n <= 2048:
 		return s.openFrame(aad, data)
