@@ -120,8 +120,8 @@ func functions(f goFile) map[string]ast.Node {
 }
 
 // parsers are the packages whose exported Parse functions take bytes off the
-// network.
-var parsers = []string{"zrtp/wire", "sip/sdp"}
+// network, or what decides about secure mode off a disk.
+var parsers = []string{"media/route", "sip/sdp", "zrtp/wire"}
 
 // TestAdversary_C6_EveryParserIsFuzzed: each exported Parse function is reached
 // from a fuzz target of its package.

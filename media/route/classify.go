@@ -33,7 +33,7 @@ var hints = []struct {
 	{BLEAudio, anywhere, []string{" bap ", " ble ", " lc3 ", "bluetooth le", "le-audio", "le_audio"}, ""},
 	{BluetoothSCO, anywhere, []string{"headset_head_unit", "headset-head-unit", "audio_gateway", "audio-gateway", " hfp ", " hsp ", " sco ", "handsfree", "hands-free"}, ""},
 	{BluetoothA2DP, anywhere, []string{" a2dp "}, ""},
-	{someBluetooth, anywhere, []string{"bluez", "bluetooth"}, ""},
+	{someBluetooth, anywhere, []string{"bluez", "bluetooth", "bluealsa"}, ""},
 	{Unknown, anywhere, []string{"wireless", "2.4g", " dect "}, overTheAir},
 
 	{Network, anywhere, []string{"airplay", "raop", " rtp ", "vban", "zeroconf", "chromecast", "snapcast", "aes67", " avb ", "netjack", "upnp", "dlna"}, ""},
@@ -164,6 +164,8 @@ func (t testimony) builtin(from Origin) (class Class, lacking string) {
 		return Unknown, t.unless("it is not of ALSA")
 	case !number(t.either("alsa.card", "api.alsa.pcm.card", "api.alsa.card")):
 		return Unknown, t.unless("it has no sound card")
+	case !direct(t.prop("api.alsa.path")), !direct(t.prop("device.string")):
+		return Unknown, t.unless("it goes through a plug-in of ALSA")
 	case !t.onBoard():
 		return Unknown, t.unless("its card is not known to be inside of this machine")
 	}
@@ -257,6 +259,16 @@ func (t testimony) at(from Origin) (Class, string) {
 		return BuiltinMic, ""
 	}
 	return BuiltinSpeaker, ""
+}
+
+// direct reports whether a name of ALSA's means the card itself: others may mean
+// a plug-in that writes to a file or to Bluetooth. An empty one says nothing.
+func direct(device string) bool {
+	kind, _, _ := strings.Cut(device, ":")
+	if profile, hw, ok := strings.Cut(kind, "."); ok && strings.HasPrefix(profile, "_ucm") {
+		kind = hw
+	}
+	return slices.Contains([]string{"", "hw", "front"}, kind) || strings.HasPrefix(kind, "surround")
 }
 
 func number(s string) bool {

@@ -107,6 +107,10 @@ func TestBuiltinDevices(t *testing.T) {
 		{route.Pulse, imitated(speaker()), route.BuiltinSpeaker},
 		{route.Pulse, imitated(microphone()), route.BuiltinMic},
 		{route.PipeWire, pipewire(speaker()), route.BuiltinSpeaker},
+		{route.PipeWire, with(pipewire(speaker()), func(n *route.Node) {
+			n.Props["api.alsa.path"] = "_ucm0001.hw:sofhdadsp"
+			delete(n.Props, "device.string")
+		}), route.BuiltinSpeaker},
 		{route.PipeWire, pipewire(microphone()), route.BuiltinMic},
 		{route.PipeWire, with(pipewire(microphone()), func(n *route.Node) { n.Port = route.Port{Name: "[In] Mic1", Type: "mic", Available: "unknown"} }), route.BuiltinMic},
 		{route.ALSA, card(speaker()), route.BuiltinSpeaker},
@@ -134,7 +138,8 @@ var traps = []struct {
 	{"bluez in the name alone", func(n *route.Node) { n.Name = "bluez_sink.AC_80_0A_11_22_33" }, route.BluetoothA2DP},
 	{"profile of a headset", set("device.profile.name", "headset_head_unit"), route.BluetoothSCO},
 	{"profile with hyphens", set("api.bluez5.profile", "headset-head-unit"), route.BluetoothSCO},
-	{"an empty bluez5 property is none, but a key is a hint", set("api.bluez5.codec", "sbc"), route.BluetoothA2DP},
+	{"a property's name", set("api.bluez5.codec", "sbc"), route.BluetoothA2DP},
+	{"a property's name, without a value", set("api.bluez5.codec", ""), route.BluetoothA2DP},
 	{"LE audio", set("api.bluez5.profile", "bap-sink"), route.BLEAudio},
 	{"hearing aid", set("api.bluez5.profile", "asha-sink"), route.HearingAid},
 	{"case", set("device.api", "BlueZ5"), route.BluetoothA2DP},
@@ -206,6 +211,8 @@ var traps = []struct {
 	{"api with a blank", set("device.api", "alsa "), route.Unknown},
 	{"api in capitals", set("device.api", "ALSA"), route.Unknown},
 	{"two opinions about the api", set("Device.API", "v4l2"), route.Unknown},
+	{"a plug-in of ALSA that writes a file", set("api.alsa.path", "file:call.wav,raw"), route.Unknown},
+	{"a plug-in of ALSA that is Bluetooth", set("api.alsa.path", "bluealsa:DEV=AC:80:0A:11:22:33"), route.BluetoothA2DP},
 	{"no card", unset("alsa.card", "api.alsa.pcm.card"), route.Unknown},
 	{"a card that is no number", set("alsa.card", "0x0"), route.Unknown},
 	{"no bus and no path", unset("device.bus", "device.bus_path", "sysfs.path"), route.Unknown},

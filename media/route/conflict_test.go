@@ -55,6 +55,31 @@ func TestConflictingMonitors(t *testing.T) {
 	}
 }
 
+// PipeWire's graph does not show ports; its face of PulseAudio does.
+func TestPortOfTheOtherFace(t *testing.T) {
+	plain := func(n route.Node) route.Node {
+		return with(pipewire(n), func(n *route.Node) {
+			n.Port = route.Port{}
+			delete(n.Props, "device.form_factor")
+		})
+	}
+	for port, want := range map[route.Port]route.Class{
+		{Name: "analog-output-speaker", Type: "Speaker", Available: "unknown"}: route.BuiltinSpeaker,
+		{Name: "analog-output-headphones", Type: "Headphones"}:                 route.WiredHeadphones,
+		{}: route.Unknown,
+	} {
+		w := route.NewWorld(route.Pulse, route.PipeWire)
+		tell(w, route.PipeWire, append(call(route.PipeWire), plain(speaker()), plain(microphone()))...)
+		tell(w, route.Pulse, append(call(route.Pulse), with(imitated(speaker()), func(n *route.Node) {
+			n.Port = port
+			delete(n.Props, "device.form_factor")
+		}))...)
+		if r := w.Report(self); r.Unknown != "" || r.Routes[0].Class != want || r.Routes[1].Class != route.BuiltinMic {
+			t.Errorf("%+v: %+v", port, r)
+		}
+	}
+}
+
 // Without a daemon, the kernel alone says where the call goes: which program
 // has a device open, and by the jacks what is behind it.
 func TestKernelAlone(t *testing.T) {

@@ -53,7 +53,7 @@ func listen(n Node) (t testimony, damage string) {
 	say := func(key, value string, plain bool) {
 		total += len(key) + len(value)
 		switch {
-		case damage != "" || value == "":
+		case damage != "":
 			return
 		case len(key) > maxText || len(value) > maxText || total > maxTexts:
 			damage = "it describes itself at too great a length"
@@ -67,15 +67,15 @@ func listen(n Node) (t testimony, damage string) {
 			all.WriteString(s.key + "\n" + s.value + "\n")
 		}
 	}
-	say("name", n.Name, true)
-	say("description", n.Description, false)
-	say("driver", n.Driver, true)
-	say("factory", n.Factory, true)
-	say("port", n.Port.Name, true)
-	say("port.type", n.Port.Type, true)
-	say("port.available", n.Port.Available, true)
-	say("monitor-of", string(n.MonitorOf), true)
-	say("group", n.Group, true)
+	for _, field := range []struct{ key, value string }{
+		{"name", n.Name}, {"description", n.Description}, {"driver", n.Driver}, {"factory", n.Factory},
+		{"port", n.Port.Name}, {"port.type", n.Port.Type}, {"port.available", n.Port.Available},
+		{"monitor-of", string(n.MonitorOf)}, {"group", n.Group},
+	} {
+		if field.value != "" {
+			say(field.key, field.value, field.key != "description")
+		}
+	}
 	if n.Network {
 		say("flag", "network", true)
 	}

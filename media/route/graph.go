@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // graph is how audio flows, as one monitor sees it.
@@ -11,13 +12,23 @@ type graph struct {
 	from       Origin
 	nodes      map[ID]Node
 	verdicts   map[ID]Route
+	twin       map[ID]bool // devices with the name of another
 	next, prev map[ID][]ID
 }
+
+// inside begins the name of what is between the nodes of a group. No object has
+// such a name.
+const inside = "\x00"
 
 // graph draws what v has been told. Filters are bridged: what goes into one
 // node of a group comes out of the others.
 func (v *view) graph(from Origin) *graph {
-	g := &graph{from: from, nodes: map[ID]Node{}, verdicts: map[ID]Route{}, next: map[ID][]ID{}, prev: map[ID][]ID{}}
+	g := &graph{from: from, nodes: map[ID]Node{}, verdicts: map[ID]Route{}, twin: map[ID]bool{}, next: map[ID][]ID{}, prev: map[ID][]ID{}}
+	type name struct {
+		kind Kind
+		name string
+	}
+	twins := map[name][]ID{}
 	for _, id := range slices.Sorted(maps.Keys(v.objects)) {
 		switch f := v.objects[id].fact.(type) {
 		case Link:
@@ -26,6 +37,7 @@ func (v *view) graph(from Origin) *graph {
 			g.nodes[id] = f
 			if f.Kind == Sink || f.Kind == Source {
 				g.verdicts[id] = v.objects[id].verdict
+				twins[name{f.Kind, f.Name}] = append(twins[name{f.Kind, f.Name}], id)
 			}
 			if f.MonitorOf != "" {
 				g.flow(f.MonitorOf, id)
@@ -33,11 +45,17 @@ func (v *view) graph(from Origin) *graph {
 			if f.Group == "" {
 				continue
 			}
-			inside := ID("\x00" + f.Group) // no object has such a name
-			if f.Kind == Sink || f.Kind == Capture {
-				g.flow(id, inside)
+			if group := ID(inside + f.Group); f.Kind == Sink || f.Kind == Capture {
+				g.flow(id, group)
 			} else {
-				g.flow(inside, id)
+				g.flow(group, id)
+			}
+		}
+	}
+	for _, ids := range twins {
+		if len(ids) > 1 {
+			for _, id := range ids {
+				g.twin[id] = true
 			}
 		}
 	}
@@ -52,6 +70,7 @@ func (g *graph) flow(from, to ID) {
 // found is a node that reach has come to.
 type found struct {
 	node  Node
+	known bool     // false: a link leads there, and nobody has said what it is
 	start ID       // where the way to it begins
 	way   []string // the names of what lies between
 }
@@ -82,9 +101,12 @@ func (g *graph) reach(edges map[ID][]ID, starts ...ID) []found {
 			}
 			steps[id] = step{queue[0], steps[queue[0]].start}
 			queue = append(queue, id)
-			if n, ok := g.nodes[id]; ok {
-				all = append(all, found{n, steps[id].start, way(id)})
+			if strings.HasPrefix(string(id), inside) {
+				continue
 			}
+			n, known := g.nodes[id]
+			n.ID = id
+			all = append(all, found{n, known, steps[id].start, way(id)})
 		}
 	}
 	return all

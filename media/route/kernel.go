@@ -55,6 +55,16 @@ func (w *World) port(n Node) Port {
 
 func says(name string, words ...string) bool { return has(name, spaced(name), words) }
 
+// portOf is the port that PulseAudio's face knows of a device of PipeWire's.
+func (w *World) portOf(n Node) Port {
+	for _, face := range w.views[Pulse].nodes() {
+		if face.Kind == n.Kind && face.Name == n.Name {
+			return face.Port
+		}
+	}
+	return Port{}
+}
+
 // corroborate asks the kernel about a device that a daemon calls built in, if
 // the kernel's cards are watched: the worse verdict holds.
 func (w *World) corroborate(r Route, n Node) Route {
@@ -62,9 +72,8 @@ func (w *World) corroborate(r Route, n Node) Route {
 		return r
 	}
 	known := false
-	for _, o := range w.views[ALSA].objects {
-		k, ok := o.fact.(Node)
-		if !ok || k.Kind != n.Kind || !sameCard(k, n) {
+	for _, k := range w.views[ALSA].nodes() {
+		if k.Kind != n.Kind || !sameCard(k, n) {
 			continue
 		}
 		known = true

@@ -83,8 +83,9 @@ func (s *survey) outward(g *graph, stream Node) (device bool) {
 			device = true
 			last = f.node
 			s.arrive(g, f, false)
-		case Capture:
-			s.tap(f, cmp.Or(last.Description, last.Name), true)
+		case Playback, Source: // what a filter gives on, or a monitor
+		default:
+			s.give(f, cmp.Or(last.Description, last.Name), true)
 		}
 	}
 	return device
@@ -107,11 +108,10 @@ func (s *survey) inward(g *graph, stream Node) (device bool) {
 			}
 			r.Capture = true
 			s.add(r, f.way)
-		case Playback:
-			s.add(Route{Class: Virtual, Device: clip(f.node.Name), Name: clip(f.node.Owner.Name), Capture: true,
-				Reason: "it is a program that plays, and no microphone"}, f.way)
-		default:
+		case Capture: // what a filter takes
 			continue
+		default:
+			s.add(stranger(f), f.way)
 		}
 		device = true
 	}
@@ -119,9 +119,10 @@ func (s *survey) inward(g *graph, stream Node) (device bool) {
 		switch f.node.Kind {
 		case Sink:
 			s.arrive(g, f, false)
-		case Capture:
+		case Playback, Source:
+		default:
 			microphone := g.nodes[f.start]
-			s.tap(f, cmp.Or(microphone.Description, microphone.Name), false)
+			s.give(f, cmp.Or(microphone.Description, microphone.Name), false)
 		}
 	}
 	return device
@@ -141,6 +142,27 @@ func (s *survey) add(r Route, way []string) {
 	s.report.Routes = append(s.report.Routes, r)
 }
 
+// stranger is the route from something that is no microphone.
+func stranger(f found) Route {
+	r := Route{Class: Virtual, Device: clip(cmp.Or(f.node.Name, string(f.node.ID))), Name: clip(f.node.Owner.Name), Capture: true}
+	r.Reason = "it is a program that plays, and no microphone"
+	if !f.known {
+		r.Class, r.Reason = Unknown, notSaid
+	}
+	return r
+}
+
+const notSaid = "it has not said yet what it is"
+
+// give is for what gets audio and is no device: a program, or nobody knows.
+func (s *survey) give(f found, device string, monitor bool) {
+	if !f.known {
+		s.add(Route{Device: clip(string(f.node.ID)), Reason: notSaid}, f.way)
+		return
+	}
+	s.tap(f, device, monitor)
+}
+
 // tap adds a program that records, unless that is us.
 func (s *survey) tap(f found, device string, monitor bool) {
 	if s.self.owns(f.node) {
@@ -156,11 +178,20 @@ func (s *survey) tap(f found, device string, monitor bool) {
 
 // verdict is what a device was found to be, the kernel having been heard.
 func (s *survey) verdict(g *graph, n Node) Route {
-	r, ok := g.verdicts[n.ID]
 	if g.from == ALSA {
 		return s.world.wired(n)
 	}
-	if !ok || r.Class.rule() != allowed {
+	r := g.verdicts[n.ID]
+	if g.from == PipeWire && n.Port == (Port{}) && r.Class == Unknown {
+		if n.Port = s.world.portOf(n); n.Port != (Port{}) {
+			r = Classify(PipeWire, n)
+		}
+	}
+	switch {
+	case r.Class.rule() != allowed:
+		return r
+	case g.twin[n.ID]:
+		r.Class, r.Reason = Unknown, "another device has the same name"
 		return r
 	}
 	return s.world.corroborate(r, n)

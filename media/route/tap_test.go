@@ -27,6 +27,8 @@ func TestTaps(t *testing.T) {
 			[]route.Tap{{Program: spy, Device: out, Stream: "in 30", Monitor: true}}},
 		{"our stream itself", []route.Fact{stream("in 30", route.Capture, theirPID), link("out 10", "in 30")},
 			[]route.Tap{{Program: spy, Device: "out 10", Stream: "in 30", Monitor: true}}},
+		{"a program's node without a kind", []route.Fact{route.Node{ID: "node 30", Name: "in 30", Owner: spy}, link("source 1", "node 30")},
+			[]route.Tap{{Program: spy, Device: mic, Stream: "in 30"}}},
 		{"behind a filter", []route.Fact{
 			filter("in 20", route.Capture, "echo-cancel"), filter("source 21", route.Source, "echo-cancel"), link("source 1", "in 20"),
 			stream("in 30", route.Capture, theirPID), link("source 21", "in 30"),

@@ -2,6 +2,8 @@ package route
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -112,6 +114,17 @@ func (v *view) put(from Origin, f Fact) (nonsense string) {
 		return fmt.Sprintf("it tells of more than %d things, or at too great a length", maxObjects)
 	}
 	return ""
+}
+
+// nodes are all nodes, in an order that is always the same.
+func (v *view) nodes() []Node {
+	var nodes []Node
+	for _, id := range slices.Sorted(maps.Keys(v.objects)) {
+		if n, ok := v.objects[id].fact.(Node); ok {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }
 
 // describe is the name of what f is about, and the texts in it.

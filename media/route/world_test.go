@@ -137,6 +137,14 @@ func TestWaysOut(t *testing.T) {
 		}, route.BluetoothA2DP, "through=in 21, source 20"},
 		{"our stream records the speaker", []route.Fact{link("sink 0", "in 11")}, route.Monitor, ""},
 		{"a program plays into our stream", []route.Fact{stream("out 30", route.Playback, theirPID), link("out 30", "in 11")}, route.Virtual, ""},
+		{"a link to what nobody has told of", []route.Fact{link("out 10", "node 99")}, route.Unknown, ""},
+		{"a link from what nobody has told of", []route.Fact{link("node 99", "in 11")}, route.Unknown, ""},
+		{"a microphone's link to what nobody has told of", []route.Fact{link("source 1", "node 99")}, route.Unknown, ""},
+		{"a node without a kind before our stream", []route.Fact{route.Node{ID: "node 99", Name: "filter"}, link("node 99", "in 11")}, route.Virtual, ""},
+		{"a node without a kind between us and a headset", []route.Fact{
+			route.Node{ID: "node 99", Name: "filter"}, headset("sink 9"), link("out 10", "node 99"), link("node 99", "sink 9"),
+		}, route.BluetoothA2DP, "through=filter"},
+		{"a twin of the speaker", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID = "sink 9" })}, route.Unknown, ""},
 		{"a device that nobody has described", []route.Fact{route.Node{ID: "sink 9", Kind: route.Sink, Name: "what"}, link("out 10", "sink 9")}, route.Unknown, ""},
 	} {
 		w := route.NewWorld(route.PipeWire)
@@ -170,7 +178,7 @@ func TestUnknownRoute(t *testing.T) {
 		{"our playback is gone", append(call(route.Pulse), route.Gone{"out 10"}), "PulseAudio does not show where this call is played"},
 		{"our capture is gone", append(call(route.Pulse), route.Gone{"in 11"}), "PulseAudio does not show where this call is recorded"},
 		{"our playback is linked to nothing", append(call(route.Pulse), route.Gone{"link out 10 sink 0"}), "no device plays this call"},
-		{"our capture is linked to nothing", append(call(route.Pulse), route.Gone{"source 1"}), "no device records this call"},
+		{"our capture is linked to nothing", append(call(route.Pulse), route.Gone{"link source 1 in 11"}), "no device records this call"},
 		{"no fact", append(call(route.Pulse), nil), "PulseAudio cannot be watched: it tells of something without a proper name"},
 		{"a fact of the wrong form", append(call(route.Pulse), &route.Node{ID: "x"}), "PulseAudio cannot be watched: it tells of something without a proper name"},
 		{"no name", append(call(route.Pulse), route.Node{}), "PulseAudio cannot be watched: it tells of something without a proper name"},
