@@ -149,6 +149,15 @@ func (c Codec) NewDecoder() (Decoder, error) {
 	return c.impl.decoder()
 }
 
+// With is c with the caller's makers of encoders and decoders, whose packets are
+// like c's: they wrap what c makes, say, or replay it. c is of the table.
+func (c Codec) With(encoder func(Options) (Encoder, error), decoder func() (Decoder, error)) Codec {
+	impl := *c.impl
+	impl.encoder, impl.decoder = encoder, decoder
+	c.impl = &impl
+	return c
+}
+
 // Inspect tells of a packet whether it carries the packet before it, so that
 // [Decoder.DecodeFEC] can do more than conceal, and whether its sender may
 // pause after it (silence suppression).

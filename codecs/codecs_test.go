@@ -118,3 +118,30 @@ func TestEveryCodec(t *testing.T) {
 		})
 	}
 }
+
+type fixed struct{ Encoder }
+
+func (fixed) Encode(dst []byte, _ []int16) (int, error) { return copy(dst, "fixed"), nil }
+
+func TestWith(t *testing.T) {
+	pcmu, _ := Lookup("PCMU")
+	c := pcmu.With(func(Options) (Encoder, error) { return fixed{}, nil }, pcmu.NewDecoder)
+	var pkt [160]byte
+	enc, err := c.NewEncoder(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := enc.Encode(pkt[:], nil); string(pkt[:n]) != "fixed" || err != nil {
+		t.Errorf("encoded as %q, %v", pkt[:n], err)
+	}
+	dec, err := c.NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := dec.Decode(make([]int16, c.MaxSamples()), pkt[:]); n != 160 || err != nil {
+		t.Errorf("decoded %d samples, %v", n, err)
+	}
+	if again, _ := Lookup("PCMU"); again != pcmu || again == c {
+		t.Error("the table has changed")
+	}
+}

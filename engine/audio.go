@@ -59,7 +59,7 @@ func (l *leg) onAudio(o opened) {
 		l.verified = verified
 		l.rule(routeVerified)
 	}
-	if err := l.voice.start(l.cfg, l.agreed, l.ssrc); err != nil {
+	if err := l.voice.start(l.cfg, l.agreed, l.ssrc, l.engine.phases); err != nil {
 		l.fail(AudioFailed, err)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sotto/engine/realtime"
 	"sotto/media"
 	"sotto/sip"
 	"sotto/zrtp"
@@ -38,8 +39,9 @@ type Engine struct {
 	memory   memory
 	log      *slog.Logger
 	incoming chan *Call
-	ringing  atomic.Int32    // incoming calls without an answer; only accept adds to it
-	ctx      context.Context // ends with the Engine; every call's lifetime
+	ringing  atomic.Int32     // incoming calls without an answer; only accept adds to it
+	phases   *realtime.Phases // of the frames of all calls
+	ctx      context.Context  // ends with the Engine; every call's lifetime
 	cancel   context.CancelFunc
 
 	mu     sync.Mutex
@@ -86,7 +88,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, mode: modeOf(cfg), policy: policy, agent: agent, memory: state, log: cfg.Logger,
-		incoming: make(chan *Call, maxRinging),
+		incoming: make(chan *Call, maxRinging), phases: realtime.NewPhases(),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.wg.Go(e.accept)

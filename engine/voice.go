@@ -132,7 +132,7 @@ func (v *voice) redirect(a sdp.Agreed) {
 
 // start makes the stream that the SDP has agreed on and begins to tick. Nothing
 // of the audio is read, sent or played before a release.
-func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
+func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.Phases) error {
 	codec, ok := codecs.Lookup(a.Codec.Name)
 	if !ok {
 		return fmt.Errorf("engine: no codec %q", a.Codec.Name)
@@ -168,8 +168,8 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32) error {
 	v.digits = receiver.Digits()
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stopPlaying = cancel
-	v.players.Go(func() { v.finish(realtime.Capture(ctx, f.sender)) })
-	v.players.Go(func() { v.finish(realtime.Playout(ctx, f.receiver)) })
+	v.players.Go(func() { v.finish(realtime.Capture(ctx, phases.Next(), f.sender)) })
+	v.players.Go(func() { v.finish(realtime.Playout(ctx, phases.Next(), f.receiver)) })
 	return nil
 }
 

@@ -40,19 +40,18 @@ type Player interface {
 	Play(now time.Time) error
 }
 
-// Capture makes each frame at its deadline and sends it [Departure] later, until
-// ctx ends or s fails; the error is [io.EOF] when the source has run out.
+// Capture makes each frame at its deadline, from first on, and sends it [Departure]
+// later, until ctx ends or s fails; the error is [io.EOF] when the source has run
+// out.
 //
 // The time from a frame's departure to the next one's is its turn, and a turn
 // has one packet at most. On a machine that is too busy a packet takes the turn
 // in which it is ready, and the frames whose turns are over, or taken, are
 // skipped: nothing is made up for in a burst.
-func Capture(ctx context.Context, s Sender) error {
-	c := newClock(ctx)
-	defer c.stop()
+func Capture(ctx context.Context, first time.Time, s Sender) error {
 	turn := s.Interval()
 	var free time.Time // when the first turn begins that is not taken
-	for deadline := time.Now(); c.wait(deadline); deadline = deadline.Add(turn) {
+	for deadline := first; wait(ctx, deadline); deadline = deadline.Add(turn) {
 		leave := deadline.Add(Departure)
 		if leave.Before(free) {
 			s.Skip()
@@ -61,7 +60,7 @@ func Capture(ctx context.Context, s Sender) error {
 		if err := s.Prepare(); err != nil {
 			return err
 		}
-		if !c.wait(leave) {
+		if !wait(ctx, leave) {
 			return nil
 		}
 		if err := s.Send(); err != nil {
@@ -76,11 +75,9 @@ func Capture(ctx context.Context, s Sender) error {
 	return nil
 }
 
-// Playout plays a frame every 20 ms until ctx ends or p fails.
-func Playout(ctx context.Context, p Player) error {
-	c := newClock(ctx)
-	defer c.stop()
-	for deadline := time.Now(); c.wait(deadline); deadline = deadline.Add(media.FrameDuration) {
+// Playout plays a frame every 20 ms, from first on, until ctx ends or p fails.
+func Playout(ctx context.Context, first time.Time, p Player) error {
+	for deadline := first; wait(ctx, deadline); deadline = deadline.Add(media.FrameDuration) {
 		now := time.Now()
 		if now.Sub(deadline) > maxLag {
 			continue
@@ -92,24 +89,10 @@ func Playout(ctx context.Context, p Player) error {
 	return nil
 }
 
-// clock wakes one goroutine at its deadlines.
-type clock struct {
-	timer *time.Timer
-	done  <-chan struct{}
+// wait returns at t, or at once if that has passed; false when ctx has ended. It
+// sleeps through the end of ctx, which shows a frame later at most: a timer with
+// a channel, to wait for both, would cost more than sealing the packet does.
+func wait(ctx context.Context, t time.Time) bool {
+	time.Sleep(time.Until(t))
+	return ctx.Err() == nil
 }
-
-func newClock(ctx context.Context) clock { return clock{time.NewTimer(0), ctx.Done()} }
-
-// wait returns at t, or at once if that has passed; false when the context has
-// ended.
-func (c clock) wait(t time.Time) bool {
-	c.timer.Reset(time.Until(t))
-	select {
-	case <-c.done:
-		return false
-	case <-c.timer.C:
-		return true
-	}
-}
-
-func (c clock) stop() { c.timer.Stop() }

@@ -62,7 +62,7 @@ func capture(t *testing.T, s *sender, d time.Duration) {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	s.began = time.Now()
-	if err := Capture(ctx, s); err != nil {
+	if err := Capture(ctx, time.Now(), s); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -155,11 +155,11 @@ func checkTurns(t *testing.T, s *sender) {
 func TestCaptureEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sender{end: 3}
-		if err := Capture(t.Context(), s); !errors.Is(err, io.EOF) || len(s.left) != 3 {
+		if err := Capture(t.Context(), time.Now(), s); !errors.Is(err, io.EOF) || len(s.left) != 3 {
 			t.Errorf("at the source's end: %v after %d packets", err, len(s.left))
 		}
 		broken := errors.New("broken")
-		if err := Capture(t.Context(), &sender{err: broken}); !errors.Is(err, broken) {
+		if err := Capture(t.Context(), time.Now(), &sender{err: broken}); !errors.Is(err, broken) {
 			t.Errorf("of a broken source: %v", err)
 		}
 	})
@@ -194,14 +194,14 @@ func TestPlayout(t *testing.T) {
 			}}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if err := Playout(ctx, p); err != nil {
+			if err := Playout(ctx, time.Now(), p); err != nil {
 				t.Fatal(err)
 			}
 			if n := len(p.at); n < c.frames || n > c.frames+1 || p.at[n-1]%media.FrameDuration != 0 {
 				t.Errorf("stall of %v: %d frames, the last at %v", c.stall, n, p.at[n-1])
 			}
 			p.err = errors.New("broken")
-			if err := Playout(t.Context(), p); !errors.Is(err, p.err) {
+			if err := Playout(t.Context(), time.Now(), p); !errors.Is(err, p.err) {
 				t.Errorf("of a broken sink: %v", err)
 			}
 		})
