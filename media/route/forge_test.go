@@ -49,7 +49,7 @@ func sources(t *testing.T, fset *token.FileSet) []*ast.File {
 
 // No other package can make a valid Verified, a fact of its own or trust in a
 // null device: it does not compile.
-func TestForgeriesDoNotCompile(t *testing.T) {
+func TestAdversary_F3_ForgeriesDoNotCompile(t *testing.T) {
 	fset := token.NewFileSet()
 	imports := only{standard: importer.ForCompiler(fset, "source", nil)}
 	var err error

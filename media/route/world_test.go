@@ -220,7 +220,7 @@ func TestMonitorComesBack(t *testing.T) {
 
 // More than a machine can have is not remembered, and not believed, until the
 // monitor begins again.
-func TestFloodIsUnknown(t *testing.T) {
+func TestAdversary_F6_FloodOfDevices(t *testing.T) {
 	for name, flood := range map[string]func(i int) route.Fact{
 		"nodes":   func(i int) route.Fact { return stream(route.ID(fmt.Sprint("x", i)), route.Playback, theirPID) },
 		"links":   func(i int) route.Fact { return link("source 1", route.ID(fmt.Sprint("x", i))) },
