@@ -9,10 +9,9 @@ import (
 	"sotto/media/route"
 )
 
-// A gate is shut until it is opened with a verified route, and what was found
-// out before it was shut again does not open it.
+// A gate is shut until it is opened with a verified route, and as soon as that
+// is revoked.
 func TestGate(t *testing.T) {
-	v := verified(t)
 	var g media.Gate
 	passes := func(want bool, when string) {
 		t.Helper()
@@ -20,20 +19,25 @@ func TestGate(t *testing.T) {
 			t.Errorf("%s: passes %v", when, !want)
 		}
 	}
-	passes(false, "at first")
-	if err := g.Open(route.Verified{}, g.Shuts()); !errors.Is(err, media.ErrRoute) {
-		t.Error(err)
+	refused := func(v route.Verified) {
+		t.Helper()
+		if err := g.Open(v); !errors.Is(err, media.ErrRoute) {
+			t.Errorf("opened: %v", err)
+		}
 	}
+	passes(false, "at first")
+	refused(route.Verified{})
 	passes(false, "without a route")
-	must(t, g.Open(v, g.Shuts()))
+	first, second := verified(t), verified(t)
+	must(t, g.Open(first))
 	passes(true, "opened")
-	before := g.Shut()
-	passes(false, "shut")
-	after := g.Shut()
-	must(t, g.Open(v, before))
-	passes(false, "opened for what was known before it was shut again")
-	must(t, g.Open(v, after))
-	passes(true, "opened again")
+	first.Revoke()
+	passes(false, "revoked")
+	refused(first)
+	must(t, g.Open(second))
+	passes(true, "opened for another")
+	second.Revoke()
+	passes(false, "revoked again")
 	if !(*media.Gate)(nil).Passes() {
 		t.Error("no gate does not let through")
 	}
@@ -50,7 +54,8 @@ func TestGateSilencesSender(t *testing.T) {
 	r := newReceiver(t, receiverConfig(t, heard))
 	must(t, s.Release(verified(t), sealer(t, 1)))
 	must(t, r.Release(verified(t), opener(t, 1)))
-	must(t, gate.Open(verified(t), 0))
+	route := verified(t)
+	must(t, gate.Open(route))
 	var length int
 	tick := 0
 	run := func(n int) {
@@ -71,7 +76,7 @@ func TestGateSilencesSender(t *testing.T) {
 	if heard.silent(40) {
 		t.Fatal("nothing was heard before")
 	}
-	gate.Shut()
+	route.Revoke()
 	run(50)
 	if source.read != 100 {
 		t.Errorf("%d frames were read", source.read)
@@ -111,7 +116,8 @@ func TestGateSilencesSink(t *testing.T) {
 	c.Gate = gate
 	r := newReceiver(t, c)
 	must(t, r.Release(verified(t), opener(t, 1)))
-	must(t, gate.Open(verified(t), 0))
+	route := verified(t)
+	must(t, gate.Open(route))
 	voice, keys := newCoder(t, "opus", 440), sealer(t, 1)
 	tick := 0
 	run := func(n int) {
@@ -126,7 +132,7 @@ func TestGateSilencesSink(t *testing.T) {
 	if heard.silent(40) || heard.flushed != 0 {
 		t.Fatalf("nothing was heard before, or %d flushes", heard.flushed)
 	}
-	heard.during = func() { gate.Shut() }
+	heard.during = route.Revoke
 	run(1)
 	if heard.flushed != 1 {
 		t.Errorf("%d flushes", heard.flushed)
@@ -135,7 +141,7 @@ func TestGateSilencesSink(t *testing.T) {
 	if heard.frames() != 101 || !heard.silent(51) {
 		t.Errorf("%d frames, silent %v", heard.frames(), heard.silent(51))
 	}
-	must(t, gate.Open(verified(t), gate.Shuts()))
+	must(t, gate.Open(verified(t)))
 	run(20)
 	if heard.silent(110) || heard.flushed != 1 {
 		t.Errorf("nothing is heard after, or %d flushes", heard.flushed)
