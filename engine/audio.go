@@ -16,7 +16,7 @@ func silence(context.Context) (Audio, error) {
 
 // close closes what can be closed.
 func (a Audio) close() {
-	for _, end := range []any{a.Source, a.Sink} {
+	for _, end := range []any{a.Source, a.Sink, a.Watch} {
 		if c, ok := end.(io.Closer); ok {
 			_ = c.Close() // nothing follows from it
 		}
@@ -29,40 +29,49 @@ type opened struct {
 	err   error
 }
 
-// openAudio asks for the call's audio, which may take its time. The goroutine
-// reports once; finish waits for it if nobody has.
-func (l *leg) openAudio() {
+// openAudio closes the audio that there was and asks for other, both of which
+// may take their time. The goroutine reports once; finish waits for it if nobody
+// has.
+func (l *leg) openAudio(old Audio) {
 	reports := make(chan opened, 1)
 	go func() {
+		old.close()
 		audio, err := l.cfg.OpenAudio(l.ctx)
 		reports <- opened{audio, err}
 	}()
 	l.opening = reports
 }
 
-// onAudio takes the audio over and, in secure mode, verifies its routes: before
-// that no keys reach the media, and without keys the audio stands still.
+// onAudio takes the audio over and, in secure mode, has its routes verified:
+// before that no keys reach the media, and without keys the audio stands still.
 func (l *leg) onAudio(o opened) {
 	l.opening = nil
 	if o.err != nil {
-		l.fail(AudioFailed, o.err)
+		l.onNoAudio(o.err)
 		return
 	}
-	l.voice.audio = o.audio
-	if !l.mode.insecure {
-		verified, err := l.cfg.Routes.Verify(o.audio.Routes...)
-		if err != nil {
+	l.voice.plug(o.audio)
+	watched := !l.mode.insecure && o.audio.Watch != nil
+	var verified route.Verified
+	if !l.mode.insecure && !watched {
+		var err error
+		if verified, err = checkUnwatched(l.cfg.Routes, o.audio.Routes); err != nil {
 			l.rule(routeLost)
 			l.stopVoice(err)
 			return
 		}
-		l.verified = verified
-		l.rule(routeVerified)
 	}
 	if err := l.voice.start(l.cfg, l.agreed, l.ssrc, l.engine.phases); err != nil {
 		l.fail(AudioFailed, err)
 		return
 	}
 	l.scheduleReport(time.Now())
-	l.proceed()
+	switch {
+	case watched:
+		l.watchRoute(o.audio.Watch)
+	case l.mode.insecure:
+		l.proceed()
+	default:
+		l.acceptRoute(verified)
+	}
 }

@@ -45,15 +45,17 @@ type Config struct {
 	// OpenAudio gives each call its source and sink when it is answered, in
 	// a goroutine of its own; keys are agreed meanwhile, and wait. ctx ends
 	// with the call: OpenAudio then returns soon, because Call.Close waits
-	// for it. nil: silence is sent, and what is heard is dropped.
+	// for it. In secure mode it is asked again while its error is a
+	// *[route.Refusal]. nil: silence is sent, and what is heard is dropped.
 	OpenAudio func(ctx context.Context) (Audio, error)
 	// Coding is how voice is coded; the zero value is what bench/quality has
 	// found best. The other side's ptime and maxptime in its SDP go before
 	// Coding.PacketTime, which is what we ask it for. Secure mode refuses VBR
 	// and DTX.
 	Coding codecs.Options
-	// Routes says which audio routes secure mode allows; the zero value
-	// allows built-in ones and files only.
+	// Routes says which audio routes secure mode allows, and for how long a
+	// call may be silent because of another one; the zero value allows
+	// built-in ones and files only, and never gives up.
 	Routes route.Policy
 	// Tracer stamps each stage of each frame; nil: none.
 	Tracer media.Tracer
@@ -69,7 +71,14 @@ type Config struct {
 type Audio struct {
 	Source audio.Source
 	Sink   audio.Sink
-	// Routes are the devices behind Source and Sink, by which secure mode
-	// decides. Without any, the route is unknown, and refused.
+	// Watch tells what the devices behind Source and Sink are, now and as long
+	// as the call lasts, and is closed after them. Secure mode uses no device
+	// without one, because what is the speaker now can be a headset in a
+	// moment. When the Watch is lost, or Source or Sink fails, the call is
+	// silent and asks Config.OpenAudio for another Audio: this one is closed
+	// then, beside a ReadFrame or WriteFrame perhaps.
+	Watch route.Watch
+	// Routes are what there is instead if no device is involved: all of class
+	// [route.Internal]. Without any, the route is unknown, and refused.
 	Routes []route.Route
 }

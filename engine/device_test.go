@@ -53,7 +53,7 @@ func TestRouteRefused(t *testing.T) {
 		t.Errorf("refused with %+v", r)
 	}
 	e := next[engine.Ended](t, caller)
-	if e.Reason.Kind != engine.RouteRefused || e.Stats.PacketsSent != 0 {
+	if e.Reason.Kind != engine.NoRoute || e.Stats.PacketsSent != 0 {
 		t.Errorf("ended with %+v after %d packets", e.Reason, e.Stats.PacketsSent)
 	}
 	if got := until[engine.Ended](t, callee); got.Stats.PacketsReceived != 0 || got.Stats.Discarded.Clear != 0 {
@@ -202,7 +202,7 @@ func TestKeysWaitForTheRoute(t *testing.T) {
 			until[engine.Answered](t, call)
 			if !secure {
 				next[engine.Refused](t, call)
-				if e := next[engine.Ended](t, call); e.Reason.Kind != engine.RouteRefused || e.Level != engine.LevelNone {
+				if e := next[engine.Ended](t, call); e.Reason.Kind != engine.NoRoute || e.Level != engine.LevelNone {
 					t.Errorf("ended with %+v, %s", e.Reason, e.Level)
 				}
 				return

@@ -22,6 +22,12 @@
 // Without secure mode voice waits for the keys all the same. It flows in the
 // clear only when it is certain that there will be none, and the user is told.
 //
+// Audio over devices comes with a [route.Watch]. At its first word that
+// something has happened the call is silent, both ways and within a frame; then
+// the route is asked for, and either it goes on or a RouteRefused says why not
+// and what to do. It recovers by itself: when the Watch reports an acceptable
+// route, or when Config.OpenAudio, asked again, finds one.
+//
 // # What the user knows
 //
 // A [Security] event says how far the call can be trusted, in order from "the
@@ -44,6 +50,8 @@
 //	leg        Call      Call     the call has ended           Call.Close, Engine.Close
 //	signalling Call      leg      the dialog or the leg ends   leg
 //	opening    Call      leg      Config.OpenAudio returns     leg
+//	watch      Audio     leg      the Audio is replaced        leg
+//	hold       Call      leg      the peer has answered        Engine.Close
 //	reader     socket    leg      the socket is closed         leg
 //	capture    Call      leg      its context is cancelled     leg
 //	playout    Call      leg      its context is cancelled     leg

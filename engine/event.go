@@ -58,6 +58,17 @@ type Refused struct {
 	Route *route.Refusal // set when an audio route was refused
 }
 
+// RouteRefused says that there is silence, both ways, because of where the
+// audio comes from or goes to. The call goes on: it is heard again after
+// RouteRestored. Another RouteRefused replaces it.
+type RouteRefused struct {
+	route.Refusal
+	Text string // what, why, and what the user can do
+}
+
+// RouteRestored says that the audio's route is verified again.
+type RouteRestored struct{}
+
 // Held says that one side has put the call on hold.
 type Held struct{ Remote bool }
 
@@ -89,15 +100,17 @@ type Ended struct {
 	Stats  media.Stats
 }
 
-func (Ringing) event()    {}
-func (Answered) event()   {}
-func (Security) event()   {}
-func (Secured) event()    {}
-func (SASRelayed) event() {}
-func (Refused) event()    {}
-func (Held) event()       {}
-func (Resumed) event()    {}
-func (Digit) event()      {}
-func (Quality) event()    {}
-func (Warning) event()    {}
-func (Ended) event()      {}
+func (Ringing) event()       {}
+func (Answered) event()      {}
+func (Security) event()      {}
+func (Secured) event()       {}
+func (SASRelayed) event()    {}
+func (Refused) event()       {}
+func (RouteRefused) event()  {}
+func (RouteRestored) event() {}
+func (Held) event()          {}
+func (Resumed) event()       {}
+func (Digit) event()         {}
+func (Quality) event()       {}
+func (Warning) event()       {}
+func (Ended) event()         {}

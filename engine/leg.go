@@ -50,13 +50,14 @@ type leg struct {
 	inbox     <-chan []byte  // voice.inbox once key agreement has begun; nil before
 	packet    []byte         // the ZRTP packet being sent
 	opening   <-chan opened  // the audio, while it is being opened
-	verified  route.Verified // only in secure mode
 	receive   *zrtp.SRTPKeys // what is agreed and not yet with the media, where
 	send      *zrtp.SRTPKeys // the reports need both
 	receiving bool           // the media has the receive keys
-	secured   *zrtp.Secured  // not told yet
-	untold    []zrtp.Event   // that follow it
-	reportAt  time.Time      // zero: no media yet
+	sending   bool           // and the send keys
+	path      path
+	secured   *zrtp.Secured // not told yet
+	untold    []zrtp.Event  // that follow it
+	reportAt  time.Time     // zero: no media yet
 
 	heard, heardByPeer quality // what we hear, and what is heard of us
 
@@ -79,6 +80,9 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 	if err != nil {
 		voice.close()
 		return nil, err
+	}
+	if !e.mode.insecure {
+		voice.gate = &media.Gate{}
 	}
 	hash := keys.HelloHash()
 	l := &leg{
@@ -128,6 +132,10 @@ func (l *leg) run() {
 			l.keys.HandleMedia()
 		case err := <-l.voice.over:
 			l.onAudioOver(err)
+		case err := <-l.voice.jack.failed:
+			l.onAudioFailed(err)
+		case s := <-l.path.sightings:
+			l.onSighting(s)
 		case <-timer.C:
 			l.onTime(time.Now())
 		case <-l.ctx.Done():
@@ -164,7 +172,7 @@ func (l *leg) listen() (signals <-chan sip.Event, stop func()) {
 // wait is how long nothing has to be done.
 func (l *leg) wait() time.Duration {
 	wait := time.Hour
-	for _, at := range []time.Time{l.keys.Deadline(), l.reportAt, l.ringsUntil} {
+	for _, at := range []time.Time{l.keys.Deadline(), l.reportAt, l.ringsUntil, l.path.reopenAt, l.path.holdAt, l.path.endAt} {
 		if !at.IsZero() {
 			wait = min(wait, time.Until(at))
 		}
@@ -174,6 +182,7 @@ func (l *leg) wait() time.Duration {
 
 func (l *leg) onTime(now time.Time) {
 	l.keys.HandleTimeout(now)
+	l.onRouteTime(now)
 	if !l.ringsUntil.IsZero() && !now.Before(l.ringsUntil) {
 		l.end(Reason{Kind: NoAnswer, Text: "nobody answered here"})
 	}
@@ -304,7 +313,7 @@ func rejectCode(kind ReasonKind) int {
 	switch kind {
 	case Declined:
 		return 603
-	case NotSecure, RouteRefused, Incompatible, Malformed:
+	case NotSecure, NoRoute, Incompatible, Malformed:
 		return 488
 	}
 	return 480

@@ -234,7 +234,7 @@ func TestRouteIsVerifiedBeforeKeys(t *testing.T) {
 	l.onKeys(zrtp.Secured{})
 	mic := &device{}
 	l.onAudio(opened{audio: Audio{Source: mic, Sink: mic, Routes: []route.Route{{Class: route.BluetoothSCO}}}})
-	if l.reason == nil || l.reason.Kind != RouteRefused || l.call.Level() != LevelNone {
+	if l.reason == nil || l.reason.Kind != NoRoute || l.call.Level() != LevelNone {
 		t.Errorf("ended with %+v, %s", l.reason, l.call.Level())
 	}
 	if l.voice.flow.Load() != nil || mic.frames.Load() != 0 {

@@ -20,7 +20,7 @@ const (
 	Incompatible                    // 488, or no codec in common
 	Malformed                       // the peer's signalling makes no sense
 	NotSecure                       // secure mode could not be reached or kept
-	RouteRefused                    // secure mode refused the audio route
+	NoRoute                         // secure mode found no acceptable audio route
 	AudioFailed                     // our source or sink failed
 	SignalingLost                   // an answered call broke down
 	Failed                          // any other refusal of the peer

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sotto/media"
 	"sotto/media/protect"
 	"sotto/media/route"
 	"sotto/zrtp"
@@ -142,6 +143,10 @@ func (l *leg) proceed() {
 	default:
 		return
 	}
+	if errors.Is(err, media.ErrRoute) { // revoked just now: the next sighting is on its way
+		l.rule(routeDoubted)
+		return
+	}
 	if err != nil {
 		l.stopVoice(err)
 		return
@@ -161,19 +166,25 @@ func (l *leg) proceed() {
 // them; the copies here are wiped.
 func (l *leg) release() error {
 	if l.receive != nil && !l.receiving {
-		l.receiving = true
-		if err := l.voice.releaseReceive(l.verified, srtpKeysOf(l.receive)); err != nil {
+		if err := l.voice.releaseReceive(l.path.verified, srtpKeysOf(l.receive)); err != nil {
 			return err
 		}
+		l.receiving = true
 	}
 	if l.send == nil {
 		return nil
 	}
-	defer l.wipeKeys()
-	if err := l.voice.releaseSend(l.verified, srtpKeysOf(l.send)); err != nil {
+	if !l.sending { // twice would be the same keystream again
+		if err := l.voice.releaseSend(l.path.verified, srtpKeysOf(l.send)); err != nil {
+			return err
+		}
+		l.sending = true
+	}
+	if err := l.voice.releaseReports(l.path.verified, srtpKeysOf(l.send), srtpKeysOf(l.receive)); err != nil {
 		return err
 	}
-	return l.voice.releaseReports(l.verified, srtpKeysOf(l.send), srtpKeysOf(l.receive))
+	l.wipeKeys()
+	return nil
 }
 
 func (l *leg) wipeKeys() {
@@ -208,7 +219,7 @@ func (l *leg) stopVoice(err error) {
 	l.engine.log.Warn("voice refused", "peer", l.call.peer, "error", err)
 	var refusal *route.Refusal
 	if errors.As(err, &refusal) {
-		l.refuse(RouteRefused, inWords(err), refusal)
+		l.refuse(NoRoute, inWords(err), refusal)
 		return
 	}
 	l.refuse(NotSecure, inWords(err), nil)

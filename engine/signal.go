@@ -119,7 +119,7 @@ func (l *leg) begin(agreed sdp.Agreed) {
 	if c := agreed.Crypto; c != nil && announced && l.call.incoming && l.cfg.UseSignalledKey {
 		l.keys.SetSignalledKey(c.Key, c.Salt)
 	}
-	l.openAudio()
+	l.openAudio(Audio{})
 	l.keys.Start(time.Now())
 	l.inbox = l.voice.inbox
 }

@@ -45,8 +45,11 @@ type voice struct {
 	flow               atomic.Pointer[flow] // nil until start
 	readers, players   sync.WaitGroup
 	stopPlaying        context.CancelFunc // nil until start
-	audio              Audio              // closed once, by close
-	held, muted, clear bool               // what hold, mute and releaseClear have said
+	jack               *jack
+	gate               *media.Gate // nil without secure mode
+	audio              Audio       // what is or was in jack; closed once, by close or for the next
+	watchers           sync.WaitGroup
+	held, muted, clear bool // what hold, mute and releaseClear have said
 	silent             bool
 	final              media.Stats // once silent
 	// protectors are what was released to the flow, to be closed when
@@ -73,6 +76,7 @@ func openVoice(host netip.Addr) (*voice, error) {
 	v := &voice{
 		sockets: sockets, inbox: make(chan []byte, inboxSize),
 		authentic: make(chan struct{}, 1), over: make(chan error, 1),
+		jack: newJack(),
 	}
 	v.readers.Go(func() { realtime.Read(sockets.rtp, v.onMedia) })
 	v.readers.Go(func() { realtime.Read(sockets.rtcp, v.onReport) })
@@ -130,26 +134,36 @@ func (v *voice) redirect(a sdp.Agreed) {
 	v.remoteRTCP.Store(&rtcp)
 }
 
+// plug has the stream use a from now on.
+func (v *voice) plug(a Audio) {
+	v.audio = a
+	v.jack.in.Store(&a)
+}
+
 // start makes the stream that the SDP has agreed on and begins to tick. Nothing
-// of the audio is read, sent or played before a release.
+// of the audio is read, sent or played before a release. A second start does
+// nothing.
 func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.Phases) error {
+	if v.flow.Load() != nil {
+		return nil
+	}
 	codec, ok := codecs.Lookup(a.Codec.Name)
 	if !ok {
 		return fmt.Errorf("engine: no codec %q", a.Codec.Name)
 	}
 	sender, err := media.NewSender(media.SenderConfig{
-		Source: v.audio.Source, Codec: codec, Coding: codingFor(cfg.Coding, a), PayloadType: a.Codec.PayloadType,
+		Source: v.jack, Codec: codec, Coding: codingFor(cfg.Coding, a), PayloadType: a.Codec.PayloadType,
 		TelephoneEvent: a.Event.PayloadType, EventClock: a.Event.ClockRate,
 		SSRC: ssrc, Sequence: uint16(randomUint32()), Timestamp: randomUint32(),
-		Write: v.write, Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
+		Write: v.write, Secure: !cfg.AllowInsecure, Gate: v.gate, Trace: cfg.Tracer,
 	})
 	if err != nil {
 		return err
 	}
 	payloads, events := arriving(a)
 	receiver, err := media.NewReceiver(media.ReceiverConfig{
-		Sink: v.audio.Sink, Payloads: payloads, TelephoneEvents: events,
-		Secure: !cfg.AllowInsecure, Trace: cfg.Tracer,
+		Sink: v.jack, Payloads: payloads, TelephoneEvents: events,
+		Secure: !cfg.AllowInsecure, Gate: v.gate, Trace: cfg.Tracer,
 	})
 	if err != nil {
 		return err
@@ -332,6 +346,7 @@ func (v *voice) close() {
 	if v.stopPlaying != nil {
 		v.stopPlaying()
 	}
+	v.watchers.Wait()
 	closeAudio := sync.OnceFunc(v.audio.close)
 	rescue := time.AfterFunc(stuckAfter, closeAudio)
 	v.players.Wait()

@@ -116,7 +116,7 @@ func (p *phone) begin(call *engine.Call, limit *time.Timer) {
 func outcome(ctx context.Context, e engine.Ended, insecure bool) error {
 	err := errors.New(e.Reason.Text)
 	switch {
-	case e.Reason.Kind == engine.NotSecure || e.Reason.Kind == engine.RouteRefused:
+	case e.Reason.Kind == engine.NotSecure || e.Reason.Kind == engine.NoRoute:
 		return &failure{exitNotSecure, err}
 	case e.Reason.Kind == engine.Canceled && ctx.Err() != nil:
 		return &failure{exitInterrupted, err}

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"sotto/media/audio"
+)
+
+// jack is where the stream meets the audio. What is plugged in may change while
+// the stream flows; without anything there is silence. The players read and
+// write it, the leg plugs and pulls, the watch flushes.
+type jack struct {
+	in     atomic.Pointer[Audio]
+	failed chan error // takes one: what was plugged in has failed, and is out
+}
+
+func newJack() *jack { return &jack{failed: make(chan error, 1)} }
+
+// ReadFrame is [audio.Source]. A failure of audio with a watch over it is told
+// through failed, because it may be replaced; others are the caller's.
+func (j *jack) ReadFrame(pcm []int16) error {
+	a := j.in.Load()
+	if a == nil {
+		clear(pcm)
+		return nil
+	}
+	err := a.Source.ReadFrame(pcm)
+	if err == nil || a.Watch == nil {
+		return err
+	}
+	clear(pcm)
+	j.fail(a, err)
+	return nil
+}
+
+// WriteFrame is [audio.Sink]; its failures are as those of ReadFrame.
+func (j *jack) WriteFrame(pcm []int16) error {
+	a := j.in.Load()
+	if a == nil {
+		return nil
+	}
+	err := a.Sink.WriteFrame(pcm)
+	if err == nil || a.Watch == nil {
+		return err
+	}
+	j.fail(a, err)
+	return nil
+}
+
+func (j *jack) fail(a *Audio, err error) {
+	if !j.in.CompareAndSwap(a, nil) {
+		return // the leg has pulled it already
+	}
+	select {
+	case j.failed <- err:
+	default:
+	}
+}
+
+// Flush is [audio.Flusher].
+func (j *jack) Flush() {
+	if a := j.in.Load(); a != nil {
+		if f, ok := a.Sink.(audio.Flusher); ok {
+			f.Flush()
+		}
+	}
+}

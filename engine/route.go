@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sotto/media/route"
+	"sotto/sip/sdp"
+)
+
+// reopenAfter is how long after audio could not be opened it is tried again.
+const reopenAfter = 500 * time.Millisecond
+
+// path is what secure mode knows of where the call's audio goes. The leg owns
+// it.
+type path struct {
+	verified  route.Verified
+	sightings <-chan sighting // nil: nobody watches
+	stop      context.CancelFunc
+	refusal   *route.Refusal // why there is silence; nil: there need be none
+	taps      []route.Tap    // told
+	onHold    bool           // we have put the call on hold because of it
+
+	reopenAt, holdAt, endAt time.Time // zero: never
+}
+
+// checkUnwatched verifies audio that comes without a Watch: what never leaves
+// this process needs none. A device does, because it can become another one.
+func checkUnwatched(p route.Policy, routes []route.Route) (route.Verified, error) {
+	verified, err := p.Verify(routes...)
+	if err != nil {
+		return route.Verified{}, err
+	}
+	for _, r := range routes {
+		if r.Class != route.Internal {
+			return route.Verified{}, &route.Refusal{
+				Class: r.Class, Device: r.Device, Name: r.Name, Reason: "nothing tells whether this device stays what it is", Evidence: r.Evidence,
+			}
+		}
+	}
+	return verified, nil
+}
+
+// watchRoute begins to watch the audio that is plugged in.
+func (l *leg) watchRoute(w route.Watch) {
+	ctx, cancel := context.WithCancel(l.ctx)
+	sightings := make(chan sighting)
+	l.path.sightings, l.path.stop = sightings, cancel
+	watcher := &watcher{watch: w, policy: l.cfg.Routes, jack: l.voice.jack}
+	l.voice.watchers.Go(func() { watcher.run(ctx, sightings) })
+}
+
+// onSighting goes on, or stays silent, as the route is.
+func (l *leg) onSighting(s sighting) {
+	if s.alarm != "" {
+		l.rule(routeDoubted)
+	}
+	l.tellTaps(s.taps)
+	var refusal *route.Refusal
+	switch {
+	case errors.As(s.err, &refusal) && s.lost:
+		l.replaceAudio(refusal)
+	case refusal != nil:
+		l.refuseRoute(refusal)
+	default:
+		l.acceptRoute(s.verified)
+	}
+}
+
+// acceptRoute lets voice through again. If something has happened meanwhile, v
+// is not valid any more and the next sighting is on its way.
+func (l *leg) acceptRoute(v route.Verified) {
+	if l.voice.gate.Open(v) != nil {
+		return
+	}
+	l.path.verified = v
+	l.rule(routeVerified)
+	if l.path.refusal != nil {
+		l.path.refusal, l.path.holdAt, l.path.endAt = nil, time.Time{}, time.Time{}
+		l.call.events.put(RouteRestored{})
+		if l.path.onHold {
+			l.path.onHold = false
+			l.engine.wg.Go(func() { _ = l.call.Resume(l.ctx) }) // the user hears of the end of the hold, or can try again
+		}
+	}
+	l.proceed()
+}
+
+// refuseRoute keeps the call silent until there is a route, or for as long as
+// the policy says. The user is told once.
+func (l *leg) refuseRoute(r *route.Refusal) {
+	l.path.verified.Revoke()
+	if l.rule(routeRefused) != mute {
+		return
+	}
+	now := time.Now()
+	if l.path.refusal == nil {
+		if after := l.cfg.Routes.HoldAfter; after > 0 {
+			l.path.holdAt = now.Add(after)
+		}
+		if after := l.cfg.Routes.EndAfter; after > 0 {
+			l.path.endAt = now.Add(after)
+		}
+	}
+	if was := l.path.refusal; was == nil || was.Error() != r.Error() {
+		l.engine.log.Warn("route refused", "peer", l.call.peer, "error", r)
+		l.call.events.put(RouteRefused{Refusal: *r, Text: inWords(r)})
+	}
+	l.path.refusal = r
+}
+
+// replaceAudio pulls audio that is of no use any more, and opens it anew.
+func (l *leg) replaceAudio(why *route.Refusal) {
+	l.refuseRoute(why)
+	if l.opening != nil {
+		return
+	}
+	l.path.stop()
+	l.path.sightings = nil
+	l.voice.jack.in.Store(nil)
+	select {
+	case <-l.voice.jack.failed: // of the same audio
+	default:
+	}
+	old := l.voice.audio
+	l.voice.audio = Audio{}
+	l.openAudio(old)
+}
+
+// unknownRoute is the refusal of a route that nobody knows.
+func unknownRoute(policy route.Policy, why string) *route.Refusal {
+	_, err := policy.Check(route.Report{Unknown: why})
+	var refusal *route.Refusal
+	errors.As(err, &refusal)
+	return refusal
+}
+
+// onAudioFailed is about audio that has a watch over it.
+func (l *leg) onAudioFailed(err error) {
+	if l.mode.insecure {
+		l.fail(AudioFailed, err)
+		return
+	}
+	l.replaceAudio(unknownRoute(l.cfg.Routes, "the audio device is gone: "+inWords(err)))
+}
+
+// onNoAudio is about audio that could not be opened. Where a route was refused,
+// or the call had audio before, there may be some soon.
+func (l *leg) onNoAudio(err error) {
+	var refusal *route.Refusal
+	switch {
+	case l.mode.insecure:
+	case errors.As(err, &refusal):
+	case l.voice.flow.Load() != nil:
+		refusal = unknownRoute(l.cfg.Routes, "the audio device could not be opened: "+inWords(err))
+	}
+	if refusal == nil {
+		l.fail(AudioFailed, err)
+		return
+	}
+	l.refuseRoute(refusal)
+	l.path.reopenAt = time.Now().Add(reopenAfter)
+}
+
+// tellTaps warns of programs that have begun to listen.
+func (l *leg) tellTaps(taps []route.Tap) {
+	for _, t := range taps {
+		if !slices.Contains(l.path.taps, t) {
+			what := "what the microphone hears"
+			if t.Monitor {
+				what = "what the other side says"
+			}
+			l.call.events.put(Warning{fmt.Sprintf("The program %.60q (process %d) records %s.", t.Program.Name, t.Program.PID, what)})
+		}
+	}
+	l.path.taps = taps
+}
+
+// onRouteTime does what is due because of the route.
+func (l *leg) onRouteTime(now time.Time) {
+	p := &l.path
+	if due(now, &p.reopenAt) {
+		l.openAudio(Audio{})
+	}
+	if due(now, &p.holdAt) && l.local.Direction == sdp.SendRecv {
+		p.onHold = true
+		l.engine.wg.Go(func() { _ = l.call.Hold(l.ctx) }) // the call is silent, held or not
+	}
+	if due(now, &p.endAt) && l.rule(routeLost) == endCall {
+		l.refuse(NoRoute, inWords(p.refusal), p.refusal)
+	}
+}
+
+// due reports whether at has come, and forgets it then.
+func due(now time.Time, at *time.Time) bool {
+	if at.IsZero() || now.Before(*at) {
+		return false
+	}
+	*at = time.Time{}
+	return true
+}

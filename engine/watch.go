@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"sotto/media/route"
+)
+
+const (
+	// askTimeout is how long a report of the route may take before the route
+	// counts as unknown.
+	askTimeout = 500 * time.Millisecond
+	// askAgain is how long after that it is asked for again.
+	askAgain = 500 * time.Millisecond
+)
+
+// sighting is what was found out about the route of a call's audio.
+type sighting struct {
+	verified route.Verified // valid if err is nil, until the next alarm
+	err      error          // a *route.Refusal
+	taps     []route.Tap
+	alarm    string // what had happened; empty: nothing yet
+	lost     bool   // nothing more will be found out
+}
+
+// watcher looks after the route of one Audio. Its goroutine owns it.
+type watcher struct {
+	watch    route.Watch
+	policy   route.Policy
+	jack     *jack
+	verified route.Verified // of the last sighting
+}
+
+// run looks at the route, and again after each alarm, until ctx ends. An alarm
+// silences the call before anything else is done. A sighting that nobody has
+// taken is replaced by the next, so a flood of alarms fills nothing.
+func (w *watcher) run(ctx context.Context, sightings chan<- sighting) {
+	alarms := w.watch.Alarms()
+	again := time.NewTimer(0) // the first look
+	defer again.Stop()
+	var s sighting
+	var to chan<- sighting // nil: there is nothing to tell
+	for {
+		select {
+		case a, ok := <-alarms:
+			w.verified.Revoke()
+			w.jack.Flush()
+			if ok {
+				s = w.look(ctx, a.Text, again)
+			} else {
+				s, alarms = w.judge(route.Report{Unknown: "the watch over the audio devices has ended"}), nil
+				s.lost = true
+			}
+			to = sightings
+		case <-again.C:
+			s, to = w.look(ctx, s.alarm, again), sightings
+		case to <- s:
+			to = nil
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// look asks for the route. If there is no telling, it sets again.
+func (w *watcher) look(ctx context.Context, alarm string, again *time.Timer) sighting {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	report, err := w.watch.Report(ctx)
+	if err != nil {
+		report = route.Report{Unknown: "the audio devices could not be looked at: " + inWords(err)}
+		again.Reset(askAgain)
+	}
+	s := w.judge(report)
+	s.alarm = alarm
+	return s
+}
+
+func (w *watcher) judge(r route.Report) (s sighting) {
+	s.verified, s.err = w.policy.Check(r)
+	s.taps = r.Taps
+	w.verified = s.verified
+	return s
+}
