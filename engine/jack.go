@@ -11,10 +11,13 @@ import (
 // write it, the leg plugs and pulls, the watch flushes.
 type jack struct {
 	in     atomic.Pointer[Audio]
-	failed chan error // takes one: what was plugged in has failed, and is out
+	failed chan failure // takes one: what was plugged in has failed, and is out
 }
 
-func newJack() *jack { return &jack{failed: make(chan error, 1)} }
+// failure is an error on its way to the leg.
+type failure struct{ err error }
+
+func newJack() *jack { return &jack{failed: make(chan failure, 1)} }
 
 // ReadFrame is [audio.Source]. A failure of audio with a watch over it is told
 // through failed, because it may be replaced; others are the caller's.
@@ -47,12 +50,22 @@ func (j *jack) WriteFrame(pcm []int16) error {
 	return nil
 }
 
+// pull leaves silence, and forgets that what was plugged in has failed. One
+// goroutine may call it.
+func (j *jack) pull() {
+	j.in.Store(nil)
+	select {
+	case <-j.failed:
+	default:
+	}
+}
+
 func (j *jack) fail(a *Audio, err error) {
 	if !j.in.CompareAndSwap(a, nil) {
 		return // the leg has pulled it already
 	}
 	select {
-	case j.failed <- err:
+	case j.failed <- failure{err}:
 	default:
 	}
 }

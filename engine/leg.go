@@ -132,8 +132,8 @@ func (l *leg) run() {
 			l.keys.HandleMedia()
 		case err := <-l.voice.over:
 			l.onAudioOver(err)
-		case err := <-l.voice.jack.failed:
-			l.onAudioFailed(err)
+		case f := <-l.voice.jack.failed:
+			l.onAudioFailed(f.err)
 		case s := <-l.path.sightings:
 			l.onSighting(s)
 		case <-timer.C:

@@ -120,11 +120,7 @@ func (l *leg) replaceAudio(why *route.Refusal) {
 	}
 	l.path.stop()
 	l.path.sightings = nil
-	l.voice.jack.in.Store(nil)
-	select {
-	case <-l.voice.jack.failed: // of the same audio
-	default:
-	}
+	l.voice.jack.pull()
 	old := l.voice.audio
 	l.voice.audio = Audio{}
 	l.openAudio(old)

@@ -127,9 +127,9 @@ func runLine(t *testing.T, takes time.Duration, do func(*line)) {
 		group.Go(func() { w.run(ctx, l.sightings) })
 		group.Go(func() { l.lead(ctx) })
 		for _, player := range []func() error{
-			func() error { return realtime.Capture(ctx, sender) },
-			func() error { return realtime.Capture(ctx, peer) },
-			func() error { return realtime.Playout(ctx, receiver) },
+			func() error { return realtime.Capture(ctx, time.Now(), sender) },
+			func() error { return realtime.Capture(ctx, time.Now(), peer) },
+			func() error { return realtime.Playout(ctx, time.Now(), receiver) },
 		} {
 			group.Go(func() { l.check(player()) })
 		}
@@ -410,8 +410,8 @@ func TestJack(t *testing.T) {
 		if err := errors.Join(use(), use()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := <-j.failed; !errors.Is(err, broken) || len(j.failed) != 0 || j.in.Load() != nil {
-			t.Errorf("%s: the leg hears %v", name, err)
+		if f := <-j.failed; !errors.Is(f.err, broken) || len(j.failed) != 0 || j.in.Load() != nil {
+			t.Errorf("%s: the leg hears %v", name, f.err)
 		}
 		if name == "source" && pcm[0] != 0 {
 			t.Error("what a failing source leaves behind is sent")

@@ -9,6 +9,7 @@ import (
 
 	"sotto/engine"
 	"sotto/media"
+	"sotto/media/route"
 )
 
 // jsonView is for programs: one object a line, whose first field is "event".
@@ -35,7 +36,7 @@ func (v *jsonView) show(event any) {
 
 // The lines of --json. Which one an event is, its field Event tells.
 type (
-	// plainRecord: "ringing".
+	// plainRecord: "ringing", "route_restored".
 	plainRecord struct {
 		Event string `json:"event"`
 	}
@@ -79,7 +80,8 @@ type (
 		Kind string `json:"kind"`
 		Text string `json:"text"`
 	}
-	// refusedRecord has a class if it was an audio route that was refused.
+	// refusedRecord: "refused", "route_refused". It has a class if it was an
+	// audio route that was refused.
 	refusedRecord struct {
 		Event    string   `json:"event"`
 		Reason   string   `json:"reason"`
@@ -147,12 +149,12 @@ func record(event any) any {
 			r.Notices = append(r.Notices, noticeRecord{n.String(), n.Text()})
 		}
 		return r
+	case engine.RouteRefused:
+		return newRefusedRecord("route_refused", e.Text, &e.Refusal)
+	case engine.RouteRestored:
+		return plainRecord{"route_restored"}
 	case engine.Refused:
-		r := refusedRecord{Event: "refused", Reason: e.Text}
-		if e.Route != nil {
-			r.Class, r.Device, r.Evidence = e.Route.Class.String(), e.Route.Device, e.Route.Evidence
-		}
-		return r
+		return newRefusedRecord("refused", e.Text, e.Route)
 	case engine.Held:
 		return sideRecord{"held", e.Remote}
 	case engine.Resumed:
@@ -171,6 +173,14 @@ func record(event any) any {
 		}
 	}
 	return nil
+}
+
+func newRefusedRecord(event, text string, route *route.Refusal) refusedRecord {
+	r := refusedRecord{Event: event, Reason: text}
+	if route != nil {
+		r.Class, r.Device, r.Evidence = route.Class.String(), route.Device, route.Evidence
+	}
+	return r
 }
 
 // levelName is a stable name; SecurityLevel.String is for people.

@@ -51,7 +51,11 @@ func (v *textView) show(event any) {
 	case engine.Security:
 		v.security(e)
 	case engine.Refused:
-		v.line("Refused: %s", e.Text)
+		v.refused(e)
+	case engine.RouteRefused:
+		v.large("SILENT", e.Text)
+	case engine.RouteRestored:
+		v.line("The audio route is verified again: you are heard.")
 	case engine.Held:
 		v.line("On hold, by %s.", who(e.Remote))
 	case engine.Resumed:
@@ -85,6 +89,40 @@ func hears(remote bool) string {
 func (v *textView) secured(e engine.Secured) {
 	v.line("Encrypted: %s, peer %s.", e.Suite, e.PeerZID)
 	v.sas(e.SAS)
+}
+
+func (v *textView) refused(e engine.Refused) {
+	if e.Route != nil {
+		v.large("REFUSED", e.Text)
+		return
+	}
+	v.line("Refused: %s", e.Text)
+}
+
+// large is for what must not be overlooked.
+func (v *textView) large(title, text string) {
+	edge := strings.Repeat("!", 72)
+	v.line("%s", edge)
+	v.line("!! %s: nothing is sent or played.", title)
+	for _, row := range wrapped(oneLine(text), len(edge)-3) {
+		v.line("!! %s", row)
+	}
+	v.line("%s", edge)
+}
+
+// wrapped is text in rows of at most width bytes, but for longer words.
+func wrapped(text string, width int) (rows []string) {
+	row := ""
+	for word := range strings.FieldsSeq(text) {
+		if row != "" && len(row)+1+len(word) > width {
+			rows, row = append(rows, row), ""
+		}
+		if row != "" {
+			row += " "
+		}
+		row += word
+	}
+	return append(rows, row)
 }
 
 func (v *textView) sas(sas string) {
