@@ -58,20 +58,22 @@ type WindowsEndpoint struct {
 	Capture    bool   // eCapture
 }
 
-// said makes the route. What has the name of a radio is none of the better
-// classes, and what has no direction of its own is not built in.
-func said(class Class, device, name string, capture bool, evidence ...string) Route {
-	r := Route{Class: class, Device: clip(device), Name: clip(name), Capture: capture, Evidence: evidence}
-	t, damage := listen(Node{Description: device + "\n" + name})
-	if capture {
+// said judges r, which has its class from a constant alone. What has the name of
+// a radio is none of the better classes, and what is built in is so for one
+// direction.
+func said(r Route, evidence ...string) Route {
+	r.Evidence = evidence
+	t, damage := listen(Node{Description: r.Device + "\n" + r.Name})
+	if r.Capture {
 		t.node.Kind = Source
 	}
+	r.Device, r.Name = clip(r.Device), clip(r.Name)
 	switch {
 	case damage != "":
 		r.Class, r.Reason = Unknown, damage
-	case capture && (class == BuiltinSpeaker || class == BuiltinEarpiece), !capture && class == BuiltinMic:
+	case r.Capture && (r.Class == BuiltinSpeaker || r.Class == BuiltinEarpiece), !r.Capture && r.Class == BuiltinMic:
 		r.Class, r.Reason = Unknown, "it is built in for the other direction"
-	case rank(class) < rank(Unknown):
+	case rank(r.Class) < rank(Unknown):
 		for _, h := range hints {
 			if s, ok := t.hint(h.keys, h.words); ok {
 				r.Class, r.Reason = t.bluetooth(h.class), h.reason
@@ -123,7 +125,7 @@ var androidTypes = map[int]Class{
 }
 
 func (d AndroidDevice) route() Route {
-	return said(androidTypes[d.Type], d.ID, d.Product, d.Capture, fmt.Sprintf("AudioDeviceInfo.getType=%d", d.Type))
+	return said(Route{Class: androidTypes[d.Type], Device: d.ID, Name: d.Product, Capture: d.Capture}, fmt.Sprintf("AudioDeviceInfo.getType=%d", d.Type))
 }
 
 // applePorts are the constants AVAudioSessionPort… (AVAudioSessionTypes.h of
@@ -163,7 +165,7 @@ var applePorts = map[string]Class{
 
 func (p ApplePort) route() Route {
 	class := applePorts[strings.TrimPrefix(p.Type, "AVAudioSessionPort")]
-	return said(class, p.UID, p.Name, p.Capture, "portType="+clip(p.Type))
+	return said(Route{Class: class, Device: p.UID, Name: p.Name, Capture: p.Capture}, "portType="+clip(p.Type))
 }
 
 // fourCC is four letters as the number that Apple's headers make of them.
@@ -217,7 +219,8 @@ func (d CoreAudioDevice) route() Route {
 	case class == BluetoothA2DP && d.Capture:
 		class = BluetoothSCO
 	}
-	return said(class, d.UID, d.Name, d.Capture, fmt.Sprintf("transport=%#x", d.Transport), fmt.Sprintf("source=%#x", d.Source))
+	return said(Route{Class: class, Device: d.UID, Name: d.Name, Capture: d.Capture},
+		fmt.Sprintf("transport=%#x", d.Transport), fmt.Sprintf("source=%#x", d.Source))
 }
 
 // formFactors are Windows' EndpointFormFactor (mmdeviceapi.h), of a sound card
@@ -260,5 +263,6 @@ func (e WindowsEndpoint) route() Route {
 	case bus == "HDAUDIO" || bus == "INTELAUDIO":
 		class = formFactors[e.FormFactor]
 	}
-	return said(class, e.ID, e.Name, e.Capture, fmt.Sprintf("FormFactor=%d", e.FormFactor), "EnumeratorName="+clip(e.Enumerator))
+	return said(Route{Class: class, Device: e.ID, Name: e.Name, Capture: e.Capture},
+		fmt.Sprintf("FormFactor=%d", e.FormFactor), "EnumeratorName="+clip(e.Enumerator))
 }

@@ -45,14 +45,14 @@ func windows(form uint32, enumerator string, out, in route.Class) platformCase {
 	}, out, in}
 }
 
-// both is a class in either direction.
-func both(c route.Class) (out, in route.Class) { return c, c }
-
 // platformCases has every constant of the four platforms' headers, and some
 // that are none.
 func platformCases() []platformCase {
+	return slices.Concat(androidCases(), appleCases(), macCases(), windowsCases())
+}
+
+func androidCases() (all []platformCase) {
 	type C = route.Class
-	var all []platformCase
 	for kind, c := range []struct {
 		name string
 		out  C
@@ -96,8 +96,11 @@ func platformCases() []platformCase {
 	} {
 		all = append(all, android(c.name, kind, c.out, c.in))
 	}
-	all = append(all, android("none of Android's", -1, route.Unknown, route.Unknown))
-	for name, class := range map[string]C{
+	return append(all, android("none of Android's", -1, route.Unknown, route.Unknown))
+}
+
+func appleCases() (all []platformCase) {
+	for name, class := range map[string]route.Class{
 		"ContinuityMicrophone": route.Network, "LineIn": route.LineOut, "HeadsetMic": route.WiredHeadset, "LineOut": route.LineOut,
 		"Headphones": route.WiredHeadphones, "BluetoothA2DP": route.BluetoothA2DP, "HDMI": route.HDMI, "AirPlay": route.Network,
 		"BluetoothLE": route.BLEAudio, "BluetoothHFP": route.BluetoothSCO, "USBAudio": route.USBAudio, "CarAudio": route.Car,
@@ -110,12 +113,15 @@ func platformCases() []platformCase {
 	} {
 		all = append(all, apple(name, class, class), apple("AVAudioSessionPort"+name, class, class))
 	}
-	all = append(all,
+	return append(all,
 		apple("BuiltInMic", route.Unknown, route.BuiltinMic), apple("MicrophoneBuiltIn", route.Unknown, route.BuiltinMic),
 		apple("BuiltInReceiver", route.BuiltinEarpiece, route.Unknown), apple("Receiver", route.BuiltinEarpiece, route.Unknown),
 		apple("BuiltInSpeaker", route.BuiltinSpeaker, route.Unknown), apple("Speaker", route.BuiltinSpeaker, route.Unknown),
 	)
-	for transport, class := range map[string]C{
+}
+
+func macCases() (all []platformCase) {
+	for transport, class := range map[string]route.Class{
 		"": route.Unknown, "grup": route.Virtual, "fgrp": route.Virtual, "virt": route.Virtual, "pci ": route.Unknown, "usb ": route.USBAudio,
 		"1394": route.Unknown, "blea": route.BLEAudio, "hdmi": route.HDMI, "dprt": route.HDMI, "airp": route.Network, "eavb": route.Network,
 		"thun": route.Unknown, "ccap": route.Network, "ccwd": route.Network, "ccwl": route.Network, "what": route.Unknown,
@@ -129,18 +135,22 @@ func platformCases() []platformCase {
 		mac("ispk", "bltn", "ispk", route.BuiltinSpeaker, route.Unknown),
 		mac("imic", "bltn", "imic", route.Unknown, route.BuiltinMic),
 	)
-	for source, class := range map[string]C{
+	for source, class := range map[string]route.Class{
 		"espk": route.LineOut, "hdpn": route.WiredHeadphones, "line": route.LineOut, "spdf": route.Digital, "emic": route.WiredHeadset, "cd  ": route.LineOut,
 		"": route.Unknown, "what": route.Unknown,
 	} {
 		all = append(all, mac(source, "bltn", source, class, class))
 	}
-	for form, inside := range []C{
+	return all
+}
+
+func windowsCases() (all []platformCase) {
+	for form, inside := range []route.Class{
 		route.Network, route.BuiltinSpeaker, route.LineOut, route.WiredHeadphones, route.BuiltinMic, route.WiredHeadset, route.BuiltinEarpiece,
 		route.Digital, route.Digital, route.HDMI, route.Unknown, route.Unknown,
 	} {
 		f := uint32(form)
-		out, in := both(inside)
+		out, in := inside, inside
 		switch inside {
 		case route.BuiltinSpeaker, route.BuiltinEarpiece:
 			in = route.Unknown
