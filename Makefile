@@ -89,7 +89,7 @@ bench-srtp: setup-interop ## measure SRTP beside pion and libsrtp; writes bench/
 	mv out/srtp.json bench/srtp/results.json
 	bin/bench-srtp -report
 
-interop: setup-interop ## call real peers: linphonec, linphone-daemon, libbzrtp, libsrtp
+interop: setup-interop ## call real peers: linphonec, linphone-daemon, libbzrtp, libsrtp, PulseAudio, PipeWire
 	scripts/gotest -tags=$(TAGS),interop -count=1 -timeout 15m ./interop/...
 
 clean: ## remove what the targets made

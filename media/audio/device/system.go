@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -17,12 +18,11 @@ import (
 // What malgo has to be told and does not say: a stream of PulseAudio is only
 // pinned if it was opened with an ID (PA_STREAM_DONT_MOVE). A stream whose
 // device is gone, or whose server has died, is silent for ever and notifies
-// nobody. With an ID that the server does not know, it goes on with memory that
-// nobody has filled in. An alias like @DEFAULT_SINK@ is an ID to it. A server
-// that has stopped, but lives, blocks every call. Uninit alone waits until the
-// device moves again; Stop wakes it up. malgo.Context.Devices holds a
-// lock that its log needs, so it must not be called while something may be
-// logged: one context is for one use.
+// nobody. An alias like @DEFAULT_SINK@ is an ID to it, and with one that the
+// server does not know, Context.DeviceInfo crashes. A server that has stopped, but
+// lives, blocks every call. Uninit alone waits until the device moves again; Stop
+// wakes it up. A context is no better than its connection, which a server that
+// dies takes along, so each is for one use.
 
 // periods are what a server is asked to keep of a stream, in ms. PulseAudio and
 // PipeWire take playback in quarters of it and bring capture whole.
@@ -136,8 +136,11 @@ func start(system *malgo.AllocatedContext, id string, d Direction, c card) (*mal
 	var exact malgo.DeviceID
 	copy(exact[:], id)
 	if !ofALSA(id) { // ALSA opens a hw device as it is named, or not at all
-		info, err := system.DeviceInfo(deviceType(d), exact, malgo.Shared)
-		if err != nil || idOf(&info) != id {
+		infos, err := system.Devices(deviceType(d))
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(infos, func(info malgo.DeviceInfo) bool { return idOf(&info) == id }) {
 			return nil, ErrNotFound
 		}
 	}

@@ -1,0 +1,377 @@
+//go:build interop
+
+package device
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"sotto/internal/soundserver"
+	"sotto/media/audio"
+	"sotto/media/audio/device"
+)
+
+// onEach runs a test with each server and a sink named speaker.
+func onEach(t *testing.T, test func(t *testing.T, s *soundserver.Server, module string)) {
+	for _, kind := range soundserver.Kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			s := soundserver.Start(t, kind)
+			test(t, s, s.AddSink("speaker"))
+		})
+	}
+}
+
+// every20ms runs frame n times at its pace.
+func every20ms(t *testing.T, n int, frame func() error) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range n {
+		<-tick.C
+		if err := frame(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// play writes n frames of a tone.
+func play(t *testing.T, sink audio.Sink, n int) {
+	t.Helper()
+	tone := audio.NewTone(440, 0.5)
+	var pcm [audio.FrameSamples]int16
+	every20ms(t, n, func() error {
+		_ = tone.ReadFrame(pcm[:]) // it has no end
+		return sink.WriteFrame(pcm[:])
+	})
+}
+
+// record reads n frames.
+func record(t *testing.T, source audio.Source, n int) []int16 {
+	t.Helper()
+	pcm := make([]int16, n*audio.FrameSamples)
+	rest := pcm
+	every20ms(t, n, func() error {
+		err := source.ReadFrame(rest[:audio.FrameSamples])
+		rest = rest[audio.FrameSamples:]
+		return err
+	})
+	return pcm
+}
+
+// clean fails unless pcm is a tone of 440 Hz without a click: its slope changes
+// no more from sample to sample than such a tone's does. A hundredth of it may be
+// missing, because the pitch is off by what the clocks differ.
+func clean(t *testing.T, what string, pcm []int16) {
+	t.Helper()
+	if share := audio.ToneLevel(pcm, 440); share < 0.98 {
+		t.Errorf("%s: %.4f of what is heard is the tone", what, share)
+	}
+	peak, bend := 0.0, 0.0
+	for i := 2; i < len(pcm); i++ {
+		peak = max(peak, math.Abs(float64(pcm[i])))
+		bend = max(bend, math.Abs(float64(pcm[i])-2*float64(pcm[i-1])+float64(pcm[i-2])))
+	}
+	w := 2 * math.Pi * 440 / audio.SampleRate
+	if bend > peak*w*w+8 {
+		t.Errorf("%s: the slope changes by %.0f within a sample, a tone's by %.0f", what, bend, peak*w*w)
+	}
+}
+
+func openSink(t *testing.T, id string) *device.Sink {
+	t.Helper()
+	sink, err := device.OpenSink(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sink.Close() })
+	return sink
+}
+
+func openSource(t *testing.T, id string) *device.Source {
+	t.Helper()
+	source, err := device.OpenSource(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = source.Close() })
+	return source
+}
+
+// openBoth opens the speaker and its monitor.
+func openBoth(t *testing.T) (*device.Sink, *device.Source) {
+	t.Helper()
+	return openSink(t, "speaker"), openSource(t, "speaker.monitor")
+}
+
+func TestList(t *testing.T) {
+	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
+		s.Pactl("set-default-sink", "speaker")
+		all, err := device.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]device.Device{}
+		for _, d := range all {
+			found[d.Direction.String()+" "+d.ID] = d
+		}
+		if d := found["playback speaker"]; d.Name == "" || !d.Default {
+			t.Errorf("%+v", all)
+		}
+		if d := found["capture speaker.monitor"]; d.Name == "" {
+			t.Errorf("%+v", all)
+		}
+	})
+}
+
+// Only the device's own name opens it: no alias, no number, nothing that the
+// server takes for its default.
+func TestExactNames(t *testing.T) {
+	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
+		for _, id := range []string{"@DEFAULT_SINK@", "@NONE@", "0", "Speaker", "speaker ", "speak", "headset"} {
+			if _, err := device.OpenSink(t.Context(), id); !errors.Is(err, device.ErrNotFound) {
+				t.Errorf("sink %q: %v", id, err)
+			}
+		}
+		for _, id := range []string{"@DEFAULT_SOURCE@", "@DEFAULT_MONITOR@", "speaker", "headset"} {
+			if _, err := device.OpenSource(t.Context(), id); !errors.Is(err, device.ErrNotFound) {
+				t.Errorf("source %q: %v", id, err)
+			}
+		}
+	})
+}
+
+// TestPlayback: what another program records of a sink is what was played.
+func TestPlayback(t *testing.T) {
+	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
+		recorder := exec.Command("nice", "-n", "-15", "parec", "-d", "speaker.monitor", "--raw", "--format=s16le", "--rate=48000", "--channels=1", "--latency-msec=20")
+		out, err := recorder.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := recorder.Start(); err != nil {
+			t.Fatal(err)
+		}
+		heard := make(chan []byte)
+		go func() {
+			_, _ = io.CopyN(io.Discard, out, 2*2*audio.SampleRate) // until all have settled
+			pcm := make([]byte, 2*audio.SampleRate)
+			n, _ := io.ReadFull(out, pcm)
+			heard <- pcm[:n]
+		}()
+		sink := openSink(t, "speaker")
+		play(t, sink, 200)
+		_ = recorder.Process.Kill()
+		pcm := samples(t, <-heard)
+		_ = recorder.Wait()
+		if len(pcm) < audio.SampleRate/2 {
+			t.Fatalf("%d samples recorded", len(pcm))
+		}
+		clean(t, "parec", pcm)
+		if n := sink.Starved(); n > 0 {
+			t.Errorf("starved %d times", n)
+		}
+	})
+}
+
+func samples(t *testing.T, raw []byte) []int16 {
+	t.Helper()
+	pcm := make([]int16, len(raw)/2)
+	if err := binary.Read(bytes.NewReader(raw), binary.LittleEndian, pcm); err != nil {
+		t.Fatal(err)
+	}
+	return pcm
+}
+
+// TestCapture: what another program plays is what is read.
+func TestCapture(t *testing.T) {
+	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
+		source := openSource(t, "speaker.monitor")
+		player := exec.Command("nice", "-n", "-15", "pacat", "-d", "speaker", "--raw", "--format=s16le", "--rate=48000", "--channels=1", "--latency-msec=50")
+		in, err := player.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := player.Start(); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			tone := audio.NewTone(440, 0.5)
+			var pcm [audio.FrameSamples]int16
+			for err := error(nil); err == nil; {
+				_ = tone.ReadFrame(pcm[:])
+				err = binary.Write(in, binary.LittleEndian, pcm[:])
+			}
+		}()
+		record(t, source, 50)
+		starved := source.Starved()
+		clean(t, "captured", record(t, source, 75))
+		if n := source.Starved() - starved; n > 0 {
+			t.Errorf("starved %d times", n)
+		}
+		if l := source.Level(); l.Peak < -7 || l.Peak > -2 { // PipeWire adds the two channels up
+			t.Errorf("a tone of -6 dBFS is at %+v", l)
+		}
+		source.Mute(true)
+		record(t, source, 1)
+		if l := audio.LevelOf(record(t, source, 5)); l.Peak != audio.SilenceLevel || source.Level().Peak < -7 {
+			t.Errorf("muted: %+v, and %+v before the gate", l, source.Level())
+		}
+		_ = player.Process.Kill()
+		_ = player.Wait()
+	})
+}
+
+// expect waits for the next event, and returns how long after begin it was
+// noticed.
+func expect(t *testing.T, events <-chan device.Event, kind device.EventKind, begin time.Time) time.Duration {
+	t.Helper()
+	select {
+	case e := <-events:
+		if e.Kind != kind {
+			t.Fatalf("%+v, not %v", e, kind)
+		}
+		return e.At.Sub(begin)
+	case <-time.After(10 * time.Second):
+		t.Fatalf("not %v", kind)
+	}
+	return 0
+}
+
+// soon fails if something took longer than it may.
+func soon(t *testing.T, what string, took, may time.Duration) {
+	t.Helper()
+	t.Logf("%s: %.1f ms", what, took.Seconds()*1000)
+	if took > may {
+		t.Errorf("%s took %v, more than %v", what, took, may)
+	}
+}
+
+// TestUnplugged: a device that goes is an event, and works again when it is
+// back. Meanwhile it neither blocks nor moves to another.
+func TestUnplugged(t *testing.T) {
+	onEach(t, func(t *testing.T, s *soundserver.Server, module string) {
+		s.AddSink("headset")
+		s.Pactl("set-default-sink", "headset")
+		sink, source := openBoth(t)
+		play(t, sink, 25)
+		s.Pactl("unload-module", module)
+		gone := time.Now()
+		soon(t, "loss of the sink", expect(t, sink.Events(), device.Lost, gone), 100*time.Millisecond)
+		soon(t, "loss of the source", expect(t, source.Events(), device.Lost, gone), 100*time.Millisecond)
+		play(t, sink, 50)
+		record(t, source, 5)
+		if l := audio.LevelOf(record(t, source, 5)); l.Peak > audio.SilenceLevel {
+			t.Errorf("lost, and %+v is heard", l)
+		}
+		if streams := s.Pactl("list", "short", "sink-inputs"); streams != "" {
+			t.Errorf("streams without their device: %s", streams)
+		}
+		s.AddSink("speaker")
+		expect(t, sink.Events(), device.Returned, gone)
+		expect(t, source.Events(), device.Returned, gone)
+		played := make(chan struct{})
+		go func() { play(t, sink, 150); close(played) }()
+		record(t, source, 100)
+		clean(t, "after the return", record(t, source, 40))
+		<-played
+		begin := time.Now()
+		if err := errors.Join(sink.Close(), source.Close()); err != nil {
+			t.Error(err)
+		}
+		soon(t, "Close", time.Since(begin), 200*time.Millisecond)
+	})
+}
+
+// TestServerDies: a server that is killed loses all its devices; Close does not
+// wait for it, and a new server brings them back.
+func TestServerDies(t *testing.T) {
+	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
+		sink, source := openBoth(t)
+		play(t, sink, 25)
+		s.Kill()
+		gone := time.Now()
+		soon(t, "loss of the sink", expect(t, sink.Events(), device.Lost, gone), 100*time.Millisecond)
+		soon(t, "loss of the source", expect(t, source.Events(), device.Lost, gone), 100*time.Millisecond)
+		if _, err := device.OpenSink(t.Context(), "speaker"); err == nil {
+			t.Error("opened without a server")
+		}
+		begin := time.Now()
+		if err := sink.Close(); err != nil {
+			t.Error(err)
+		}
+		soon(t, "Close", time.Since(begin), 200*time.Millisecond)
+		s.Run()
+		s.AddSink("speaker")
+		expect(t, source.Events(), device.Returned, gone)
+	})
+}
+
+// TestServerHangs: a server that lives and does nothing keeps nobody waiting.
+func TestServerHangs(t *testing.T) {
+	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
+		sink, source := openBoth(t)
+		play(t, sink, 25)
+		s.Freeze(true)
+		defer s.Freeze(false)
+		gone := time.Now()
+		soon(t, "loss of the sink", expect(t, sink.Events(), device.Lost, gone), 100*time.Millisecond)
+		soon(t, "loss of the source", expect(t, source.Events(), device.Lost, gone), 100*time.Millisecond)
+		begin := time.Now()
+		record(t, source, 1)
+		play(t, sink, 1)
+		soon(t, "two frames", time.Since(begin), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		begin = time.Now()
+		if _, err := device.OpenSink(ctx, "speaker"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("OpenSink: %v", err)
+		}
+		if _, err := device.List(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("List: %v", err)
+		}
+		soon(t, "OpenSink and List", time.Since(begin), 200*time.Millisecond)
+		begin = time.Now()
+		if err := errors.Join(sink.Close(), source.Close()); !errors.Is(err, device.ErrNoAnswer) {
+			t.Errorf("Close: %v", err)
+		}
+		soon(t, "Close", time.Since(begin), 1200*time.Millisecond)
+	})
+}
+
+// TestPinned: no order moves a stream to another device, and a new default does
+// not either.
+func TestPinned(t *testing.T) {
+	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
+		s.AddSink("headset")
+		sink, source := openBoth(t)
+		play(t, sink, 25)
+		other := openSource(t, "headset.monitor")
+		for _, m := range []struct{ what, list, to string }{
+			{"sink-input", "sink-inputs", "headset"}, {"source-output", "source-outputs", "headset.monitor"},
+		} {
+			id, _, _ := strings.Cut(s.Pactl("list", "short", m.list), "\t")
+			if out, err := s.TryPactl("move-"+m.what, id, m.to); err == nil || !strings.Contains(out, "Invalid argument") {
+				t.Errorf("move-%s: %v %s", m.what, err, out)
+			}
+		}
+		s.Pactl("set-default-sink", "headset")
+		s.Pactl("set-default-source", "headset.monitor")
+		played := make(chan struct{})
+		go func() { play(t, sink, 150); close(played) }()
+		record(t, source, 50)
+		clean(t, "where it was opened", record(t, source, 50))
+		record(t, other, 1)
+		if l := audio.LevelOf(record(t, other, 20)); l.Peak > audio.SilenceLevel {
+			t.Errorf("%+v on the other device", l)
+		}
+		<-played
+	})
+}
