@@ -1,6 +1,7 @@
 package route
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -108,8 +109,15 @@ func (t testimony) verdict(from Origin) (Class, string, saying) {
 			return g.class, "", s
 		}
 	}
+	lacking := t.lacks(from)
 	if class, s, ok := t.plug(); ok {
+		if class.rule() == listable && lacking != "" {
+			return Unknown, fmt.Sprintf("it says that it is a %v, but %s", class, lacking), s
+		}
 		return class, "", s
+	}
+	if lacking != "" {
+		return Unknown, t.unless(lacking), saying{}
 	}
 	class, lacking := t.builtin(from)
 	return class, lacking, saying{}
@@ -154,19 +162,26 @@ func (t testimony) plug() (Class, saying, bool) {
 	return Unknown, saying{}, false
 }
 
-// builtin is the class of a device that belongs to this machine. Otherwise it
-// is Unknown, and lacking says what is missing: all is needed.
-func (t testimony) builtin(from Origin) (class Class, lacking string) {
+// lacks says what is missing for a sound card that the kernel drives, which is
+// what no program can make up. Empty: nothing.
+func (t testimony) lacks(from Origin) string {
 	switch {
 	case !t.driven(from):
-		return Unknown, t.unless("no driver of a sound card vouches for it")
+		return "no driver of a sound card vouches for it"
 	case from != ALSA && t.either("device.api") != "alsa":
-		return Unknown, t.unless("it is not of ALSA")
+		return "it is not of ALSA"
 	case !number(t.either("alsa.card", "api.alsa.pcm.card", "api.alsa.card")):
-		return Unknown, t.unless("it has no sound card")
+		return "it has no sound card"
 	case !direct(t.prop("api.alsa.path")), !direct(t.prop("device.string")):
-		return Unknown, t.unless("it goes through a plug-in of ALSA")
-	case !t.onBoard():
+		return "it goes through a plug-in of ALSA"
+	}
+	return ""
+}
+
+// builtin is the class of a sound card's device that belongs to this machine.
+// Otherwise it is Unknown, and lacking says what is missing.
+func (t testimony) builtin(from Origin) (class Class, lacking string) {
+	if !t.onBoard() {
 		return Unknown, t.unless("its card is not known to be inside of this machine")
 	}
 	return t.at(from)

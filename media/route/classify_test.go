@@ -201,6 +201,24 @@ var traps = []struct {
 	{"car", set("device.form_factor", "car"), route.Car},
 	{"modem", set("device.class", "modem"), route.Telephony},
 
+	// What a policy may list takes a sound card too.
+	{"USB, but no driver", func(n *route.Node) {
+		n.Driver, n.Factory, n.Props["factory.name"], n.Props["device.bus"] = "", "", "", "usb"
+	}, route.Unknown},
+	{"USB, but another driver", func(n *route.Node) { n.Driver, n.Factory, n.Props["device.bus"] = "module-waveout.c", "other", "usb" }, route.Unknown},
+	{"USB, but no card", func(n *route.Node) {
+		unset("alsa.card", "api.alsa.pcm.card")(n)
+		n.Props["device.bus"] = "usb"
+	}, route.Unknown},
+	{"headphones of another api", func(n *route.Node) {
+		port("analog-output-headphones", "Headphones")(n)
+		n.Props["device.api"] = "oss"
+	}, route.Unknown},
+	{"headset on a plug-in", func(n *route.Node) {
+		port("analog-output-headset", "Headset")(n)
+		n.Props["api.alsa.path"] = "tee:hw,file"
+	}, route.Unknown},
+
 	// Not enough, or odd.
 	{"another driver", func(n *route.Node) { n.Driver = "module-something.c" }, route.Unknown},
 	{"no driver", func(n *route.Node) { n.Driver, n.Factory, n.Props["factory.name"] = "", "", "" }, route.Unknown},

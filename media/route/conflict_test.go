@@ -35,7 +35,7 @@ func TestConflictingMonitors(t *testing.T) {
 		{"all agree", nil, nil, kernelCard(), route.Internal},
 		{"PulseAudio alone sees a headset", []route.Fact{headset("sink 9"), link("out 10", "sink 9")}, nil, nil, route.BluetoothA2DP},
 		{"PipeWire alone sees a headset", nil, []route.Fact{headset("sink 9"), link("out 10", "sink 9")}, nil, route.BluetoothA2DP},
-		{"PipeWire says that it is USB", nil, []route.Fact{disguised}, nil, route.USBAudio},
+		{"PipeWire says that it is USB", nil, []route.Fact{pipewire(disguised)}, nil, route.USBAudio},
 		{"the kernel says that it is USB", nil, nil, kernelCard(with(card(disguised), func(n *route.Node) { n.ID = "hw:PCH,0 p" })), route.USBAudio},
 		{"the kernel has no such card", nil, nil, []route.Fact{route.Ready{}}, route.Unknown},
 		{"the kernel has another card", nil, nil, []route.Fact{with(card(speaker()), set("alsa.card", "1")), route.Ready{}}, route.Unknown},

@@ -65,7 +65,7 @@ func (w *World) portOf(n Node) Port {
 	return Port{}
 }
 
-// corroborate asks the kernel about a device that a daemon calls built in, if
+// corroborate asks the kernel about a device that a policy could accept, if
 // the kernel's cards are watched: the worse verdict holds.
 func (w *World) corroborate(r Route, n Node) Route {
 	if !w.views[ALSA].ready {
@@ -84,7 +84,7 @@ func (w *World) corroborate(r Route, n Node) Route {
 		}
 	}
 	if _, test := trusted(n); !known && !test {
-		r.Class, r.Reason = Unknown, "it says that it is built in, but the kernel has no such sound card"
+		r.Class, r.Reason = Unknown, "the kernel has no such sound card"
 	}
 	return r
 }

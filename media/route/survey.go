@@ -188,7 +188,7 @@ func (s *survey) verdict(g *graph, n Node) Route {
 		}
 	}
 	switch {
-	case r.Class.rule() != allowed:
+	case r.Class.rule() == refused:
 		return r
 	case g.twin[n.ID]:
 		r.Class, r.Reason = Unknown, "another device has the same name"

@@ -57,6 +57,14 @@ func filter(id route.ID, kind route.Kind, group string) route.Node {
 	return route.Node{ID: id, Kind: kind, Name: string(id), Group: group, Driver: "module-" + group + ".c"}
 }
 
+// listed is a USB device that the policy of TestWaysOut lists.
+func listed(id route.ID) route.Node {
+	return with(pipewire(speaker()), func(n *route.Node) {
+		n.ID, n.Name = id, "what"
+		n.Props["device.bus"] = "usb"
+	})
+}
+
 // classes of the routes that a report has.
 func classes(r route.Report) []route.Class {
 	var all []route.Class
@@ -145,6 +153,7 @@ func TestWaysOut(t *testing.T) {
 			route.Node{ID: "node 99", Name: "filter"}, headset("sink 9"), link("out 10", "node 99"), link("node 99", "sink 9"),
 		}, route.BluetoothA2DP, "through=filter"},
 		{"a twin of the speaker", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID = "sink 9" })}, route.Unknown, ""},
+		{"a twin of a listed headset", []route.Fact{listed("sink 8"), listed("sink 9"), link("out 10", "sink 9")}, route.Unknown, ""},
 		{"a device that nobody has described", []route.Fact{route.Node{ID: "sink 9", Kind: route.Sink, Name: "what"}, link("out 10", "sink 9")}, route.Unknown, ""},
 	} {
 		w := route.NewWorld(route.PipeWire)
@@ -159,6 +168,23 @@ func TestWaysOut(t *testing.T) {
 		if c.way != "" && !slices.Contains(refusal.Evidence, c.way) {
 			t.Errorf("%s: %q", c.name, refusal.Evidence)
 		}
+	}
+}
+
+// A device that the policy lists is accepted, unless the kernel has no such card.
+func TestListedDevice(t *testing.T) {
+	w := route.NewWorld(route.PipeWire)
+	tell(w, route.PipeWire, append(call(route.PipeWire), listed("sink 9"), link("out 10", "sink 9"))...)
+	listing := route.Policy{Wired: []string{"what"}}
+	if _, err := listing.Check(w.Report(self)); err != nil {
+		t.Error(err)
+	}
+	if _, err := (route.Policy{}).Check(w.Report(self)); err == nil {
+		t.Error("accepted without being listed")
+	}
+	tell(w, route.ALSA, route.Ready{})
+	if _, err := listing.Check(w.Report(self)); err == nil || !strings.Contains(err.Error(), "the kernel has no such sound card") {
+		t.Error(err)
 	}
 }
 
