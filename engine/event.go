@@ -90,7 +90,7 @@ type Quality struct {
 }
 
 // Warning tells of something that weakens later calls or, without secure mode,
-// this one.
+// this one, or that will end it.
 type Warning struct{ Text string }
 
 // Ended is the last event of every call.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sotto/media"
+	"sotto/media/protect"
 	"sotto/media/route"
 	"sotto/sip"
 	"sotto/sip/sdp"
@@ -54,6 +55,7 @@ type leg struct {
 	send      *zrtp.SRTPKeys // the reports need both
 	receiving bool           // the media has the receive keys
 	sending   bool           // and the send keys
+	thin      bool           // the user knows that the keys wear thin
 	path      path
 	secured   *zrtp.Secured // not told yet
 	untold    []zrtp.Event  // that follow it
@@ -190,8 +192,12 @@ func (l *leg) onTime(now time.Time) {
 		return
 	}
 	reports := l.voice.flow.Load().reports
-	_ = reports.Report(now) // a lost report is a lost packet
+	if errors.Is(reports.Report(now), protect.ErrKeyLimit) { // any other is a lost packet
+		l.withoutKeys(cleared, textKeysSpent)
+		return
+	}
 	l.tellQuality(reports.Stats())
+	l.tellWear(reports.KeysWearThin())
 	l.scheduleReport(now)
 }
 
@@ -212,11 +218,14 @@ func randomUint32() uint32 {
 
 // onAudioOver ends the call with its audio; nil is the end of the source.
 func (l *leg) onAudioOver(err error) {
-	if err != nil {
+	switch {
+	case errors.Is(err, protect.ErrKeyLimit): // of the frame that was to leave
+		l.withoutKeys(cleared, textKeysSpent)
+	case err != nil:
 		l.fail(AudioFailed, err)
-		return
+	default:
+		l.end(Reason{Kind: HungUp, Text: "the audio source has ended"})
 	}
-	l.end(Reason{Kind: HungUp, Text: "the audio source has ended"})
 }
 
 // stopRinging gives the call's place among the ringing ones back: it has been

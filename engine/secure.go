@@ -18,6 +18,8 @@ const (
 	textOtherHello  = "The ZRTP Hello that arrived is not the one that the signalling announced: somebody may have changed it. Nothing was said in the clear."
 	textKeysFailed  = "The keys could not be agreed: %s."
 	textCleared     = "The encryption has ended. The call goes no further without it."
+	textKeysThin    = "The keys of this call are nearly used up: in an hour or more it will end. Call again for new ones."
+	textKeysSpent   = "The keys of this call are used up. Call again for new ones."
 	textDisclosure  = "The other side says that it may disclose the keys of this call (disclosure flag)."
 	textRecorded    = "The other side says that it records the call."
 	textSASMismatch = "The SAS does not match: somebody stands between you. Nothing that was said in this call is secret."
@@ -104,6 +106,14 @@ func (l *leg) withoutKeys(c cause, text string) {
 		l.call.events.put(Warning{text + " The call goes on without encryption, because secure mode is off."})
 		l.proceed()
 	}
+}
+
+// tellWear warns, once, of keys that will not last much longer.
+func (l *leg) tellWear(thin bool) {
+	if thin && !l.thin {
+		l.call.events.put(Warning{textKeysThin})
+	}
+	l.thin = thin
 }
 
 // takeKeys takes keys over, unless the call is over or the peer says that it

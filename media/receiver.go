@@ -62,6 +62,7 @@ type opening struct {
 	opener        *protect.Opener // nil in the clear and after Revoke
 	clear         bool
 	authenticated atomic.Bool
+	wear          wear
 }
 
 // open reports whether something may flow under k; nil is before any release.
@@ -184,6 +185,7 @@ func (r *Receiver) open(k *opening, pkt []byte) (int, error) {
 		return 0, err
 	}
 	k.authenticated.Store(true)
+	k.wear.set(k.opener)
 	return n, nil
 }
 

@@ -136,6 +136,7 @@ func (r *Reports) send(now time.Time, bye *rtcp.Goodbye) error {
 		if n, err = k.sealer.SealRTCP(r.out[:], n); err != nil {
 			return fmt.Errorf("media: report: %w", err)
 		}
+		k.wear.set(k.sealer)
 	}
 	if err := r.cfg.Write(r.out[:n]); err != nil {
 		return fmt.Errorf("media: report: %w", err)
@@ -237,7 +238,11 @@ func (r *Reports) open(pkt []byte) (int, error) {
 	if k.clear {
 		return len(pkt), nil
 	}
-	return k.opener.OpenRTCP(pkt)
+	n, err := k.opener.OpenRTCP(pkt)
+	if err == nil {
+		k.wear.set(k.opener)
+	}
+	return n, err
 }
 
 var errReport = errors.New("media: malformed RTCP packet")

@@ -100,6 +100,7 @@ const maxPacketSamples = audio.SampleRate * int(codecs.MaxPacketTime/time.Millis
 type sealing struct {
 	sealer *protect.Sealer // nil in the clear and after Revoke
 	clear  bool
+	wear   wear
 }
 
 // open reports whether something may flow under k; nil is before any release.
@@ -244,6 +245,7 @@ func (s *Sender) pack(k *sealing) error {
 		if n, err = k.sealer.Seal(s.pkt[:], n); err != nil {
 			return err
 		}
+		k.wear.set(k.sealer)
 	}
 	s.trace.Stamp(StageSealed, s.stamp)
 	s.sequence++

@@ -26,6 +26,8 @@ func protectMutants() []mutant {
 		off(sealer, "ahead <= 0", "TestSealRefuses"),
 		off(sealer, "index >= maxPackets", "TestLeft"),
 		off(sealer, "r.index == maxReports-1", "TestLeft"),
+		{sealer, "case s.bound || s.begun:", "case false:", "TestResume"},
+		{sealer, "case packet >= maxPackets || report >= maxReports:", "case false:", "TestResume"},
 		off(sealer, "len(pkt)-n < int(s.tagLen)", "TestSealRefuses"),
 		{sealer, "s.index, s.begun = index, true", "_ = index", "TestSealRefuses"},
 		without(sealer, "s.rtcp.keys.wipe()", "TestCloseWipes"),

@@ -171,6 +171,23 @@ func (s *Sealer) Left() (packets uint64, reports uint32) {
 	return maxPackets - 1 - s.index, maxReports - 1 - s.rtcp.index
 }
 
+// Resume says that the key was in use before, and up to which indices of SRTP and of
+// SRTCP (RFC 3711 §3.3.1, §3.4): the Sealer goes on behind them. It comes before
+// the first packet; later it is [ErrReuse]. Other errors: [ErrKeyLimit] for indices
+// that there are not, [ErrClosed].
+func (s *Sealer) Resume(packet uint64, report uint32) error {
+	switch {
+	case s.profile == 0:
+		return ErrClosed
+	case s.bound || s.begun:
+		return ErrReuse
+	case packet >= maxPackets || report >= maxReports:
+		return ErrKeyLimit
+	}
+	s.index, s.begun, s.rtcp.index = packet, true, report
+	return nil
+}
+
 // Close overwrites the keys; every later call fails with [ErrClosed].
 func (s *Sealer) Close() {
 	if s.profile != 0 {

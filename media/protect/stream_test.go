@@ -1,6 +1,7 @@
 package protect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
@@ -207,6 +208,48 @@ func TestSetROC(t *testing.T) {
 	set(testSSRC+100, 1, ErrStreams)
 	o.Close()
 	set(testSSRC+101, 1, ErrClosed)
+}
+
+// A Sealer that resumes goes on as the one before it would have, and never back.
+func TestResume(t *testing.T) {
+	eachProfile(t, func(t *testing.T, p Profile) {
+		before, _, _ := newPair(t, p)
+		before.index, before.begun, before.rtcp.index = 5<<16-1, true, 99
+		s, _, _ := newPair(t, p)
+		for _, wrong := range []struct {
+			packet uint64
+			report uint32
+		}{{1 << 48, 0}, {0, 1 << 31}} {
+			if err := s.Resume(wrong.packet, wrong.report); !errors.Is(err, ErrKeyLimit) {
+				t.Errorf("resumed at %d and %d: %v", wrong.packet, wrong.report, err)
+			}
+		}
+		if err := s.Resume(5<<16-1, 99); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Seal(room(rtpPacket(testSSRC, 65535, 20), MaxTagLen), 32); !errors.Is(err, ErrReuse) {
+			t.Errorf("sealed the last packet once more: %v", err)
+		}
+		pkt, report := rtpPacket(testSSRC, 0, 20), rtcpPacket(testSSRC, 20)
+		if got, want := seal(t, s, pkt), seal(t, before, pkt); !bytes.Equal(got, want) {
+			t.Errorf("sealed to %x, want %x", got, want)
+		}
+		if got, want := sealRTCP(t, s, report), sealRTCP(t, before, report); !bytes.Equal(got, want) {
+			t.Errorf("report sealed to %x, want %x", got, want)
+		}
+		if err := s.Resume(1<<40, 1<<20); !errors.Is(err, ErrReuse) {
+			t.Errorf("resumed after a packet: %v", err)
+		}
+		late, _, _ := newPair(t, p)
+		sealRTCP(t, late, report)
+		if err := late.Resume(0, 0); !errors.Is(err, ErrReuse) {
+			t.Errorf("resumed after a report: %v", err)
+		}
+		s.Close()
+		if err := s.Resume(0, 0); !errors.Is(err, ErrClosed) {
+			t.Errorf("resumed when closed: %v", err)
+		}
+	})
 }
 
 // Left falls with each packet and says zero when the next one is refused.
