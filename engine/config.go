@@ -50,8 +50,9 @@ type Config struct {
 	OpenAudio func(ctx context.Context) (Audio, error)
 	// Coding is how voice is coded; the zero value is what bench/quality has
 	// found best. The other side's ptime and maxptime in its SDP go before
-	// Coding.PacketTime, which is what we ask it for. Secure mode refuses VBR
-	// and DTX.
+	// Coding.PacketTime, which is what we ask it for. Coding.ExpectedLoss
+	// follows the other side's reports unless it is set. Secure mode refuses
+	// VBR and DTX.
 	Coding codecs.Options
 	// Routes says which audio routes secure mode allows, and for how long a
 	// call may be silent because of another one; the zero value allows

@@ -3,6 +3,8 @@ package media_test
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -153,11 +155,19 @@ func TestExpectLoss(t *testing.T) {
 	if n := recovered(30); n < 15 {
 		t.Errorf("%d packets were recovered", n)
 	}
+	for configured, want := range map[int]int{0: 10, codecs.Off: 0, 40: 40} {
+		c := senderConfig(t, tone(), &wire{})
+		c.Coding.ExpectedLoss = configured
+		if got := newSender(t, c).Stats().ExpectedLoss; got != want {
+			t.Errorf("configured %d: expects %d %%", configured, got)
+		}
+	}
 	s := newSender(t, dialingConfig(t, &wire{}))
 	s.ExpectLoss(101)
 	must(t, s.Release(verified(t), sealer(t, 1)))
-	if err := s.Tick(); err == nil {
-		t.Error("101 % loss was expected")
+	must(t, s.Tick())
+	if got := s.Stats().ExpectedLoss; got != 100 {
+		t.Errorf("expects %d %%", got)
 	}
 	c := senderConfig(t, tone(), &wire{})
 	c.Codec, c.PayloadType = codec(t, "PCMU"), 0
@@ -165,4 +175,39 @@ func TestExpectLoss(t *testing.T) {
 	s.ExpectLoss(30) // repairs nothing
 	must(t, s.Release(verified(t), sealer(t, 1)))
 	must(t, s.Tick())
+}
+
+// A call whose network gets worse and better again: the peer's reports alone
+// change what is expected, and nothing changes the size of packets.
+func TestAdaptsToReports(t *testing.T) {
+	a, b := newPhone(t, true, ourSSRC), newPhone(t, true, peerSSRC)
+	a.release(t, 1, 3)
+	b.release(t, 3, 1)
+	rng := rand.New(rand.NewPCG(3, 4))
+	var expected []int
+	sizes := map[int]int{}
+	for i := range 22 * 50 { // a report a second
+		must(t, a.sender.Tick())
+		for _, p := range a.rtp.take() {
+			sizes[len(p)]++
+			if lost := i >= 250 && i < 400; !lost || rng.IntN(4) > 0 {
+				b.receiver.HandleRTP(at(i), p)
+			}
+		}
+		if i%50 != 49 {
+			continue
+		}
+		must(t, b.reports.Report(at(i)))
+		for _, p := range b.rtcp.take() {
+			a.reports.HandleRTCP(at(i), p)
+		}
+		expected = append(expected, a.reports.Stats().ExpectedLoss)
+	}
+	want := []int{10, 10, 5, 5, 5, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 5, 5, 5, 5}
+	if !slices.Equal(expected, want) {
+		t.Errorf("%v, want %v", expected, want)
+	}
+	if len(sizes) != 1 {
+		t.Errorf("packets of %d sizes: %v", len(sizes), sizes)
+	}
 }

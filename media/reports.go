@@ -50,6 +50,8 @@ type Reports struct {
 	stats     ReportStats
 	last      peerTime // of the peer's sender reports
 	reference peerTime // of its reference times
+
+	adaptation adaptation // of the Sender to the peer's losses
 }
 
 // peerTime is what we repeat of a time that the peer has sent, for it to
@@ -76,7 +78,7 @@ func NewReports(c ReportsConfig) (*Reports, error) {
 	case c.CNAME == "" || len(c.CNAME) > 255:
 		return nil, fmt.Errorf("media: CNAME of %d bytes", len(c.CNAME))
 	}
-	return &Reports{cfg: c}, nil
+	return &Reports{cfg: c, adaptation: adaptation{step: firstStep}}, nil
 }
 
 // Release gives the Reports keys of their own: a sealer and an opener that
@@ -348,6 +350,9 @@ func (r *Reports) learnBlocks(now time.Time, blocks []rtcp.ReceptionReport) {
 		}
 		r.stats.PeerReports++
 		r.stats.PeerFractionLost = float64(b.FractionLost) / 256
+		if sender.adapts() {
+			sender.ExpectLoss(r.adaptation.report(r.stats.PeerFractionLost))
+		}
 		r.stats.PeerLost = uint64(b.TotalLost)
 		if b.TotalLost >= 1<<23 { // negative: more duplicates than losses
 			r.stats.PeerLost = 0

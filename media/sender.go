@@ -88,7 +88,7 @@ type Sender struct {
 	octets    atomic.Uint64 // of payload
 	missed    atomic.Uint64 // frames
 	finished  atomic.Bool   // ended, for other goroutines
-	loss      atomic.Int32  // for the encoder to expect, in per cent; negative: as configured
+	loss      atomic.Int32  // for the encoder to expect, in per cent
 }
 
 // maxPacketSamples is the longest packet that is sent.
@@ -136,8 +136,7 @@ func NewSender(c SenderConfig) (*Sender, error) {
 		payloadLen: c.Codec.PacketBytes(c.Coding),
 	}
 	s.adapter, _ = encoder.(codecs.LossAdapter)
-	s.loss.Store(asConfigured)
-	s.expected = asConfigured
+	s.expectFirst()
 	s.timestamp.Store(c.Timestamp)
 	packet := time.Duration(s.packetLen) * time.Second / time.Duration(c.Codec.SampleRate)
 	s.interval = min(packet, FrameDuration)
@@ -189,11 +188,27 @@ func (s *Sender) Hold(on bool) { s.held.Store(on) }
 
 // ExpectLoss tells the encoder what share of the packets, in per cent, it shall
 // prepare for losing, if it can. That changes what is in packets, and not their
-// length.
-func (s *Sender) ExpectLoss(percent int) { s.loss.Store(int32(percent)) }
+// length. Where Coding.ExpectedLoss is 0, [Reports] calls it.
+func (s *Sender) ExpectLoss(percent int) {
+	if s.adapter != nil {
+		s.loss.Store(int32(min(max(percent, 0), 100)))
+	}
+}
 
-// asConfigured is no share of packets: the encoder expects what it was made for.
-const asConfigured = -1
+// expectFirst settles what loss is expected until somebody knows better.
+func (s *Sender) expectFirst() {
+	switch loss := s.cfg.Coding.ExpectedLoss; {
+	case s.adapts():
+		s.loss.Store(int32(lossSteps[firstStep].expect))
+		s.expected = -1 // the encoder does not know yet
+	case s.adapter != nil && loss > 0:
+		s.loss.Store(int32(loss))
+		s.expected = int32(loss)
+	}
+}
+
+// adapts reports whether the loss to expect follows the peer's reports.
+func (s *Sender) adapts() bool { return s.adapter != nil && s.cfg.Coding.ExpectedLoss == 0 }
 
 // Interval is how often the Sender has to tick: every [FrameDuration], or more
 // often if packets are shorter. Longer packets take several ticks.
@@ -326,7 +341,7 @@ func (s *Sender) enqueue() {
 // encode makes the RTP packet of what has waited longest, in pkt, and returns its
 // length; 0 if nothing is to be sent, in a pause.
 func (s *Sender) encode() (int, error) {
-	if loss := s.loss.Load(); loss != s.expected && s.adapter != nil {
+	if loss := s.loss.Load(); loss != s.expected {
 		if err := s.adapter.ExpectLoss(int(loss)); err != nil {
 			return 0, err
 		}
@@ -380,5 +395,7 @@ func (s *Sender) Stats() SenderStats {
 		BytesSent:   s.octets.Load(),
 		Missed:      s.missed.Load(),
 		SourceEnded: s.finished.Load(),
+
+		ExpectedLoss: int(s.loss.Load()),
 	}
 }

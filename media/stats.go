@@ -16,6 +16,9 @@ type SenderStats struct {
 	BytesSent   uint64 // of payload
 	Missed      uint64 // frames not sent, because the machine was too busy
 	SourceEnded bool   // silence is sent since
+	// ExpectedLoss in per cent is what error correction prepares for; 0 if there
+	// is none.
+	ExpectedLoss int
 }
 
 // ReceiverStats is what a Receiver counted.

@@ -37,7 +37,16 @@ func main() {
 	modules := flag.String("neteq", "", "directory in which npm has installed @roamhq/wrtc: replay into its NetEq, too, which takes as long as the traces do")
 	lanes := flag.Int("lanes", 3, "traces that NetEq hears at once")
 	asJSON := flag.Bool("json", false, "one JSON object a line")
+	codec := flag.Bool("codec", false, "instead, what Opus costs and how it sounds at each complexity, at four bit rates, with and without VBR and FEC; -seconds of speech")
+	rounds := flag.Int("rounds", 3, "times that -codec measures each, to take the least")
 	flag.Parse()
+	if *codec {
+		if err := codecTable(time.Duration(*seconds)*time.Second, *rounds, *seed, *asJSON); err != nil {
+			fmt.Fprintln(os.Stderr, "quality:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var n *neteq
 	if *modules != "" {
 		n = &neteq{*modules, make(chan struct{}, max(*lanes, 1))}
