@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -14,13 +15,16 @@ func silence(context.Context) (Audio, error) {
 	return Audio{Source: audio.Silence{}, Sink: audio.Discard{}, Routes: []route.Route{{Class: route.Internal, Device: "silence"}}}, nil
 }
 
-// close closes what can be closed.
-func (a Audio) close() {
+// Close closes what can be closed, for who has opened some of an Audio and can't
+// give it to an Engine.
+func (a Audio) Close() error {
+	var failed []error
 	for _, end := range []any{a.Source, a.Sink, a.Watch} {
 		if c, ok := end.(io.Closer); ok {
-			_ = c.Close() // nothing follows from it
+			failed = append(failed, c.Close())
 		}
 	}
+	return errors.Join(failed...)
 }
 
 // opened is what Config.OpenAudio has returned.
@@ -35,7 +39,7 @@ type opened struct {
 func (l *leg) openAudio(old Audio) {
 	reports := make(chan opened, 1)
 	go func() {
-		old.close()
+		_ = old.Close() // nothing follows from it
 		audio, err := l.cfg.OpenAudio(l.ctx)
 		reports <- opened{audio, err}
 	}()

@@ -289,7 +289,7 @@ func (l *leg) finish() {
 	l.cancel()
 	l.voice.close()
 	if l.opening != nil {
-		(<-l.opening).audio.close()
+		_ = (<-l.opening).audio.Close()
 	}
 	l.keys.Close()
 	l.wipeKeys()

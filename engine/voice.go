@@ -347,7 +347,7 @@ func (v *voice) close() {
 		v.stopPlaying()
 	}
 	v.watchers.Wait()
-	closeAudio := sync.OnceFunc(v.audio.close)
+	closeAudio := sync.OnceFunc(func() { _ = v.audio.Close() })
 	rescue := time.AfterFunc(stuckAfter, closeAudio)
 	v.players.Wait()
 	rescue.Stop()

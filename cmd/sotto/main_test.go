@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,9 @@ type process struct {
 // start runs the binary. It is killed when the test ends or patience does.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	if (args[0] == "call" || args[0] == "listen") && !slices.Contains(args, "--in") && !slices.Contains(args, "--device") {
+		args = append(args, "--in", "silence") // not every machine has a microphone
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	p := &process{cmd: exec.CommandContext(ctx, sottoPath, args...), lines: make(chan string, 1000)}
 	p.cmd.Stderr = &p.stderr

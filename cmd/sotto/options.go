@@ -1,13 +1,8 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"sotto/engine"
+	"sotto/engine/devices"
 	"sotto/media"
-	"sotto/media/audio"
 	"sotto/media/route"
 )
 
@@ -42,8 +37,12 @@ type options struct {
 	postQuantum, requireHash       bool
 	keyAgreements, sasTypes        []string
 	simulateRoute, trace           string
+	devices                        []string
+	policy                         string
 
-	answered int // calls that have opened their audio
+	routes   route.Policy   // what policy says
+	choice   devices.Choice // if there are no files
+	answered int            // calls that have opened their files
 }
 
 // register adds the flags to cmd. defaultBind is where SIP listens.
@@ -51,8 +50,10 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f := cmd.Flags()
 	f.StringVar(&o.bind, "bind", defaultBind, "`host:port` for SIP; media uses free ports of the same host, port 0 is any")
 	f.StringVar(&o.identity, "identity", "", "our own `sip:address` (default anonymous)")
-	f.StringVar(&o.in, "in", "silence", "what to say: `file.wav`, tone:HZ or silence; the call ends with the file")
-	f.StringVar(&o.out, "out", "", "record what is heard to `file.wav` (a second call to file-2.wav, and so on)")
+	f.StringVar(&o.in, "in", "", "what to say: `file.wav`, tone:HZ or silence; the call ends with the file (default the microphone)")
+	f.StringVar(&o.out, "out", "", "record what is heard to `file.wav`, a second call to file-2.wav, and so on (default the loudspeaker; with --in nothing)")
+	f.StringArrayVar(&o.devices, "device", nil, "`name` of the microphone or of the loudspeaker to use; twice for both (default the system's)")
+	f.StringVar(&o.policy, "policy", "", "`file` that says which audio devices secure mode accepts")
 	f.StringVar(&o.state, "state", "", "`directory` that remembers peers from call to call; without it nothing is remembered")
 	f.StringVar(&o.dtmf, "dtmf", "", "`digits` to send when the voice begins: 0 to 9, *, #, A to D")
 	f.DurationVar(&o.duration, "duration", 0, "hang up this long after the voice begins, such as 10s; 0: never")
@@ -117,37 +118,6 @@ func known(flag string, values, all []string) error {
 	return nil
 }
 
-// checkAudio opens both files once, so that one which can't be read or written
-// is found before anybody's phone rings. It creates what is not there and
-// empties nothing.
-func (o *options) checkAudio() error {
-	source, err := audio.ParseSource(o.in)
-	if err != nil {
-		return fmt.Errorf("--in: %w", err)
-	}
-	if file, ok := source.(io.Closer); ok {
-		if err := file.Close(); err != nil {
-			return fmt.Errorf("--in: %w", err)
-		}
-	}
-	if o.out == "" {
-		return nil
-	}
-	file, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	return file.Close()
-}
-
-// class is the class of the routes we report.
-func (o *options) class() (route.Class, error) {
-	if o.simulateRoute == "" {
-		return route.Internal, nil
-	}
-	return parseClass(o.simulateRoute)
-}
-
 // config is the engine's part of the options, which have passed check.
 func (o *options) config() engine.Config {
 	return engine.Config{
@@ -157,47 +127,7 @@ func (o *options) config() engine.Config {
 		AllowInsecure: o.insecure, RequireHelloHash: o.requireHash,
 		KeyAgreements: o.keyAgreements, PostQuantum: o.postQuantum,
 		SASTypes:  o.sasTypes,
-		OpenAudio: o.openAudio,
+		Routes:    o.routes,
+		OpenAudio: o.open(),
 	}
-}
-
-// openAudio opens source and sink for one call. The Engine closes them.
-func (o *options) openAudio(context.Context) (engine.Audio, error) {
-	class, err := o.class()
-	if err != nil {
-		return engine.Audio{}, err
-	}
-	source, err := audio.ParseSource(o.in)
-	if err != nil {
-		return engine.Audio{}, err
-	}
-	o.answered++
-	from := route.Route{Class: class, Device: o.in, Evidence: []string{"--in"}}
-	if o.simulateRoute != "" {
-		from = route.Route{Class: class, Device: "simulated", Evidence: []string{"--simulate-route"}}
-	}
-	a := engine.Audio{Source: source, Sink: audio.Discard{}, Routes: []route.Route{from}}
-	if o.out == "" {
-		return a, nil
-	}
-	path := numbered(o.out, o.answered)
-	sink, err := audio.CreateWAV(path)
-	if err != nil {
-		if file, ok := source.(io.Closer); ok {
-			err = errors.Join(err, file.Close())
-		}
-		return engine.Audio{}, err
-	}
-	a.Sink = sink
-	a.Routes = append(a.Routes, route.Route{Class: route.Internal, Device: path, Evidence: []string{"--out"}})
-	return a, nil
-}
-
-// numbered is path for the first call and file-n.wav for the nth.
-func numbered(path string, n int) string {
-	if n < 2 {
-		return path
-	}
-	ext := filepath.Ext(path)
-	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(path, ext), n, ext)
 }

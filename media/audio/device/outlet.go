@@ -25,6 +25,7 @@ type outlet struct {
 	ring    ring
 	reserve atomic.Int64  // samples
 	dry     atomic.Uint64 // how often it ran dry
+	flushed atomic.Uint64 // ring.written at the last flush: what came before is not wanted
 
 	running bool
 	last    int16 // the last sample taken
@@ -33,6 +34,10 @@ type outlet struct {
 
 // take fills dst with what comes next, or with silence.
 func (o *outlet) take(dst []int16) {
+	if flushed := o.flushed.Load(); flushed > o.ring.read.Load() {
+		o.ring.drop(flushed)
+		o.running, o.last = false, 0 // not even the fade is wanted
+	}
 	enough := int(o.reserve.Load()+o.ring.block.Load()) + len(dst)
 	level := o.ring.level()
 	if !o.running && level < enough {
@@ -59,6 +64,9 @@ func (o *outlet) take(dst []int16) {
 		o.conceal(dst[n:])
 	}
 }
+
+// flush has what is in the ring forgotten. Any goroutine may call it.
+func (o *outlet) flush() { o.flushed.Store(o.ring.written.Load()) }
 
 // conceal goes from the last sample down to silence.
 func (o *outlet) conceal(dst []int16) {

@@ -49,6 +49,12 @@ func (r *ring) take(dst []int16) int {
 	return len(dst)
 }
 
+// drop leaves out what was written before a time, by what written was then. For
+// the consumer.
+func (r *ring) drop(written uint64) {
+	r.read.Store(max(written, r.read.Load()))
+}
+
 // skip leaves out n samples and fades over to what comes after them, where
 // both sides of the join are in r. For the consumer.
 func (r *ring) skip(n int) {

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"sync"
 	"testing"
 )
@@ -76,5 +77,43 @@ func TestRingSkip(t *testing.T) {
 		if d := int(got[i]) - int(got[i+1]); d < 0 || d > 20000/fade+1 {
 			t.Fatalf("a jump of %d at %d", d, i)
 		}
+	}
+}
+
+// After a flush nothing of what was written before is taken, not even faded
+// out; what is written after it begins like any other.
+func TestFlush(t *testing.T) {
+	var o outlet
+	o.reserve.Store(leastReserve)
+	loud := make([]int16, 4*leastReserve)
+	for i := range loud {
+		loud[i] = 20000
+	}
+	out := make([]int16, fade)
+	take := func() (sound bool) {
+		o.take(out)
+		return slices.ContainsFunc(out, func(v int16) bool { return v != 0 })
+	}
+	for range 3 {
+		o.ring.write(loud)
+		o.ring.write(loud)
+		if take(); !take() {
+			t.Fatal("nothing is taken")
+		}
+		o.flush()
+		for range 3 {
+			if take() {
+				t.Fatal("what was flushed is taken")
+			}
+		}
+		if o.ring.level() != 0 {
+			t.Errorf("%d samples wait", o.ring.level())
+		}
+	}
+	o.flush() // nothing is there
+	o.ring.write(loud)
+	o.ring.write(loud)
+	if take(); !take() {
+		t.Error("nothing is taken after it")
 	}
 }

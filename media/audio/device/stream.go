@@ -38,6 +38,8 @@ type common struct {
 var (
 	_ audio.Source = (*Source)(nil)
 	_ audio.Sink   = (*Sink)(nil)
+
+	_ audio.Flusher = (*Sink)(nil)
 )
 
 // OpenSource opens the capture device of exactly that ID. It takes 3 s at most,
@@ -93,6 +95,10 @@ func (s *Sink) WriteFrame(pcm []int16) error {
 	s.outlet.ring.write(s.raw[:s.trim.Process(s.raw[:], pcm, step)])
 	return nil
 }
+
+// Flush implements [audio.Flusher]: what waits for the card is not played. What
+// the card has been given is.
+func (s *Sink) Flush() { s.outlet.flush() }
 
 // play fills what the card asks for. Muting comes last, so that nothing of what
 // waits in the ring is heard after it.

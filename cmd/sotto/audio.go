@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sotto/engine"
+	"sotto/engine/devices"
+	"sotto/media/audio"
+	"sotto/media/route"
+)
+
+// live reports whether calls go over the microphone and the loudspeaker.
+func (o *options) live() bool { return o.in == "" && o.out == "" && o.simulateRoute == "" }
+
+// checkAudio finds what is wrong with the policy, the devices or the files.
+func (o *options) checkAudio() (err error) {
+	if o.policy != "" {
+		if o.routes, err = route.LoadPolicy(o.policy); err != nil {
+			return fmt.Errorf("--policy: %w", err)
+		}
+	}
+	if !o.live() {
+		return o.checkFiles()
+	}
+	if o.choice, err = devices.Choose(context.Background(), o.routes, o.devices...); err != nil {
+		return fmt.Errorf("no microphone and loudspeaker to use: %w; to go without, use --in and --out", err)
+	}
+	return nil
+}
+
+// open is how calls get their audio.
+func (o *options) open() func(context.Context) (engine.Audio, error) {
+	if o.live() {
+		return o.choice.Open
+	}
+	return o.openFiles
+}
+
+// checkFiles opens both files once, so that one which can't be read or written
+// is found before anybody's phone rings. It creates what is not there and
+// empties nothing.
+func (o *options) checkFiles() error {
+	if len(o.devices) > 0 {
+		return errors.New("--device with --in or --out: want devices or files")
+	}
+	if o.in == "" {
+		o.in = "silence"
+	}
+	source, err := audio.ParseSource(o.in)
+	if err != nil {
+		return fmt.Errorf("--in: %w", err)
+	}
+	if file, ok := source.(io.Closer); ok {
+		if err := file.Close(); err != nil {
+			return fmt.Errorf("--in: %w", err)
+		}
+	}
+	if o.out == "" {
+		return nil
+	}
+	file, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return file.Close()
+}
+
+// class is the class of the routes we report.
+func (o *options) class() (route.Class, error) {
+	if o.simulateRoute == "" {
+		return route.Internal, nil
+	}
+	return parseClass(o.simulateRoute)
+}
+
+// openFiles opens source and sink for one call. The Engine closes them.
+func (o *options) openFiles(context.Context) (engine.Audio, error) {
+	class, err := o.class()
+	if err != nil {
+		return engine.Audio{}, err
+	}
+	source, err := audio.ParseSource(o.in)
+	if err != nil {
+		return engine.Audio{}, err
+	}
+	o.answered++
+	from := route.Route{Class: class, Device: o.in, Evidence: []string{"--in"}}
+	if o.simulateRoute != "" {
+		from = route.Route{Class: class, Device: "simulated", Evidence: []string{"--simulate-route"}}
+	}
+	a := engine.Audio{Source: source, Sink: audio.Discard{}, Routes: []route.Route{from}}
+	if o.out == "" {
+		return a, nil
+	}
+	path := numbered(o.out, o.answered)
+	sink, err := audio.CreateWAV(path)
+	if err != nil {
+		if file, ok := source.(io.Closer); ok {
+			err = errors.Join(err, file.Close())
+		}
+		return engine.Audio{}, err
+	}
+	a.Sink = sink
+	a.Routes = append(a.Routes, route.Route{Class: route.Internal, Device: path, Evidence: []string{"--out"}})
+	return a, nil
+}
+
+// numbered is path for the first call and file-n.wav for the nth.
+func numbered(path string, n int) string {
+	if n < 2 {
+		return path
+	}
+	ext := filepath.Ext(path)
+	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(path, ext), n, ext)
+}

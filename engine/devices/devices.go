@@ -1,0 +1,214 @@
+// Package devices gives the calls of an engine the microphone and the
+// loudspeaker of this machine: each opened by its name, so that nothing moves it
+// elsewhere, and watched for as long as the call lasts.
+//
+//	cfg.OpenAudio = devices.Choice{Policy: cfg.Routes}.Open
+//
+// One call at a time has the devices: a second one would look like a program
+// that listens in.
+package devices
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"sotto/engine"
+	"sotto/media/audio"
+	"sotto/media/audio/device"
+	"sotto/media/route"
+	"sotto/media/route/system"
+)
+
+// patience is how long the monitors may take to tell what a device is.
+const patience = 2 * time.Second
+
+// Choice says which devices to use. The zero value takes what the system takes
+// where no other is asked for, if secure mode accepts that.
+type Choice struct {
+	// Capture and Playback are IDs as of [device.List]. Empty: the default
+	// device at the time of opening.
+	Capture, Playback string
+	// Policy is that of the engine. What it refuses is not even opened.
+	Policy route.Policy
+}
+
+// Choose makes a Choice of the devices of these IDs, at most one microphone and
+// one loudspeaker. The error says which devices there are, if one is not among
+// them.
+func Choose(ctx context.Context, policy route.Policy, ids ...string) (Choice, error) {
+	all, err := device.List(ctx)
+	if err != nil {
+		return Choice{}, err
+	}
+	return choose(all, policy, ids)
+}
+
+func choose(all []device.Device, policy route.Policy, ids []string) (Choice, error) {
+	c := Choice{Policy: policy}
+	for _, id := range ids {
+		i := slices.IndexFunc(all, func(e device.Device) bool { return e.ID == id })
+		if i < 0 {
+			return Choice{}, fmt.Errorf("%w: %q; there are %s", ErrNoDevice, id, names(all))
+		}
+		chosen := &c.Playback
+		if all[i].Direction == device.Capture {
+			chosen = &c.Capture
+		}
+		if *chosen != "" {
+			return Choice{}, fmt.Errorf("devices: %q and %q are both %v devices", *chosen, id, all[i].Direction)
+		}
+		*chosen = id
+	}
+	for d, id := range map[device.Direction]string{device.Capture: c.Capture, device.Playback: c.Playback} {
+		if _, err := pick(all, d, id); err != nil {
+			return Choice{}, err
+		}
+	}
+	return c, nil
+}
+
+func names(all []device.Device) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	var list []string
+	for _, d := range all {
+		list = append(list, fmt.Sprintf("%q (%v)", d.ID, d.Direction))
+	}
+	return strings.Join(list, ", ")
+}
+
+// Open implements [engine.Config.OpenAudio]. Its error is a *[route.Refusal] if
+// there is a device that may not be used.
+func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
+	capture, playback, err := c.find(ctx)
+	if err != nil {
+		return engine.Audio{}, err
+	}
+	watch, err := system.Open(route.Self{PID: os.Getpid(), Capture: 1, Playback: 1})
+	if err != nil {
+		return engine.Audio{}, err
+	}
+	a.Watch = watch
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+			a = engine.Audio{}
+		}
+	}()
+	routes, err := classes(ctx, watch, capture, playback)
+	if err != nil {
+		return a, err
+	}
+	if _, err = c.Policy.Verify(routes...); err != nil {
+		return a, err
+	}
+	source, err := device.OpenSource(ctx, capture)
+	if err != nil {
+		return a, err
+	}
+	a.Source = &microphone{source}
+	sink, err := device.OpenSink(ctx, playback)
+	if err != nil {
+		return a, err
+	}
+	a.Sink = &loudspeaker{sink}
+	return a, nil
+}
+
+// find returns the devices that are chosen.
+func (c Choice) find(ctx context.Context) (capture, playback string, err error) {
+	all, err := device.List(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	if capture, err = pick(all, device.Capture, c.Capture); err != nil {
+		return "", "", err
+	}
+	playback, err = pick(all, device.Playback, c.Playback)
+	return capture, playback, err
+}
+
+// ErrNoDevice is that there is no device as it was chosen.
+var ErrNoDevice = errors.New("devices: there is no such device")
+
+// pick is the device of that ID, or the default one.
+func pick(all []device.Device, d device.Direction, id string) (string, error) {
+	i := slices.IndexFunc(all, func(e device.Device) bool {
+		return e.Direction == d && (e.ID == id || id == "" && e.Default)
+	})
+	switch {
+	case i < 0 && id == "":
+		return "", fmt.Errorf("%w: no %v device", ErrNoDevice, d)
+	case i < 0:
+		return "", fmt.Errorf("%w: %v device %q", ErrNoDevice, d, id)
+	}
+	return all[i].ID, nil
+}
+
+// classes waits until the watch knows what the two devices are.
+func classes(ctx context.Context, w *system.Watch, capture, playback string) ([]route.Route, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		known, err := w.Devices(ctx)
+		if err != nil {
+			return nil, err
+		}
+		from := slices.IndexFunc(known, func(r route.Route) bool { return r.Capture && r.Device == capture })
+		to := slices.IndexFunc(known, func(r route.Route) bool { return !r.Capture && r.Device == playback })
+		if from >= 0 && to >= 0 {
+			return []route.Route{known[from], known[to]}, nil
+		}
+		select {
+		case _, ok := <-w.Alarms():
+			if !ok {
+				return nil, route.ErrWatch
+			}
+		case <-ctx.Done():
+			return []route.Route{{Device: capture, Capture: true}}, nil // Unknown
+		}
+	}
+}
+
+// errLost is that a device gives or takes nothing any more. It may come back by
+// itself, but as what is anybody's guess: the engine opens anew.
+var errLost = errors.New("devices: it is unplugged, or the sound server is gone")
+
+func lost(events <-chan device.Event) error {
+	select {
+	case e := <-events:
+		if e.Kind == device.Lost {
+			return errLost
+		}
+	default:
+	}
+	return nil
+}
+
+// microphone is a [device.Source] that fails when its device is lost.
+type microphone struct{ *device.Source }
+
+func (m *microphone) ReadFrame(pcm []int16) error {
+	if err := lost(m.Events()); err != nil {
+		return err
+	}
+	return m.Source.ReadFrame(pcm)
+}
+
+// loudspeaker is a [device.Sink] that fails when its device is lost.
+type loudspeaker struct{ *device.Sink }
+
+func (l *loudspeaker) WriteFrame(pcm []int16) error {
+	if err := lost(l.Events()); err != nil {
+		return err
+	}
+	return l.Sink.WriteFrame(pcm)
+}
+
+var _ audio.Flusher = (*loudspeaker)(nil)
