@@ -214,7 +214,7 @@ func (t testimony) driven(from Origin) bool {
 		imitated := n.Driver == "PipeWire" && t.prop("factory.name") == factory
 		return n.Hardware && (imitated || slices.Contains(modules, path.Base(n.Driver)))
 	case PipeWire:
-		return n.Factory == factory
+		return n.Factory == factory && n.Driver == "adapter"
 	case ALSA:
 		return n.Driver != ""
 	}

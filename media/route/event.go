@@ -81,10 +81,12 @@ type Node struct {
 	Name        string
 	Description string // for people
 	// Driver is what made the device: PulseAudio's module ("module-alsa-card.c",
-	// or "PipeWire" from the imitation), or the driver of ALSA's card
-	// ("HDA-Intel"). PipeWire names none.
+	// or "PipeWire" from the imitation), PipeWire's factory ("adapter", or
+	// "client-node" for what a program has brought), or the driver of ALSA's
+	// card ("HDA-Intel").
 	Driver string
-	// Factory is PipeWire's factory.name ("api.alsa.pcm.sink").
+	// Factory is what PipeWire's node itself says: factory.name, such as
+	// "api.alsa.pcm.sink".
 	Factory string
 	// Port is where on the device the signal goes now.
 	Port Port

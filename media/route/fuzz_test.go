@@ -290,7 +290,7 @@ func FuzzClassify(f *testing.F) {
 	genuine := speaker()
 	for _, said := range []string{"", "device.bus=usb", "Device.API=BlueZ5\nx=", "alsa.card=\u0660", "node.link-group=", "device.form_factor=internal "} {
 		f.Add(genuine.Name, genuine.Driver, "", genuine.Port.Name, genuine.Port.Type, said, true, byte(0))
-		f.Add(genuine.Name, "", "api.alsa.pcm.sink", "", "", said, false, byte(1))
+		f.Add(genuine.Name, "adapter", "api.alsa.pcm.sink", "", "", said, false, byte(1))
 	}
 	f.Fuzz(func(t *testing.T, name, driver, factory, port, kind, said string, hardware bool, which byte) {
 		n := speaker()
@@ -312,7 +312,7 @@ func FuzzClassify(f *testing.F) {
 		if strings.Contains(all, "bluez") || strings.Contains(all, "bluetooth") || strings.HasPrefix(driver, "module-null") {
 			t.Fatalf("%q is %v", all, got.Class)
 		}
-		vouched := slices.Contains([]string{"api.alsa.pcm.sink", ""}, n.Factory) && (hardware || from != route.Pulse) && (driver != "" || from == route.PipeWire)
+		vouched := slices.Contains([]string{"api.alsa.pcm.sink", ""}, n.Factory) && (hardware || from != route.Pulse) && driver != "" && (from != route.PipeWire || driver == "adapter")
 		if !vouched || n.Props["device.api"] != "alsa" && from != route.ALSA {
 			t.Fatalf("%+v is %v", n, got.Class)
 		}

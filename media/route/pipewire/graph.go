@@ -17,13 +17,15 @@ const (
 	device
 	client
 	link
+	factory
 )
 
 var kinds = map[string]kind{
-	"PipeWire:Interface:Node":   node,
-	"PipeWire:Interface:Device": device,
-	"PipeWire:Interface:Client": client,
-	"PipeWire:Interface:Link":   link,
+	"PipeWire:Interface:Node":    node,
+	"PipeWire:Interface:Device":  device,
+	"PipeWire:Interface:Client":  client,
+	"PipeWire:Interface:Link":    link,
+	"PipeWire:Interface:Factory": factory,
 }
 
 // global is one object of the registry.
@@ -101,6 +103,7 @@ func (g graph) node(id uint32) route.Node {
 	n := route.Node{
 		ID: nodeID(id), Kind: mediaClasses[own["media.class"]],
 		Name: own["node.name"], Description: own["node.description"],
+		Driver:  g.maker(own),
 		Factory: own["factory.name"], Group: own["node.link-group"],
 		Props: props,
 	}
@@ -111,6 +114,18 @@ func (g graph) node(id uint32) route.Node {
 		}
 	}
 	return n
+}
+
+// maker is the factory that has made a node. What the node says of it is its
+// own word where a program has brought it; but then it is another program than
+// the one that has brought the device, which the daemon tells itself.
+func (g graph) maker(node map[string]string) string {
+	made := g.of(node, "factory.id", factory)["factory.name"]
+	theirs := g.of(node, "device.id", device)["client.id"]
+	if theirs != "" && theirs != node["client.id"] {
+		return "client-node"
+	}
+	return made
 }
 
 // of are the properties of the object of some kind that props refer to.

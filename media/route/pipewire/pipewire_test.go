@@ -102,6 +102,9 @@ func TestRecorded(t *testing.T) {
 		headset.Props["api.bluez5.address"] != "AA:BB:CC:DD:EE:07" || headset.Props["device.name"] == "" {
 		t.Errorf("%+v", headset)
 	}
+	if headset.Driver == "adapter" || seen["builtin_speaker"].Driver != "adapter" {
+		t.Errorf("made by %q and %q", headset.Driver, seen["builtin_speaker"].Driver)
+	}
 	if remap := seen["innocent"]; remap.Kind != route.Sink || remap.Group == "" || remap.Group != seen["output.innocent"].Group {
 		t.Errorf("%+v", remap)
 	}
@@ -125,6 +128,30 @@ func TestOwner(t *testing.T) {
 	} {
 		if got := owner(c.node, c.client); got != c.want {
 			t.Errorf("%v, %v: got %+v, want %+v", c.node, c.client, got, c.want)
+		}
+	}
+}
+
+// A node that a program has brought and that claims another program's device is
+// not what it says.
+func TestMaker(t *testing.T) {
+	g := graph{
+		4: {kind: factory, props: map[string]string{"factory.name": "adapter"}},
+		5: {kind: device, props: map[string]string{"client.id": "30"}},
+	}
+	for _, c := range []struct {
+		node map[string]string
+		want string
+	}{
+		{map[string]string{"factory.id": "4", "device.id": "5", "client.id": "30"}, "adapter"},
+		{map[string]string{"factory.id": "4", "client.id": "30"}, "adapter"},
+		{map[string]string{"factory.id": "4", "device.id": "5", "client.id": "31"}, "client-node"},
+		{map[string]string{"factory.id": "4", "device.id": "5"}, "client-node"},
+		{map[string]string{"factory.id": "5"}, ""},
+		{map[string]string{"factory.name": "adapter"}, ""},
+	} {
+		if got := g.maker(c.node); got != c.want {
+			t.Errorf("%v: made by %q", c.node, got)
 		}
 	}
 }

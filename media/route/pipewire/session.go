@@ -221,7 +221,11 @@ func (s *session) add(id uint32, k kind, a arrival) error {
 	}
 	g := &global{kind: k}
 	s.graph[id] = g
-	if k == link {
+	switch k {
+	case factory: // tells all it has to say at once
+		g.props = a.props
+		return nil
+	case link:
 		fact, err := linkFact(id, a.props)
 		if err != nil {
 			return err
