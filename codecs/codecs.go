@@ -8,11 +8,13 @@
 package codecs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"sotto/codecs/cn"
 	"sotto/codecs/g711"
 	"sotto/codecs/g722"
 	"sotto/codecs/opus"
@@ -174,6 +176,20 @@ var table = [...]Codec{
 	{Name: "PCMU", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 0, impl: companding(g711.MuLaw)},
 	{Name: "PCMA", ClockRate: 8000, Channels: 1, SampleRate: g711.SampleRate, StaticPayloadType: 8, impl: companding(g711.ALaw)},
 }
+
+// ComfortNoise decodes what a peer sends before it pauses, in a stream of a codec
+// with the same clock rate. It is not in the table, because nothing is coded by
+// it.
+var ComfortNoise = Codec{
+	Name: "CN", ClockRate: 8000, Channels: 1, SampleRate: cn.SampleRate, StaticPayloadType: 13,
+	impl: &constructors{encoder: noEncoder, decoder: noiseDecoder, inspect: noise, bytes: func(Options) int { return 0 }},
+}
+
+func noEncoder(Options) (Encoder, error) { return nil, errors.New("codecs: comfort noise is not sent") }
+
+func noiseDecoder() (Decoder, error) { return cn.NewDecoder(), nil }
+
+func noise([]byte) (redundant, quiet bool) { return false, true }
 
 // A nil *opus.Encoder would not be a nil Encoder: errors return here.
 func opusEncoder(o Options) (Encoder, error) {

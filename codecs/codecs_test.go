@@ -145,3 +145,23 @@ func TestWith(t *testing.T) {
 		t.Error("the table has changed")
 	}
 }
+
+// Comfort noise is heard and not made.
+func TestComfortNoise(t *testing.T) {
+	if enc, err := ComfortNoise.NewEncoder(Options{}); enc != nil || err == nil {
+		t.Error("there is an encoder")
+	}
+	if n := ComfortNoise.PacketBytes(Options{}); n != 0 {
+		t.Errorf("packets of %d bytes", n)
+	}
+	if redundant, quiet := ComfortNoise.Inspect([]byte{40}); redundant || !quiet {
+		t.Errorf("redundant %v, quiet %v", redundant, quiet)
+	}
+	dec, err := ComfortNoise.NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := dec.Decode(make([]int16, ComfortNoise.MaxSamples()), []byte{40}); n != 160 || err != nil {
+		t.Errorf("decoded %d samples, %v", n, err)
+	}
+}

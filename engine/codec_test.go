@@ -59,3 +59,19 @@ func TestG722SecureCall(t *testing.T) {
 		t.Errorf("packets of %d bytes", n)
 	}
 }
+
+// Comfort noise is offered outside secure mode only: it invites the other side to
+// pause where nothing is said.
+func TestComfortNoiseIsOffered(t *testing.T) {
+	t.Parallel()
+	for _, insecure := range []bool{false, true} {
+		r := newRogue(t, true)
+		if _, err := newEngine(t, engine.Config{AllowInsecure: insecure}).Dial(t.Context(), r.uri()); err != nil {
+			t.Fatal(err)
+		}
+		_, offer := r.accept()
+		if got := slices.ContainsFunc(offer.Media[0].Codecs, sdp.Codec.Noise); got != insecure {
+			t.Errorf("insecure %v: offered %v", insecure, got)
+		}
+	}
+}

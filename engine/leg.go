@@ -92,11 +92,20 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 		call: newCall(peer, incoming),
 		local: sdp.Local{
 			ID: uint64(randomUint32()), Address: e.Addr().Addr(), Port: voice.sockets.port(),
-			Codecs: sdp.Voice(), PacketTime: int(e.cfg.Coding.PacketTime / time.Millisecond), ZRTPHashes: []sdp.ZRTPHash{{Version: keys.Version(), Hash: hash[:]}},
+			Codecs: offered(&e.cfg), PacketTime: int(e.cfg.Coding.PacketTime / time.Millisecond), ZRTPHashes: []sdp.ZRTPHash{{Version: keys.Version(), Hash: hash[:]}},
 		},
 	}
 	l.ctx, l.cancel = context.WithCancel(e.ctx)
 	return l, nil
+}
+
+// offered is what our descriptions name. In secure mode that is no comfort noise:
+// a phone that takes it invites the other one to be silent where its user is.
+func offered(cfg *Config) []sdp.Codec {
+	if cfg.AllowInsecure {
+		return append(sdp.Voice(), sdp.Noise())
+	}
+	return sdp.Voice()
 }
 
 // abandon undoes newLeg for a call that never began.

@@ -124,11 +124,11 @@ func (l *leg) begin(agreed sdp.Agreed) {
 	l.inbox = l.voice.inbox
 }
 
-// inUse is what later descriptions may name: the codec of the call and DTMF,
-// under the payload types that ours has given them (RFC 3264 §8.3.2).
+// inUse is what later descriptions may name: the codec of the call, DTMF and
+// comfort noise, under the payload types that ours has given them (RFC 3264 §8.3.2).
 func inUse(ours *sdp.Session, a sdp.Agreed) (list []sdp.Codec) {
 	for _, c := range ours.Media[ours.Audio()].Codecs {
-		if c.Event() || strings.EqualFold(c.Name, a.Codec.Name) && c.ClockRate == a.Codec.ClockRate {
+		if !c.Voice() || strings.EqualFold(c.Name, a.Codec.Name) && c.ClockRate == a.Codec.ClockRate {
 			list = append(list, c)
 		}
 	}

@@ -228,9 +228,12 @@ func (v *voice) finish(err error) {
 func arriving(a sdp.Agreed) (payloads map[uint8]codecs.Codec, events []uint8) {
 	payloads = make(map[uint8]codecs.Codec)
 	for _, c := range a.Arriving {
-		if c.Event() {
+		switch codec, ok := codecs.Lookup(c.Name); {
+		case c.Event():
 			events = append(events, c.PayloadType)
-		} else if codec, ok := codecs.Lookup(c.Name); ok {
+		case c.Noise() && c.ClockRate == a.Codec.ClockRate:
+			payloads[c.PayloadType] = codecs.ComfortNoise
+		case ok:
 			payloads[c.PayloadType] = codec
 		}
 	}

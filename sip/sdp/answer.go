@@ -44,6 +44,10 @@ func Voice() []Codec {
 	}
 }
 
+// Noise is comfort noise, to be added to Voice. Who takes it tells its peers that
+// they may pause while nothing is said.
+func Noise() Codec { return static[13] }
+
 // Offer makes the first description of a call, RFC 3264 §5.
 func Offer(l Local) *Session {
 	return &Session{Origin: l.origin(nil), Media: []Media{l.media(l.Codecs, l.Direction, true)}}
@@ -135,37 +139,35 @@ func (l *Local) media(codecs []Codec, d Direction, mux bool) Media {
 	}
 }
 
-// choose returns the best of our codecs that is offered, and its DTMF format:
-// with the same clock if that is offered too, else with any.
+// choose returns the best of our codecs that is offered, its DTMF format, with
+// the same clock if that is offered too, else with any, and its comfort noise.
 func (l *Local) choose(offered []Codec) ([]Codec, error) {
-	var voice, event *Codec
-	for _, c := range l.common(offered) {
-		switch {
-		case !c.Event() && voice == nil:
-			voice = &c
-		case c.Event() && (event == nil || voice != nil && c.ClockRate == voice.ClockRate):
-			event = &c
-		}
-	}
-	if voice == nil {
+	common := l.common(offered)
+	best := slices.IndexFunc(common, Codec.Voice)
+	if best < 0 {
 		return nil, ErrNoCodec
 	}
-	if event == nil {
-		return []Codec{*voice}, nil
+	voice := common[best]
+	list := []Codec{voice}
+	if event := eventFor(voice, common, common); event.Event() {
+		list = append(list, event)
 	}
-	return []Codec{*voice, *event}, nil
+	for _, c := range common {
+		if c.Noise() && c.ClockRate == voice.ClockRate {
+			list = append(list, c)
+		}
+	}
+	return list, nil
 }
 
-// common returns our codecs that are offered too, voice before DTMF, in our
-// order and with the payload types of the offer.
+// common returns our codecs that are offered too, in our order and with the
+// payload types of the offer.
 func (l *Local) common(offered []Codec) []Codec {
 	var list []Codec
-	for _, event := range []bool{false, true} {
-		for _, c := range l.Codecs {
-			if theirs, ok := find(offered, c); ok && c.Event() == event {
-				c.PayloadType = theirs.PayloadType
-				list = append(list, c)
-			}
+	for _, c := range l.Codecs {
+		if theirs, ok := find(offered, c); ok {
+			c.PayloadType = theirs.PayloadType
+			list = append(list, c)
 		}
 	}
 	return list
@@ -197,7 +199,7 @@ type Agreed struct {
 	Send, Receive bool           // whether voice goes out, whether it comes in
 	Codec         Codec          // what to send; the payload type is the peer's
 	Event         Codec          // DTMF to send, at best with Codec's clock; as Codec, and zero if there is none
-	Arriving      []Codec        // what may come in, DTMF included; payload types are ours
+	Arriving      []Codec        // what may come in, DTMF and comfort noise included; payload types are ours
 	PacketTime    int            // milliseconds that the peer would like in a packet; 0: it does not say
 	MaxPacket     int            // and takes at most; 0: it does not say
 	Remote        netip.AddrPort // where RTP goes
@@ -247,7 +249,7 @@ func Agree(ours, theirs *Session) (Agreed, error) {
 			continue
 		}
 		a.Arriving = append(a.Arriving, mine)
-		if !found && !c.Event() {
+		if !found && c.Voice() {
 			a.Codec, found = c, true
 		}
 	}

@@ -161,6 +161,45 @@ func TestPacketTime(t *testing.T) {
 	}
 }
 
+// Comfort noise is agreed on where both have it and the voice has its clock, and
+// is no voice by itself.
+func TestComfortNoise(t *testing.T) {
+	parse := func(formats string) *Session {
+		s, err := Parse([]byte("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n" +
+			"m=audio 4000 RTP/AVP " + formats + "\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	takes := bob()
+	takes.Codecs = append(Voice(), Noise())
+	for formats, c := range map[string]struct {
+		local Local
+		want  []string
+	}{
+		"13 0 101":    {takes, []string{"PCMU", "telephone-event", "CN"}},
+		"13 0 101 96": {takes, []string{"opus", "telephone-event"}},
+		"0 13":        {bob(), []string{"PCMU"}},
+	} {
+		offer := parse(formats)
+		answer := mustAnswer(t, offer, nil, c.local)
+		var names []string
+		for _, codec := range answer.Media[0].Codecs {
+			names = append(names, codec.Name)
+		}
+		if !slices.Equal(names, c.want) {
+			t.Errorf("%s: answered %v", formats, names)
+		}
+		if a := mustAgree(t, answer, offer); a.Codec.Name != c.want[0] || len(a.Arriving) != len(names) {
+			t.Errorf("%s: agreed on %+v", formats, a)
+		}
+	}
+	if _, err := Answer(parse("13 101"), nil, takes); err != ErrNoCodec {
+		t.Errorf("comfort noise alone: %v", err)
+	}
+}
+
 func TestAnswerRefuses(t *testing.T) {
 	speex := parseSample(t, "linphone-offer")
 	speex.Media[0].Codecs = speex.Media[0].Codecs[1:3]

@@ -409,6 +409,8 @@ var static = map[uint8]Codec{
 	0: {PayloadType: 0, Name: "PCMU", ClockRate: 8000, Channels: 1},
 	8: {PayloadType: 8, Name: "PCMA", ClockRate: 8000, Channels: 1},
 	9: {PayloadType: 9, Name: "G722", ClockRate: 8000, Channels: 1},
+
+	13: {PayloadType: 13, Name: "CN", ClockRate: 8000, Channels: 1},
 }
 
 func (s *section) fillCodecs(m *Media) {

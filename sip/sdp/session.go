@@ -77,6 +77,13 @@ const TelephoneEvent = "telephone-event"
 // Event reports whether c carries DTMF digits and no sound.
 func (c Codec) Event() bool { return strings.EqualFold(c.Name, TelephoneEvent) }
 
+// Noise reports whether c is comfort noise, RFC 3389 §4: what is heard in the
+// pauses of a codec with the same clock rate.
+func (c Codec) Noise() bool { return strings.EqualFold(c.Name, "CN") }
+
+// Voice reports whether c carries voice.
+func (c Codec) Voice() bool { return !c.Event() && !c.Noise() }
+
 // same reports whether c and d are one format under two payload types.
 func (c Codec) same(d Codec) bool {
 	return c.Name != "" && strings.EqualFold(c.Name, d.Name) &&
