@@ -20,7 +20,7 @@ ASM := internal/_asm/curve448:internal/curve448/field_amd64.s internal/_asm/mode
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help setup setup-interop build run test test-avx512 test-long race fuzz mutate lint asm asm-check consttime bench bench-srtp interop clean
+.PHONY: help setup setup-interop build run test test-avx512 test-long race fuzz mutate lint asm asm-check consttime bench bench-frame bench-srtp interop clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -81,6 +81,13 @@ consttime: setup ## look for secrets in how long things take; wants a quiet mach
 
 bench: setup ## every Go benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-frame: setup ## measure a voice frame's way through the engine; writes bench/frame's page, plot and CSV
+	@mkdir -p out
+	go build -o bin/bench-frame ./bench/frame
+	bin/bench-frame -json >out/frame.json && reached=0 || reached=$$?; \
+		test -s out/frame.json && mv out/frame.json bench/frame/results.json && bin/bench-frame -report; \
+		exit $$reached
 
 bench-srtp: setup-interop ## measure SRTP beside pion and libsrtp; writes bench/srtp's page and plot
 	@mkdir -p out

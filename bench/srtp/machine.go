@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"sotto/internal/processor"
@@ -15,7 +12,7 @@ import (
 // thisMachine says where the numbers come from.
 func thisMachine(rounds int) machine {
 	return machine{
-		Processor: processorName("/proc/cpuinfo"),
+		Processor: processor.Name(processor.CPUInfo),
 		Features:  processor.Features(),
 		Tiers:     protect.Tiers(),
 		System:    runtime.GOOS + "/" + runtime.GOARCH,
@@ -24,21 +21,6 @@ func thisMachine(rounds int) machine {
 		Rounds:    rounds,
 		Taken:     time.Now().UTC().Format(time.DateOnly),
 	}
-}
-
-// processorName is what Linux calls the processor.
-func processorName(cpuinfo string) string {
-	f, err := os.Open(cpuinfo)
-	if err != nil {
-		return "unknown"
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown"
 }
 
 // dependency is the version of a module that this program was built with.

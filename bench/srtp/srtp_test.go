@@ -305,16 +305,3 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
-
-func TestProcessorName(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "cpuinfo")
-	if err := os.WriteFile(file, []byte("processor\t: 0\nmodel\t\t: 7\nmodel name\t: Abacus 2\nmodel name\t: other\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := processorName(file); got != "Abacus 2" {
-		t.Errorf("%q", got)
-	}
-	if got := processorName(file + "x"); got != "unknown" {
-		t.Errorf("%q", got)
-	}
-}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sotto/media"
+)
+
+// What is committed is of the results beside it.
+func TestReportIsOfTheResults(t *testing.T) {
+	text, err := os.ReadFile(filepath.Base(resultsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := parseResults(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := r.files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		if got, err := os.ReadFile(filepath.Base(name)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s differs from what go run ./bench/frame -report makes of results.json (%v)", name, err)
+		}
+	}
+	var again bytes.Buffer
+	if err := r.write(&again); err != nil || !bytes.Equal(again.Bytes(), text) {
+		t.Errorf("results.json is not as it is written (%v)", err)
+	}
+	r.Runs = r.Runs[1:]
+	var part bytes.Buffer
+	if err := r.write(&part); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parseResults(part.Bytes()); err == nil {
+		t.Error("a part of a run was taken for all of it")
+	}
+}
+
+func TestDistribution(t *testing.T) {
+	var all []time.Duration
+	for i := 1000; i > 0; i-- {
+		all = append(all, time.Duration(i)*time.Microsecond)
+	}
+	d := newDistribution(all)
+	for q, want := range map[float64]float64{0: 1, 0.5: 500, 0.99: 990, 0.999: 999, 1: 1000} {
+		if got := d.at(q); got != want {
+			t.Errorf("quantile %g is %g, want %g", q, got, want)
+		}
+	}
+	if d.Count != 1000 || newDistribution(nil).Count != 0 {
+		t.Error("miscounted")
+	}
+}
+
+// fake is a whole run in which every bar is reached.
+func fake() results {
+	flat := func(us float64) distribution {
+		return distribution{Count: 10, US: slices.Repeat([]float64{us}, len(quantiles))}
+	}
+	r := results{Machine: machine{StampNS: 40}}
+	for _, s := range scenarios {
+		run := run{Legs: s.legs, Codec: s.codec(), Frames: 1e6, FrameCPU: 109, BareCPU: 100, Lateness: flat(1999), Own: flat(2.9)}
+		for range stages - 1 {
+			run.Steps = append(run.Steps, stepTime{Time: flat(1)})
+		}
+		r.Runs = append(r.Runs, run)
+	}
+	return r
+}
+
+// Each bar is missed by what it is about, and by nothing else.
+func TestBars(t *testing.T) {
+	if all, reached := fake().outcomes(); !reached {
+		t.Fatalf("%+v", all)
+	}
+	hundred, fifty, fourHundred := 3, 2, 4
+	for i, spoil := range []func(r *results){
+		func(r *results) { r.Runs[hundred].Own.US[slices.Index(quantiles, 0.5)] = 3 },
+		func(r *results) { r.Runs[hundred].Own.US[slices.Index(quantiles, 0.999)] = 50 },
+		func(r *results) { r.Runs[fifty].FrameCPU = 111 },
+		func(r *results) { r.Runs[fifty].Lateness.US[slices.Index(quantiles, 0.999)] = 2000 },
+		func(r *results) { r.Runs[fourHundred].Lateness.US[slices.Index(quantiles, 0.999)] = 2000 },
+		func(r *results) { r.Runs[fifty].Missed.Concealed = 1 },
+		func(r *results) { r.Runs[fourHundred].Missed.Late = 1 },
+		func(r *results) { r.Runs[0].Allocations = 5e3 },
+		func(r *results) { r.Machine.StampNS = 50 },
+	} {
+		r := fake()
+		spoil(&r)
+		all, reached := r.outcomes()
+		if reached {
+			t.Errorf("nothing is missed by spoiling %d", i)
+		}
+		for k, o := range all {
+			if (o.Reached == "no") != (k == i) {
+				t.Errorf("spoiling %d: %+v", i, o)
+			}
+		}
+	}
+	if len(bars) != 9 {
+		t.Errorf("%d bars, and 9 tests", len(bars))
+	}
+}
+
+// A short run measures everything, whatever the figures are.
+func TestMeasure(t *testing.T) {
+	m, err := newMaterial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan{
+		warm: 200 * time.Millisecond, count: 500 * time.Millisecond, trace: 300 * time.Millisecond,
+		bare: 10 * time.Millisecond, report: io.Discard,
+	}
+	for _, taped := range []bool{false, true} {
+		r, err := p.measure(2, m, taped)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Frames < 20 || r.Lateness.Count == 0 || r.Own.Count == 0 || r.Lateness.at(0) < 0 || r.Own.at(0) <= 0 {
+			t.Errorf("%+v", r)
+		}
+		for _, s := range r.Steps {
+			if s.Time.Count == 0 || s.Time.at(0) < 0 && s.To != "received" { // which may be before the write returns
+				t.Errorf("to %s: %+v", s.To, s.Time)
+			}
+		}
+		if r.Steps[2].To != "sent" || r.Steps[2].Time.at(0.5) > 20000 || r.BareCPU <= 0 || r.Sockets <= 0 || r.Memory.Heap <= 0 {
+			t.Errorf("%+v", r)
+		}
+		var text, csv bytes.Buffer
+		all := results{Runs: []run{r}}
+		if err := all.table(&text, false); err != nil || !strings.Contains(text.String(), "decoded → played") {
+			t.Errorf("%s (%v)", text.String(), err)
+		}
+		if err := all.csv(&csv); err != nil || strings.Count(csv.String(), "\n") != 1+(stages+1)*len(quantiles) {
+			t.Errorf("%s (%v)", csv.String(), err)
+		}
+	}
+}
+
+// A stage that a frame did not pass has no time, and the order of stamps does
+// not matter.
+func TestSteps(t *testing.T) {
+	s := newStream(1, 10, 10)
+	s.Stamp(0, 1)
+	s.tracing.Store(true)
+	for _, timestamp := range []uint32{960, 1920} {
+		for stage := range stages {
+			if timestamp != 1920 || stage != 4 {
+				s.Stamp(media.Stage(stage), timestamp)
+			}
+		}
+	}
+	for stage, d := range s.steps() {
+		want := 2
+		switch stage {
+		case 0:
+			want = 0
+		case 4, 5:
+			want = 1
+		}
+		if len(d) != want {
+			t.Errorf("%d times to stage %d, want %d", len(d), stage, want)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, o := range []options{{}, {seconds: -1}, {seconds: 1, legs: -1}, {seconds: 1, recorded: true}} {
+		if err := o.run(io.Discard); err == nil {
+			t.Errorf("%+v runs", o)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sotto/engine/realtime"
+	"sotto/internal/processor"
+	"sotto/media"
+)
+
+// machine says where the figures come from.
+type machine struct {
+	Processor  string  `json:"processor"`
+	Processors int     `json:"processors"` // that Go uses
+	System     string  `json:"system"`
+	Go         string  `json:"go"`
+	Taken      string  `json:"taken"`
+	StampNS    float64 `json:"stamp_ns"` // one stamp of a Trace
+}
+
+func thisMachine() machine {
+	return machine{
+		Processor:  processor.Name(processor.CPUInfo),
+		Processors: runtime.GOMAXPROCS(0),
+		System:     runtime.GOOS + "/" + runtime.GOARCH,
+		Go:         runtime.Version(),
+		Taken:      time.Now().UTC().Format(time.DateOnly),
+		StampNS:    stampNS(),
+	}
+}
+
+// stampNS is what a stamp costs, the least of several measurements.
+func stampNS() float64 {
+	var least float64
+	for i := range 5 {
+		r := testing.Benchmark(func(b *testing.B) {
+			var tracer media.Tracer = realtime.NewTrace(1 << 16)
+			for b.Loop() {
+				tracer.Stamp(media.StageSent, 1)
+			}
+		})
+		if ns := float64(r.T.Nanoseconds()) / float64(r.N); i == 0 || ns < least {
+			least = ns
+		}
+	}
+	return least
+}
+
+// processTime is the processor time that this process has used.
+func processTime() time.Duration {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // does not fail for RUSAGE_SELF
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// busyTime is the time that all processors of the machine were busy, or zero
+// where nobody tells.
+func busyTime() time.Duration {
+	f, err := os.Open("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	line, _ := bufio.NewReader(f).ReadString('\n') // a short line does not scan
+	var user, nice, system, idle, wait, irq, soft int64
+	if _, err := fmt.Sscanf(strings.TrimSpace(line), "cpu %d %d %d %d %d %d %d", &user, &nice, &system, &idle, &wait, &irq, &soft); err != nil {
+		return 0
+	}
+	const tick = time.Second / 100
+	return time.Duration(user+nice+system+irq+soft) * tick
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"time"
+
+	"sotto/codecs"
+	"sotto/media/audio"
+)
+
+// metered is a codec whose time does not count as the engine's.
+func (l *leg) metered(c codecs.Codec) codecs.Codec {
+	return c.With(
+		func(o codecs.Options) (codecs.Encoder, error) {
+			e, err := c.NewEncoder(o)
+			return &meteredEncoder{e, &l.capturing}, err
+		},
+		func() (codecs.Decoder, error) {
+			d, err := c.NewDecoder()
+			return &meteredDecoder{d, &l.playing}, err
+		})
+}
+
+type meteredEncoder struct {
+	codecs.Encoder
+	meter *meter
+}
+
+func (e *meteredEncoder) Encode(dst []byte, pcm []int16) (int, error) {
+	defer e.meter.since(time.Now())
+	return e.Encoder.Encode(dst, pcm)
+}
+
+type meteredDecoder struct {
+	codecs.Decoder
+	meter *meter
+}
+
+func (d *meteredDecoder) Decode(dst []int16, pkt []byte) (int, error) {
+	defer d.meter.since(time.Now())
+	return d.Decoder.Decode(dst, pkt)
+}
+
+func (d *meteredDecoder) Conceal(dst []int16) (int, error) {
+	defer d.meter.since(time.Now())
+	return d.Decoder.Conceal(dst)
+}
+
+func (d *meteredDecoder) DecodeFEC(dst []int16, next []byte) (int, error) {
+	defer d.meter.since(time.Now())
+	return d.Decoder.DecodeFEC(dst, next)
+}
+
+// meteredSource is a source whose time does not count either.
+type meteredSource struct {
+	audio.Source
+	meter *meter
+}
+
+func (s meteredSource) ReadFrame(pcm []int16) error {
+	defer s.meter.since(time.Now())
+	return s.Source.ReadFrame(pcm)
+}

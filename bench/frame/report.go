@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"os"
+	"strings"
+	"text/template"
+)
+
+// Where the report lies, below the repository's root.
+const (
+	resultsFile = "bench/frame/results.json"
+	readmeFile  = "bench/frame/README.md"
+	plotFile    = "bench/frame/frame.svg"
+	csvFile     = "bench/frame/frame.csv"
+)
+
+//go:embed README.tmpl
+var reportText string
+
+// report writes page, plot and CSV of the results.
+func report() error {
+	text, err := os.ReadFile(resultsFile)
+	if err != nil {
+		return fmt.Errorf("%w: run this at the repository's root, after a run with -json >%s", err, resultsFile)
+	}
+	r, err := parseResults(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", resultsFile, err)
+	}
+	files, err := r.files()
+	if err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := os.WriteFile(name, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// files are the report's.
+func (r results) files() (map[string][]byte, error) {
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	var csv bytes.Buffer
+	if err := r.csv(&csv); err != nil {
+		return nil, err
+	}
+	return map[string][]byte{readmeFile: page, plotFile: r.plot(), csvFile: csv.Bytes()}, nil
+}
+
+// page is the README.
+func (r results) page() ([]byte, error) {
+	t, err := template.New("README.tmpl").Parse(reportText)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, reached := r.outcomes()
+	var page bytes.Buffer
+	err = t.Execute(&page, map[string]any{
+		"Machine": r.Machine, "Outcomes": outcomes, "Reached": reached,
+		"Seconds": r.Runs[0].Seconds, "Costs": r.costTable(), "Series": r.seriesTables(),
+	})
+	return page.Bytes(), err
+}
+
+// costTable has a column for each run.
+func (r results) costTable() string {
+	var b strings.Builder
+	b.WriteString("| |")
+	for _, run := range r.Runs {
+		fmt.Fprintf(&b, " %d legs, %s |", run.Legs, run.Codec)
+	}
+	b.WriteString("\n|" + strings.Repeat(" --- |", len(r.Runs)+1) + "\n")
+	for i, row := range r.Runs[0].costs() {
+		fmt.Fprintf(&b, "| %s |", row[0])
+		for _, run := range r.Runs {
+			fmt.Fprintf(&b, " %s |", run.costs()[i][1])
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// seriesTables has a table for each run.
+func (r results) seriesTables() string {
+	var b strings.Builder
+	for i, run := range r.Runs {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "| %d legs, %s: µs | p50 | p99 | p99.9 | max |\n| --- | --- | --- | --- | --- |\n", run.Legs, run.Codec)
+		for _, s := range run.series() {
+			fmt.Fprintf(&b, "| %s | %s |\n", s.To, strings.Join(s.Time.cells(), " | "))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"sotto/codecs"
+	"sotto/engine/realtime"
+	"sotto/media"
+	"sotto/media/audio"
+)
+
+// plan is how long a run takes.
+type plan struct {
+	warm   time.Duration // before anything counts
+	count  time.Duration // lateness, own share, processor time, allocations
+	trace  time.Duration // stages; not counted otherwise, for tracing costs as well
+	bare   time.Duration // before and after, each
+	report io.Writer     // progress
+}
+
+// frames is how many frames a stream can have in p.
+func (p plan) frames() int { return int((p.warm+p.count+p.trace)/media.FrameDuration) + 500 }
+
+// material is what is said.
+type material struct {
+	opus codecs.Codec
+	pcm  []int16
+	tape *tape
+}
+
+// clip is a source that begins anywhere in what is said.
+func (m material) clip() audio.Source {
+	clip := audio.NewClip(m.pcm, true)
+	var frame [audio.FrameSamples]int16
+	for range rand.IntN(len(m.pcm) / audio.FrameSamples) {
+		_ = clip.ReadFrame(frame[:]) // has no end
+	}
+	return clip
+}
+
+// ring is legs, each of which calls the next.
+type ring struct {
+	streams []*stream
+	legs    []*leg
+	group   sync.WaitGroup
+	memory  memory
+}
+
+// memory is what a leg takes, in bytes.
+type memory struct {
+	Heap  int `json:"heap_bytes"`
+	Stack int `json:"stack_bytes"`
+}
+
+func newRing(n int, m material, codec codecs.Codec, p plan) (*ring, error) {
+	r := &ring{}
+	for i := range n {
+		r.streams = append(r.streams, newStream(uint32(i+1), p.frames(), int(p.trace/media.FrameDuration)+100))
+	}
+	before := heap()
+	for i := range n {
+		l, err := newLeg(r.streams[i], r.streams[(i+1)%n], codec, m.clip())
+		if err != nil {
+			r.close()
+			return nil, err
+		}
+		r.legs = append(r.legs, l)
+	}
+	for i, l := range r.legs {
+		l.to = r.legs[(i+1)%n].address()
+	}
+	r.memory.Heap = int(heap().HeapAlloc-before.HeapAlloc) / n
+	return r, nil
+}
+
+// heap is what the collector leaves.
+func heap() runtime.MemStats {
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return s
+}
+
+// close ends the legs; the goroutines that run starts end when its ctx has ended,
+// too.
+func (r *ring) close() {
+	for _, l := range r.legs {
+		_ = l.conn.Close()
+	}
+	r.group.Wait()
+	for _, l := range r.legs {
+		l.close()
+	}
+}
+
+// window is a time in which everything counts.
+type window struct {
+	began, ended  time.Time
+	process, busy time.Duration
+	before, after runtime.MemStats
+	missed        missed
+}
+
+func (w *window) begin() {
+	w.busy = busyTime()
+	runtime.ReadMemStats(&w.before)
+	w.process, w.began = processTime(), time.Now()
+}
+
+func (w *window) end() {
+	w.ended, w.process = time.Now(), processTime()-w.process
+	runtime.ReadMemStats(&w.after)
+	w.busy = busyTime() - w.busy
+}
+
+// has reports whether a frame that is due at t counts. Reading the figures of
+// the heap stops the world, so what is near the ends does not.
+func (w *window) has(t time.Time) bool {
+	const margin = 5 * media.FrameDuration
+	return t.After(w.began.Add(margin)) && t.Before(w.ended.Add(-margin))
+}
+
+// measure runs so many legs.
+func (p plan) measure(legs int, m material, taped bool) (run, error) {
+	codec, name := m.opus, withOpus
+	if taped {
+		codec, name = m.tape.codec(m.opus), onTape
+	}
+	fmt.Fprintf(p.report, "%d legs, %s\n", legs, name)
+	before, err := measureBare(codec, legs, m.clip, p.bare)
+	if err != nil {
+		return run{}, err
+	}
+	r, err := newRing(legs, m, codec, p)
+	if err != nil {
+		return run{}, err
+	}
+	w := r.play(p)
+	after, err := measureBare(codec, legs, m.clip, p.bare)
+	if err != nil {
+		return run{}, err
+	}
+	result := r.result(w)
+	result.Codec = name
+	result.compare(before, after)
+	return result, nil
+}
+
+// play lets the legs talk.
+func (r *ring) play(p plan) *window {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer r.close()
+	defer cancel()
+	var quiet runtime.MemStats
+	runtime.ReadMemStats(&quiet)
+	phases := realtime.NewPhases()
+	for _, l := range r.legs {
+		l.run(ctx, phases, &r.group)
+	}
+	time.Sleep(p.warm)
+	w := &window{}
+	before := r.missed()
+	w.begin()
+	time.Sleep(p.count)
+	w.end()
+	w.missed = r.missed().minus(before)
+	r.memory.Stack = int(w.after.StackInuse-quiet.StackInuse) / len(r.legs)
+	for _, s := range r.streams {
+		s.tracing.Store(true)
+	}
+	time.Sleep(p.trace)
+	return w
+}
+
+// missed is what all legs have missed so far.
+func (r *ring) missed() (sum missed) {
+	for _, l := range r.legs {
+		sent, heard := l.sender.Stats(), l.receiver.Stats()
+		sum.Skipped += sent.Missed
+		sum.Lost += heard.Lost
+		sum.TooLate += heard.Late
+		sum.Concealed += heard.Concealed
+	}
+	return sum
+}
+
+// result gathers what was measured; the legs have ended.
+func (r *ring) result(w *window) run {
+	took := w.ended.Sub(w.began)
+	n := run{
+		Legs: len(r.legs), Seconds: took.Seconds(), Memory: r.memory, Missed: w.missed,
+		Allocations: w.after.Mallocs - w.before.Mallocs,
+		Collections: w.after.NumGC - w.before.NumGC,
+		Others:      float64(w.busy-w.process) / float64(took) / float64(runtime.NumCPU()) * 100,
+		LegCPU:      float64(w.process) / float64(took) / float64(len(r.legs)) * 100,
+	}
+	for i := w.before.NumGC; i < w.after.NumGC; i++ {
+		n.LongestPause = max(n.LongestPause, microseconds(time.Duration(w.after.PauseNs[i%uint32(len(w.after.PauseNs))])))
+	}
+	var late, own []time.Duration
+	var steps [stages][]time.Duration
+	for _, s := range r.streams {
+		for frame := range uint32(len(s.late)) {
+			if !w.has(s.due(frame)) {
+				continue
+			}
+			n.Frames++
+			if s.late[frame] == absent {
+				continue // skipped, and counted as missed by the Sender
+			}
+			late = append(late, time.Duration(s.late[frame]))
+			if late[len(late)-1] > media.FrameDuration {
+				n.Missed.Late++
+			}
+			if d, ok := s.own(frame); ok {
+				own = append(own, d)
+			}
+		}
+		for stage, d := range s.steps() {
+			steps[stage] = append(steps[stage], d...)
+		}
+	}
+	n.FrameCPU = microseconds(w.process) / (took.Seconds() * float64(len(r.legs)) / media.FrameDuration.Seconds())
+	n.Lateness, n.Own = newDistribution(late), newDistribution(own)
+	for stage := 1; stage < stages; stage++ {
+		n.Steps = append(n.Steps, stepTime{media.Stage(stage).String(), newDistribution(steps[stage])})
+	}
+	return n
+}
+
+// own is what the engine itself took for a frame, send plus receive. Playing is
+// counted by turns of the playout: the frame's own turn comes a few later.
+func (s *stream) own(frame uint32) (time.Duration, bool) {
+	parts := []int32{s.prepare[frame], s.send[frame], s.receive[frame], s.play[frame]}
+	if slices.Contains(parts, absent) {
+		return 0, false
+	}
+	var sum time.Duration
+	for _, part := range parts {
+		sum += time.Duration(part)
+	}
+	return sum, true
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// shown are the quantiles of the tables.
+var shown = []float64{0.5, 0.99, 0.999, 1}
+
+// cells are d at the quantiles that are shown.
+func (d distribution) cells() []string {
+	var cells []string
+	for _, q := range shown {
+		if d.Count == 0 {
+			cells = append(cells, "–")
+			continue
+		}
+		cells = append(cells, decimals(d.at(q)))
+	}
+	return cells
+}
+
+// decimals has three figures or so.
+func decimals(us float64) string {
+	switch {
+	case us < 10:
+		return fmt.Sprintf("%.2f", us)
+	case us < 100:
+		return fmt.Sprintf("%.1f", us)
+	}
+	return fmt.Sprintf("%.0f", us)
+}
+
+// series are the rows of a run's distributions.
+func (r run) series() []stepTime {
+	all := []stepTime{{"lateness of departure", r.Lateness}, {"the engine's own share", r.Own}}
+	from := "captured"
+	for _, s := range r.Steps {
+		all = append(all, stepTime{from + " → " + s.To, s.Time})
+		from = s.To
+	}
+	return all
+}
+
+// costs are what a run has besides distributions: name and text.
+func (r run) costs() [][2]string {
+	f := func(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+	return [][2]string{
+		{"frames, each way", f("%d in %.0f s", r.Frames, r.Seconds)},
+		{"processor time of a leg", f("%.2f %% of one", r.LegCPU)},
+		{"of a frame, both ways, µs", f("%.1f", r.FrameCPU)},
+		{"codec and sockets alone, µs", f("%.1f", r.BareCPU)},
+		{"of which codec, sockets, µs", f("%.1f, %.1f", r.Opus, r.Sockets)},
+		{"more than codec and sockets", f("%.1f µs, %.1f %%", r.FrameCPU-r.BareCPU, r.over())},
+		{"allocations", f("%d", r.Allocations)},
+		{"collections, longest pause, µs", f("%d, %.0f", r.Collections, r.LongestPause)},
+		{"missed", f("%d", r.Missed.sum())},
+		{"memory of a leg: heap, stacks, KB", f("%.0f, %.0f", float64(r.Memory.Heap)/1024, float64(r.Memory.Stack)/1024)},
+		{"the processors' other work", f("%.0f %%", r.Others)},
+	}
+}
+
+// table prints everything as text; bars only of a whole run.
+func (r results) table(w io.Writer, whole bool) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, run := range r.Runs {
+		fmt.Fprintf(t, "%d legs, %s\n", run.Legs, run.Codec)
+		fmt.Fprintf(t, "  µs\tp50\tp99\tp99.9\tmax\n") // errors stay in t
+		for _, s := range run.series() {
+			fmt.Fprintf(t, "  %s\t%s\n", s.To, strings.Join(s.Time.cells(), "\t"))
+		}
+		for _, c := range run.costs() {
+			fmt.Fprintf(t, "  %s\t%s\n", c[0], c[1])
+		}
+	}
+	if whole {
+		all, _ := r.outcomes()
+		for _, o := range all {
+			fmt.Fprintf(t, "%s\tasked: %s\tmeasured: %s\treached: %s\n", o.What, o.Asked, o.Measured, o.Reached)
+		}
+	}
+	return t.Flush()
+}
