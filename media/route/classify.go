@@ -260,7 +260,7 @@ func (t testimony) at(from Origin) (Class, string) {
 	name := strings.ToLower(port.Name)
 	switch {
 	case t.node.Kind == Sink && (kind == "earpiece" || kind == "handset" || internal == "handset" ||
-		slices.Contains([]string{"[out] earpiece", "[out] handset", "earpiece"}, name)):
+		slices.Contains([]string{"[out] earpiece", "[out] handset", "earpiece", "handset"}, name)):
 		return BuiltinEarpiece, ""
 	case t.node.Kind == Sink && (slices.Contains([]string{"analog-output-speaker", "analog-output-speaker-always", "[out] speaker", "speaker"}, name)):
 		return BuiltinSpeaker, ""
@@ -268,6 +268,8 @@ func (t testimony) at(from Origin) (Class, string) {
 		return BuiltinMic, ""
 	case t.node.Kind == Source && kind == "mic" && port.Available == "unknown" && (name == "[in] mic" || name == "[in] mic1"):
 		return BuiltinMic, "" // no jack: it cannot be unplugged
+	case t.node.Kind == Source && from == ALSA && name == "mic":
+		return BuiltinMic, "" // a use case's name; jacks are called otherwise
 	case from == ALSA, internal != "internal", !slices.Contains([]string{"", "analog-output", "analog-input"}, name):
 		return Unknown, t.unless("where its signal goes is not known to be inside of this machine")
 	case t.node.Kind == Source:

@@ -123,6 +123,44 @@ func TestBuiltinDevices(t *testing.T) {
 	}
 }
 
+// The kernel's cards by the places that use cases (UCM), jacks and input devices
+// name.
+func TestKernelPlaces(t *testing.T) {
+	usb := func(n *route.Node) { n.Driver = "USB-Audio" }
+	for _, c := range []struct {
+		base   route.Node
+		change func(*route.Node)
+		want   route.Class
+	}{
+		{speaker(), port("Earpiece", ""), route.BuiltinEarpiece},
+		{speaker(), port("Handset", ""), route.BuiltinEarpiece},
+		{speaker(), port("Speaker", ""), route.BuiltinSpeaker},
+		{microphone(), port("Mic", ""), route.BuiltinMic},
+		{microphone(), port("Internal Mic", ""), route.BuiltinMic},
+		{speaker(), port("Headphones", ""), route.WiredHeadphones},
+		{speaker(), port("SW_HEADPHONE_INSERT", ""), route.WiredHeadphones},
+		{speaker(), port("Headset", ""), route.WiredHeadset},
+		{microphone(), port("Headset", ""), route.WiredHeadset},
+		{speaker(), port("Line Out Jack", ""), route.LineOut},
+		{speaker(), port("SW_LINEOUT_INSERT", ""), route.LineOut},
+		{microphone(), port("SW_LINEIN_INSERT", ""), route.LineOut},
+		{speaker(), port("HDMI/DP,pcm=3 Jack", ""), route.HDMI},
+		{speaker(), port("SPDIF", ""), route.Digital},
+		{speaker(), usb, route.USBAudio},
+		{speaker(), func(n *route.Node) { n.Driver = "Loopback" }, route.Virtual},
+		{speaker(), func(n *route.Node) { n.Driver = "Dummy" }, route.Virtual},
+		{speaker(), port("", ""), route.Unknown},
+		{speaker(), port("Mic", ""), route.Unknown},
+	} {
+		n := card(c.base)
+		c.change(&n)
+		n.Port.Available = ""
+		if got := route.Classify(route.ALSA, n); got.Class != c.want {
+			t.Errorf("%+v, %q: %v", n.Port, n.Driver, got)
+		}
+	}
+}
+
 // traps are genuine devices with one thing changed, and what they are then.
 var traps = []struct {
 	name   string

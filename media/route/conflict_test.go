@@ -166,6 +166,31 @@ func TestBluetoothDevices(t *testing.T) {
 	}
 }
 
+// The class of a connected device is that of its services.
+func TestBluetoothClasses(t *testing.T) {
+	for _, c := range []struct {
+		uuids []string
+		want  route.Class
+	}{
+		{nil, route.BluetoothA2DP},
+		{[]string{"0000110b-0000-1000-8000-00805f9b34fb"}, route.BluetoothA2DP},
+		{[]string{"0000111e-0000-1000-8000-00805f9b34fb"}, route.BluetoothSCO},
+		{[]string{"00001108-0000-1000-8000-00805f9b34fb"}, route.BluetoothSCO},
+		{[]string{"0000111e-0000-1000-8000-00805f9b34fb", "0000184e-0000-1000-8000-00805f9b34fb", "00001801-0000"}, route.BLEAudio},
+		{[]string{"0000184e-0000-1000-8000-00805f9b34fb", "0000FDF0-0000-1000-8000-00805f9b34fb"}, route.HearingAid},
+		{[]string{"", "x", "\xff"}, route.Internal}, // none
+	} {
+		w := route.NewWorld(route.Pulse, route.BlueZ)
+		tell(w, route.BlueZ, route.BluetoothDevice{ID: "/dev1", Connected: true, UUIDs: c.uuids}, route.Ready{})
+		tell(w, route.Pulse, call(route.Pulse)...)
+		_, err := route.Policy{Strict: true}.Check(w.Report(self))
+		refusal, ok := err.(*route.Refusal)
+		if !ok && c.want != route.Internal || ok && refusal.Class != c.want {
+			t.Errorf("%q: %v", c.uuids, err)
+		}
+	}
+}
+
 func TestAdapterPower(t *testing.T) {
 	w := route.NewWorld(route.Pulse, route.BlueZ)
 	tell(w, route.Pulse, call(route.Pulse)...)

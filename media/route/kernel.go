@@ -26,7 +26,7 @@ func (w *World) port(n Node) Port {
 			continue
 		}
 		name := fold(j.Name)
-		if says(name, " mic", " line in ") != (n.Kind == Source) || says(name, "hdmi") {
+		if says(name, " mic", " line in ", "linein") != (n.Kind == Source) || says(name, "hdmi") {
 			continue
 		}
 		if says(name, " phantom ", " internal ") {
@@ -37,7 +37,7 @@ func (w *World) port(n Node) Port {
 	}
 	if len(plugged) > 0 {
 		slices.Sort(plugged)
-		if name := plugged[0]; n.Kind == Source && !says(name, "headset", " line in ") {
+		if name := plugged[0]; n.Kind == Source && !says(name, "headset", " line in ", "linein") {
 			return Port{Name: "headset " + name}
 		}
 		return Port{Name: plugged[0]}

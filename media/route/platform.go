@@ -129,7 +129,7 @@ func (d AndroidDevice) route() Route {
 }
 
 // applePorts are the constants AVAudioSessionPort… (AVAudioSessionTypes.h of
-// the iOS 18 SDK), by the rest of their names; and the values of those whose
+// the iOS 27 SDK), by the rest of their names; and the values of those whose
 // value is not that, as iOS prints them.
 var applePorts = map[string]Class{
 	"ContinuityMicrophone": Network, // of another device
@@ -153,6 +153,7 @@ var applePorts = map[string]Class{
 	"DisplayPort":          HDMI,
 	"AVB":                  Network,
 	"Thunderbolt":          Unknown,
+	"MediaDeviceExtension": Network,
 
 	"MicrophoneBuiltIn":   BuiltinMic,
 	"MicrophoneWired":     WiredHeadset,

@@ -105,7 +105,7 @@ func appleCases() (all []platformCase) {
 		"Headphones": route.WiredHeadphones, "BluetoothA2DP": route.BluetoothA2DP, "HDMI": route.HDMI, "AirPlay": route.Network,
 		"BluetoothLE": route.BLEAudio, "BluetoothHFP": route.BluetoothSCO, "USBAudio": route.USBAudio, "CarAudio": route.Car,
 		"Virtual": route.Virtual, "PCI": route.Unknown, "FireWire": route.Unknown, "DisplayPort": route.HDMI, "AVB": route.Network,
-		"Thunderbolt": route.Unknown,
+		"Thunderbolt": route.Unknown, "MediaDeviceExtension": route.Network,
 		// values that are not the constant's name
 		"MicrophoneWired": route.WiredHeadset, "BluetoothA2DPOutput": route.BluetoothA2DP, "BluetoothLEOutput": route.BLEAudio, "HDMIOutput": route.HDMI,
 		// none of Apple's

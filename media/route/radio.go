@@ -7,26 +7,43 @@ import (
 	"strings"
 )
 
-// audioUUIDs are the beginnings of the Bluetooth services that carry audio
-// (assigned numbers, 16-bit UUIDs).
-var audioUUIDs = []string{
-	"00001108", "00001112", // headset and its gateway
-	"0000110a", "0000110b", "0000110d", // A2DP
-	"0000111e", "0000111f", // hands-free and its gateway
-	"0000184e", "0000184f", "00001850", "00001851", "00001852", "00001853", "00001854", "00001855", "00001858", // LE Audio
-	"0000fdf0", // ASHA hearing aids
+// audioServices are the Bluetooth services that carry audio, by the beginnings
+// of their UUIDs (assigned numbers, 16-bit UUIDs).
+var audioServices = map[string]Class{
+	"00001108": BluetoothSCO, // headset, and its gateway
+	"00001112": BluetoothSCO,
+	"0000111e": BluetoothSCO, // hands-free, and its gateway
+	"0000111f": BluetoothSCO,
+	"0000110a": BluetoothA2DP, // source, sink, and both
+	"0000110b": BluetoothA2DP,
+	"0000110d": BluetoothA2DP,
+	"0000184e": BLEAudio, // audio stream control, and what belongs to it
+	"0000184f": BLEAudio,
+	"00001850": BLEAudio,
+	"00001851": BLEAudio,
+	"00001852": BLEAudio,
+	"00001853": BLEAudio,
+	"00001855": BLEAudio,
+	"00001858": BLEAudio,
+	"00001854": HearingAid, // hearing access
+	"0000fdf0": HearingAid, // ASHA
 }
 
-// audio reports whether the device can carry audio. One that does not say what
-// it is may.
-func (d BluetoothDevice) audio() bool {
-	const major, audioVideo = 0x1f00, 0x0400 // class of device, bits 8 to 12
-	if d.Class&major == audioVideo || strings.HasPrefix(d.Icon, "audio-") || len(d.UUIDs) == 0 && d.Class == 0 {
-		return true
+// audio is the class of a device that can carry audio; Unknown: it cannot. One
+// that does not say what it is may.
+func (d BluetoothDevice) audio() Class {
+	class := Unknown
+	for _, uuid := range d.UUIDs {
+		service := audioServices[strings.ToLower(uuid[:min(8, len(uuid))])]
+		if service != Unknown && (class == Unknown || service > class) {
+			class = service
+		}
 	}
-	return slices.ContainsFunc(d.UUIDs, func(uuid string) bool {
-		return len(uuid) >= 8 && slices.Contains(audioUUIDs, strings.ToLower(uuid[:8]))
-	})
+	const major, audioVideo = 0x1f00, 0x0400 // class of device, bits 8 to 12
+	if class == Unknown && (d.Class&major == audioVideo || strings.HasPrefix(d.Icon, "audio-") || len(d.UUIDs) == 0 && d.Class == 0) {
+		class = BluetoothA2DP
+	}
+	return class
 }
 
 // radios adds the Bluetooth devices that are connected, whoever has seen them,
@@ -44,7 +61,7 @@ func (s *survey) radios() {
 		case BluetoothAdapter:
 			s.report.Adapters = append(s.report.Adapters, f)
 		case BluetoothDevice:
-			if f.Connected && f.audio() || active[f.ID] {
+			if f.Connected && f.audio() != Unknown || active[f.ID] {
 				s.connected(f)
 			}
 		}

@@ -51,8 +51,12 @@ func adviceOn(r Route) string {
 
 func refuseIdle(d BluetoothDevice) *Refusal {
 	name := cmp.Or(d.Name, d.Address, string(d.ID))
+	class := d.audio()
+	if class == Unknown { // it has sent audio all the same
+		class = BluetoothA2DP
+	}
 	return &Refusal{
-		Class: BluetoothA2DP, Device: string(d.ID), Name: name, Evidence: []string{"address=" + d.Address, "connected=true"},
+		Class: class, Device: string(d.ID), Name: name, Evidence: []string{"address=" + d.Address, "connected=true"},
 		what:   fmt.Sprintf("a connected Bluetooth device %s", quote(name)),
 		Reason: "the policy is strict, and accessories have been taken over while they were idle",
 		advice: "disconnect " + quote(name),
