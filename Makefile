@@ -96,8 +96,9 @@ bench-srtp: setup-interop ## measure SRTP beside pion and libsrtp; writes bench/
 	mv out/srtp.json bench/srtp/results.json
 	bin/bench-srtp -report
 
-interop: setup-interop ## call real peers: linphonec, linphone-daemon, libbzrtp, libsrtp, PulseAudio, PipeWire
+interop: setup-interop ## call real peers: linphonec, linphone-daemon, libbzrtp, libsrtp, PulseAudio, PipeWire, speexdsp
 	scripts/gotest -tags=$(TAGS),interop -count=1 -timeout 15m ./interop/...
+	scripts/gotest -tags=$(TAGS),speexdsp ./media/audio/voice
 
 clean: ## remove what the targets made
 	rm -rf bin out

@@ -1,0 +1,103 @@
+package voice
+
+import (
+	"io"
+	"sync/atomic"
+
+	"sotto/media/audio"
+)
+
+// Couple puts p between a call and its devices: what goes into the returned sink
+// is taken out of what comes from the returned source. Each of the two belongs to
+// a goroutine of its own, as before, p to that of the source, and their Close
+// closes the device.
+func Couple(source audio.Source, sink audio.Sink, p *Processor) (audio.Source, audio.Sink) {
+	far := &reference{}
+	return &microphone{source: source, processor: p, reference: far}, &loudspeaker{sink: sink, reference: far}
+}
+
+type microphone struct {
+	source    audio.Source
+	processor *Processor
+	reference *reference
+	far       [audio.FrameSamples]int16
+}
+
+// ReadFrame reads what is left of a frame of the device.
+func (m *microphone) ReadFrame(pcm []int16) error {
+	if err := m.source.ReadFrame(pcm); err != nil {
+		return err
+	}
+	m.reference.take(&m.far)
+	m.processor.Process(pcm, m.far[:])
+	return nil
+}
+
+// Close closes the device, if it can be.
+func (m *microphone) Close() error { return closeEnd(m.source) }
+
+type loudspeaker struct {
+	sink      audio.Sink
+	reference *reference
+}
+
+// WriteFrame writes a frame to the device, and keeps it for the microphone.
+func (l *loudspeaker) WriteFrame(pcm []int16) error {
+	l.reference.put(pcm)
+	return l.sink.WriteFrame(pcm)
+}
+
+// Close closes the device, if it can be.
+func (l *loudspeaker) Close() error { return closeEnd(l.sink) }
+
+func closeEnd(end any) error {
+	if c, ok := end.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+const (
+	// A reference hands over with one frame in reserve, so that it does not matter
+	// which of its sides is a little late. At more than most it starts anew.
+	reserve = 1
+	most    = 4
+	slots   = 8
+)
+
+// reference hands frames from the goroutine of the sink to that of the source,
+// without a lock. The distance between the two stays what it is, because an echo
+// canceller has to learn anew when it changes.
+type reference struct {
+	frames  [slots][audio.FrameSamples]int16
+	written atomic.Uint64 // frames, counted by the sink
+	read    atomic.Uint64 // frames, counted by the source
+	running bool          // owned by the source
+}
+
+// put adds a frame; a full reference drops it. For the sink.
+func (r *reference) put(pcm []int16) {
+	if at := r.written.Load(); at-r.read.Load() < slots {
+		copy(r.frames[at%slots][:], pcm)
+		r.written.Store(at + 1)
+	}
+}
+
+// take fills far with the next frame, or with silence if there is none. For the
+// source.
+func (r *reference) take(far *[audio.FrameSamples]int16) {
+	at := r.read.Load()
+	waiting := r.written.Load() - at
+	if waiting > most {
+		at += waiting - reserve - 1
+		waiting = reserve + 1
+	}
+	r.running = waiting > reserve || r.running && waiting > 0
+	if r.running {
+		*far = r.frames[at%slots]
+		at++
+	} else {
+		clear(far[:])
+	}
+	r.read.Store(at)
+}

@@ -1,0 +1,70 @@
+package voice
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"sotto/media/audio"
+)
+
+// The distance between what is put and what is taken stays the same, whichever
+// of the two comes first in a round.
+func TestReferenceKeepsItsDistance(t *testing.T) {
+	var r reference
+	var far [audio.FrameSamples]int16
+	frame := make([]int16, audio.FrameSamples)
+	put := func(n int) { frame[0] = int16(n); r.put(frame) }
+	put(1)
+	if r.take(&far); far[0] != 0 {
+		t.Fatalf("%d is taken at once", far[0])
+	}
+	for n := 2; n < 100; n++ {
+		if n%3 == 0 {
+			r.take(&far)
+			put(n)
+		} else {
+			put(n)
+			r.take(&far)
+		}
+		if int(far[0]) != n-1 {
+			t.Fatalf("%d is taken with %d", far[0], n)
+		}
+	}
+	r.take(&far)
+	if r.take(&far); far[0] != 0 {
+		t.Errorf("%d is taken from nothing", far[0])
+	}
+	for n := range 20 {
+		put(n + 100)
+	}
+	if r.take(&far); far[0] != 100+slots-2 {
+		t.Errorf("%d is taken after a standstill", far[0])
+	}
+}
+
+// Both sides work at once.
+func TestReferenceHandsOver(t *testing.T) {
+	var r reference
+	var sink sync.WaitGroup
+	var enough atomic.Bool
+	sink.Go(func() {
+		frame := make([]int16, audio.FrameSamples)
+		for n := 0; !enough.Load(); n++ {
+			for i := range frame {
+				frame[i] = int16(n%30000 + 1)
+			}
+			r.put(frame)
+		}
+	})
+	var far [audio.FrameSamples]int16
+	for last := int16(0); last < 100; last = max(last, far[0]) {
+		r.take(&far)
+		if far[0] != far[audio.FrameSamples-1] || far[0] != 0 && far[0] < last {
+			t.Errorf("%d and %d after %d", far[0], far[audio.FrameSamples-1], last)
+			break
+		}
+	}
+	enough.Store(true)
+	sink.Wait()
+}
