@@ -101,6 +101,22 @@ func TestLoadPolicy(t *testing.T) {
 	}
 }
 
+// The policy that the page on secure mode shows is one.
+func TestDocumentedPolicy(t *testing.T) {
+	page, err := os.ReadFile("../../docs/secure-mode.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(page), "```json\n")
+	text, _, closed := strings.Cut(text, "```")
+	if !found || !closed {
+		t.Fatal("the page shows none")
+	}
+	if p, err := route.ParsePolicy([]byte(text)); err != nil || !p.Strict || !p.RefuseTaps || len(p.Wired) != 1 || p.EndAfter != 5*time.Minute {
+		t.Error(p, err)
+	}
+}
+
 // No policy whatever lets a class through that none may.
 func TestNoPolicyAllowsBluetooth(t *testing.T) {
 	p, err := route.ParsePolicy([]byte(wholePolicy))
