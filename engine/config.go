@@ -60,6 +60,11 @@ type Config struct {
 	Routes route.Policy
 	// Tracer stamps each stage of each frame; nil: none.
 	Tracer media.Tracer
+	// AuditFile is a file to which every change of a call's level, every
+	// refusal, verification and change of route is appended, with start and
+	// end, each line with the hash of the one before: see engine/audit. It
+	// holds no secret, but who called whom. Empty: none.
+	AuditFile string
 	// Logger gets what an operator may want to read: no SAS, no key, no
 	// audio. nil: nothing is logged.
 	Logger *slog.Logger

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sotto/engine/audit"
 	"sotto/engine/realtime"
 	"sotto/media"
 	"sotto/sip"
@@ -37,6 +38,7 @@ type Engine struct {
 	policy   zrtp.Policy
 	agent    *sip.Agent
 	memory   memory
+	trail    *audit.Log // nil: none
 	log      *slog.Logger
 	incoming chan *Call
 	ringing  atomic.Int32     // incoming calls without an answer; only accept adds to it
@@ -86,13 +88,24 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, agent.Close())
 	}
+	trail, err := openTrail(cfg.AuditFile)
+	if err != nil {
+		return nil, errors.Join(err, agent.Close(), state.Close())
+	}
 	e := &Engine{
-		cfg: cfg, mode: modeOf(cfg), policy: policy, agent: agent, memory: state, log: cfg.Logger,
+		cfg: cfg, mode: modeOf(cfg), policy: policy, agent: agent, memory: state, trail: trail, log: cfg.Logger,
 		incoming: make(chan *Call, maxRinging), phases: realtime.NewPhases(),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.wg.Go(e.accept)
 	return e, nil
+}
+
+func openTrail(path string) (*audit.Log, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return audit.Open(path)
 }
 
 func modeOf(cfg Config) mode {
@@ -227,5 +240,9 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	e.cancel()
 	e.wg.Wait()
-	return errors.Join(e.agent.Close(), e.memory.Close())
+	err := errors.Join(e.agent.Close(), e.memory.Close())
+	if e.trail != nil {
+		err = errors.Join(err, e.trail.Close())
+	}
+	return err
 }

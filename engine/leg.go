@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"strconv"
 	"time"
 
 	"sotto/media"
@@ -25,19 +26,21 @@ const (
 // leg is one call at work. One goroutine, run, owns every field and calls
 // every method; newLeg comes before it.
 type leg struct {
-	engine *Engine
-	cfg    *Config
-	mode   mode
-	state  state
-	call   *Call
-	dialog *sip.Dialog
-	voice  *voice
-	keys   *zrtp.Session
-	store  zrtp.Store // the peer's record
-	trust  trust
-	ssrc   uint32
-	ctx    context.Context // the call's life, in which its audio is opened
-	cancel context.CancelFunc
+	engine    *Engine
+	cfg       *Config
+	mode      mode
+	state     state
+	call      *Call
+	id        string // of the call, in the audit trail
+	untrailed bool   // the user knows that it can't be written
+	dialog    *sip.Dialog
+	voice     *voice
+	keys      *zrtp.Session
+	store     zrtp.Store // the peer's record
+	trust     trust
+	ssrc      uint32
+	ctx       context.Context // the call's life, in which its audio is opened
+	cancel    context.CancelFunc
 
 	local      sdp.Local
 	ours       *sdp.Session // our last description
@@ -119,6 +122,7 @@ func (l *leg) abandon() {
 
 // run is the leg goroutine, from the first signalling to the last packet.
 func (l *leg) run() {
+	l.record("begins", "peer", l.call.peer, "incoming", strconv.FormatBool(l.call.incoming), "secure mode", strconv.FormatBool(!l.mode.insecure))
 	signals, stop := l.listen()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -138,7 +142,7 @@ func (l *leg) run() {
 		case pkt := <-l.inbox:
 			_ = l.keys.HandlePacket(time.Now(), pkt) // dropped, if it fails
 		case d := <-l.voice.digits:
-			l.call.events.put(Digit{d})
+			l.say(Digit{d})
 		case <-l.voice.authentic:
 			l.keys.HandleMedia()
 		case err := <-l.voice.over:
@@ -257,8 +261,11 @@ func (l *leg) end(r Reason) {
 // rule holds what has happened against the rules. Its verdict is the caller's to
 // carry out.
 func (l *leg) rule(c cause) verdict {
-	next := l.mode.on(l.state, c)
+	was, next := l.state, l.mode.on(l.state, c)
 	l.state = next.to
+	if next.to != was {
+		l.record("state", "cause", c.String(), "from", was.String(), "to", next.to.String())
+	}
 	return next.do
 }
 
@@ -283,7 +290,7 @@ func (l *leg) hangUpReason() Reason {
 // ends the call.
 func (l *leg) refuse(kind ReasonKind, text string, refusal *route.Refusal) {
 	l.voice.silence()
-	l.call.events.put(Refused{Text: text, Route: refusal})
+	l.say(Refused{Text: text, Route: refusal})
 	l.end(Reason{Kind: kind, Text: text})
 }
 
@@ -306,7 +313,7 @@ func (l *leg) finish() {
 	l.call.final = l.voice.stats()
 	l.trust.found = false // if it has not arrived there, it is not secure
 	l.call.level.Store(int32(l.trust.level()))
-	l.call.events.put(Ended{Reason: *l.reason, Level: l.call.Level(), Stats: l.call.final})
+	l.say(Ended{Reason: *l.reason, Level: l.call.Level(), Stats: l.call.final})
 	close(l.call.ended)
 }
 

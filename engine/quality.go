@@ -64,9 +64,9 @@ func (q *quality) rate(mos float64) (changed bool) {
 // is called after a report was sent, so it tells no more often than that.
 func (l *leg) tellQuality(s media.Stats) {
 	if l.heard.rate(s.Quality.MOSCQ) {
-		l.call.events.put(Quality{Class: l.heard.class, Rating: s.Quality})
+		l.say(Quality{Class: l.heard.class, Rating: s.Quality})
 	}
 	if peer := s.PeerVoIP.Quality; l.heardByPeer.rate(peer.MOSCQ) {
-		l.call.events.put(Quality{Remote: true, Class: l.heardByPeer.class, Rating: peer})
+		l.say(Quality{Remote: true, Class: l.heardByPeer.class, Rating: peer})
 	}
 }

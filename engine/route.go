@@ -56,6 +56,7 @@ func (l *leg) watchRoute(w route.Watch) {
 // onSighting goes on, or stays silent, as the route is.
 func (l *leg) onSighting(s sighting) {
 	if s.alarm != "" {
+		l.record("alarm", "text", s.alarm)
 		l.rule(routeDoubted)
 	}
 	l.tellTaps(s.taps)
@@ -80,7 +81,7 @@ func (l *leg) acceptRoute(v route.Verified) {
 	l.rule(routeVerified)
 	if l.path.refusal != nil {
 		l.path.refusal, l.path.holdAt, l.path.endAt = nil, time.Time{}, time.Time{}
-		l.call.events.put(RouteRestored{})
+		l.say(RouteRestored{})
 		if l.path.onHold {
 			l.path.onHold = false
 			l.engine.wg.Go(func() { _ = l.call.Resume(l.ctx) }) // the user hears of the end of the hold, or can try again
@@ -107,7 +108,7 @@ func (l *leg) refuseRoute(r *route.Refusal) {
 	}
 	if was := l.path.refusal; was == nil || was.Error() != r.Error() {
 		l.engine.log.Warn("route refused", "peer", l.call.peer, "error", r)
-		l.call.events.put(RouteRefused{Refusal: *r, Text: inWords(r)})
+		l.say(RouteRefused{Refusal: *r, Text: inWords(r)})
 	}
 	l.path.refusal = r
 }
@@ -169,7 +170,7 @@ func (l *leg) tellTaps(taps []route.Tap) {
 			if t.Monitor {
 				what = "what the other side says"
 			}
-			l.call.events.put(Warning{fmt.Sprintf("The program %.60q (process %d) records %s.", t.Program.Name, t.Program.PID, what)})
+			l.say(Warning{fmt.Sprintf("The program %.60q (process %d) records %s.", t.Program.Name, t.Program.PID, what)})
 		}
 	}
 	l.path.taps = taps

@@ -78,7 +78,7 @@ func (l *leg) onKeys(e zrtp.Event) {
 	case zrtp.Cleared: // no policy of ours allows it
 		l.withoutKeys(cleared, textCleared)
 	case zrtp.StoreFailed:
-		l.call.events.put(Warning{"The secret for the next call could not be stored: " + inWords(e.Err)})
+		l.say(Warning{"The secret for the next call could not be stored: " + inWords(e.Err)})
 	case zrtp.PeerFound:
 		l.goSecure(e)
 	}
@@ -103,7 +103,7 @@ func (l *leg) withoutKeys(c cause, text string) {
 	case letClear:
 		l.trust.clear = true
 		l.tellLevel()
-		l.call.events.put(Warning{text + " The call goes on without encryption, because secure mode is off."})
+		l.say(Warning{text + " The call goes on without encryption, because secure mode is off."})
 		l.proceed()
 	}
 }
@@ -111,7 +111,7 @@ func (l *leg) withoutKeys(c cause, text string) {
 // tellWear warns, once, of keys that will not last much longer.
 func (l *leg) tellWear(thin bool) {
 	if thin && !l.thin {
-		l.call.events.put(Warning{textKeysThin})
+		l.say(Warning{textKeysThin})
 	}
 	l.thin = thin
 }

@@ -17,7 +17,7 @@ func (l *leg) onSignal(e sip.Event) {
 	case sip.Ringing:
 		if !l.alerted { // it is said again and again
 			l.alerted = true
-			l.call.events.put(Ringing{})
+			l.say(Ringing{})
 		}
 	case sip.Answered:
 		l.onAnswer(e.SDP)
@@ -104,7 +104,7 @@ func (l *leg) begin(agreed sdp.Agreed) {
 	l.answered = true
 	l.stopRinging()
 	l.local.Codecs = inUse(l.ours, agreed)
-	l.call.events.put(Answered{Peer: l.dialog.RemoteIdentity(), Codec: agreed.Codec.Name})
+	l.say(Answered{Peer: l.dialog.RemoteIdentity(), Codec: agreed.Codec.Name})
 	_, announced := helloHash(agreed.ZRTPHashes)
 	l.look(announced)
 	if agreed.Recorded && l.rule(recorded) == endCall {
@@ -158,7 +158,7 @@ func (l *leg) onOffer(offer []byte) {
 			l.refuse(kindOf(err), "A change of the call ends it: "+inWords(err)+".", nil)
 			return
 		}
-		l.call.events.put(Refused{Text: "A change of the call was refused: " + inWords(err) + ". The call goes on as before."})
+		l.say(Refused{Text: "A change of the call was refused: " + inWords(err) + ". The call goes on as before."})
 		return
 	}
 	if err := l.dialog.AnswerOffer(ours.Append(nil)); err != nil {
@@ -236,9 +236,9 @@ func (l *leg) follow(a sdp.Agreed) {
 
 func (l *leg) tellHold(held, remote bool) {
 	if held {
-		l.call.events.put(Held{Remote: remote})
+		l.say(Held{Remote: remote})
 	} else {
-		l.call.events.put(Resumed{Remote: remote})
+		l.say(Resumed{Remote: remote})
 	}
 }
 

@@ -88,8 +88,10 @@ func (l *leg) note(n Notice) {
 // tellLevel tells the user what is known of the call's security now.
 func (l *leg) tellLevel() {
 	level := l.trust.level()
-	l.call.level.Store(int32(level))
-	l.call.events.put(Security{
+	if was := SecurityLevel(l.call.level.Swap(int32(level))); was != level {
+		l.record("level", "from", was.String(), "to", level.String())
+	}
+	l.say(Security{
 		Level: level, Text: level.Text(), Name: l.trust.name, Notices: slices.Clone(l.trust.notices),
 	})
 }
@@ -129,7 +131,7 @@ func (l *leg) tell(s zrtp.Secured) {
 	}
 	record, err := l.store.Load(s.PeerZID)
 	if err != nil {
-		l.call.events.put(Warning{"The name of this phone could not be looked up: " + inWords(err)})
+		l.say(Warning{"The name of this phone could not be looked up: " + inWords(err)})
 	}
 	l.trust.peer, l.trust.secured = s, true
 	if s.CacheMismatch {
@@ -141,7 +143,7 @@ func (l *leg) tell(s zrtp.Secured) {
 	level := l.trust.level()
 	l.trust.setName(record.Name, level.Verified())
 	record.Wipe()
-	l.call.events.put(Secured{
+	l.say(Secured{
 		SAS: s.SAS, SASType: s.Suite.SAS.String(), Suite: s.Suite.String(), PeerZID: s.PeerZID.String(),
 		Initiator: s.Role == zrtp.Initiator, Level: level, Verified: level.Verified(),
 	})
@@ -156,6 +158,7 @@ func (l *leg) setVerified(matched bool) error {
 		return errors.New("engine: there is no SAS to compare")
 	}
 	if !matched {
+		l.record("compared", "equal", "no")
 		l.trust.attacked = true
 		l.tellLevel()
 		if l.rule(sasDiffers) == endCall {
@@ -165,6 +168,7 @@ func (l *leg) setVerified(matched bool) error {
 	if matched && l.trust.relayed { // this says nothing about our own keys with the PBX
 		l.trust.compared = true
 		l.trust.note(NoticeRelayCompared)
+		l.record("compared", "equal", "yes", "relayed", "yes")
 		l.tellLevel()
 		return nil
 	}
@@ -173,6 +177,7 @@ func (l *leg) setVerified(matched bool) error {
 	}
 	if !l.trust.compared {
 		l.trust.compared = true
+		l.record("compared", "equal", "yes")
 		l.trust.setName(l.trust.name, true)
 		l.tellLevel()
 	}
@@ -195,7 +200,7 @@ func (l *leg) relay(r zrtp.SASRelayed) {
 	if r.Flags.Disclosure {
 		l.trust.note(NoticeDisclosure)
 	}
-	l.call.events.put(SASRelayed{SAS: r.SAS, SASType: r.Scheme.String()})
+	l.say(SASRelayed{SAS: r.SAS, SASType: r.Scheme.String()})
 	l.tellLevel()
 }
 

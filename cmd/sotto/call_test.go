@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -204,4 +206,30 @@ func TestRouteRefusedWhenCalled(t *testing.T) {
 	if e := event[endedRecord](t, caller, "ended"); e.Stats.Received != 0 {
 		t.Errorf("%+v", e)
 	}
+}
+
+// The trail of a call is unbroken, and one that was changed is not.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "trail")
+	listener, uri := startListening(t, "--once", "--simulate-route", "hdmi", "--audit", path)
+	if code := start(t, "call", uri).exit(t); code == exitOK {
+		t.Error("the call was secure")
+	}
+	if code := listener.exit(t); code != exitNotSecure {
+		t.Errorf("exit code %d", code)
+	}
+	p := start(t, "audit", path)
+	if code := p.exit(t); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(b, []byte("HDMI")) {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	if err := os.WriteFile(path, bytes.Replace(b, []byte("HDMI"), []byte("BUDS"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantFailure(t, start(t, "audit", path), exitUsage, "the chain is broken: line")
+	wantFailure(t, start(t, "audit", path+".none"), exitFailed, "no such file")
 }

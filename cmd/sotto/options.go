@@ -38,7 +38,7 @@ type options struct {
 	keyAgreements, sasTypes        []string
 	simulateRoute, trace           string
 	devices                        []string
-	policy                         string
+	policy, audit                  string
 
 	routes   route.Policy   // what policy says
 	choice   devices.Choice // if there are no files
@@ -53,6 +53,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.StringVar(&o.in, "in", "", "what to say: `file.wav`, tone:HZ or silence; the call ends with the file (default the microphone)")
 	f.StringVar(&o.out, "out", "", "record what is heard to `file.wav`, a second call to file-2.wav, and so on (default the loudspeaker; with --in nothing)")
 	f.StringArrayVar(&o.devices, "device", nil, "`name` of the microphone or of the loudspeaker to use; twice for both (default the system's)")
+	f.StringVar(&o.audit, "audit", "", "append what happens to the calls' security to `file`; sotto audit checks it")
 	f.StringVar(&o.policy, "policy", "", "`file` that says which audio devices secure mode accepts")
 	f.StringVar(&o.state, "state", "", "`directory` that remembers peers from call to call; without it nothing is remembered")
 	f.StringVar(&o.dtmf, "dtmf", "", "`digits` to send when the voice begins: 0 to 9, *, #, A to D")
@@ -128,6 +129,7 @@ func (o *options) config() engine.Config {
 		KeyAgreements: o.keyAgreements, PostQuantum: o.postQuantum,
 		SASTypes:  o.sasTypes,
 		Routes:    o.routes,
+		AuditFile: o.audit,
 		OpenAudio: o.open(),
 	}
 }

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sotto/engine/audit"
+)
+
+func newAudit() *cobra.Command {
+	return &cobra.Command{
+		Use:   "audit FILE",
+		Short: "Check whether an audit trail was changed",
+		Long: `audit checks the trail that call and listen write with --audit: each line holds
+the SHA-256 of the line before. It prints how many records there are and the hash
+of the last line; keep that elsewhere, because a file alone can't show that its
+last lines are missing. It exits with 1 if the chain is broken.`,
+		Example: `  sotto audit trail.jsonl`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			file, err := os.Open(args[0])
+			if err != nil {
+				return failed(err)
+			}
+			defer func() { err = errors.Join(err, file.Close()) }()
+			s, err := audit.Verify(file)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records, unbroken; %d lines cut off by a crash, and known. Last line: %s\n", s.Records, s.Torn, s.Last)
+			return err
+		},
+	}
+}
