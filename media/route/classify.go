@@ -264,13 +264,13 @@ func (t testimony) at(from Origin) (Class, string) {
 		return BuiltinEarpiece, ""
 	case t.node.Kind == Sink && (slices.Contains([]string{"analog-output-speaker", "analog-output-speaker-always", "[out] speaker", "speaker"}, name)):
 		return BuiltinSpeaker, ""
-	case t.node.Kind == Source && (slices.Contains([]string{"analog-input-internal-mic", "analog-input-internal-mic-always", "[in] internal mic", "internal mic"}, name)):
+	case t.node.Kind == Source && (slices.Contains([]string{"analog-input-internal-mic", "analog-input-internal-mic-always", "[in] internal mic", "[in] internal microphone", "internal mic"}, name)):
 		return BuiltinMic, ""
 	case t.node.Kind == Source && kind == "mic" && port.Available == "unknown" && (name == "[in] mic" || name == "[in] mic1"):
 		return BuiltinMic, "" // no jack: it cannot be unplugged
 	case t.node.Kind == Source && from == ALSA && name == "mic":
 		return BuiltinMic, "" // a use case's name; jacks are called otherwise
-	case from == ALSA, internal != "internal", !slices.Contains([]string{"", "analog-output", "analog-input"}, name):
+	case from == ALSA, from == PipeWire && name == "", internal != "internal", !slices.Contains([]string{"", "analog-output", "analog-input"}, name):
 		return Unknown, t.unless("where its signal goes is not known to be inside of this machine")
 	case t.node.Kind == Source:
 		return BuiltinMic, ""

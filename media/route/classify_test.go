@@ -113,6 +113,7 @@ func TestBuiltinDevices(t *testing.T) {
 		}), route.BuiltinSpeaker},
 		{route.PipeWire, pipewire(microphone()), route.BuiltinMic},
 		{route.PipeWire, with(pipewire(microphone()), func(n *route.Node) { n.Port = route.Port{Name: "[In] Mic1", Type: "mic", Available: "unknown"} }), route.BuiltinMic},
+		{route.PipeWire, with(pipewire(speaker()), func(n *route.Node) { n.Port = route.Port{Name: "analog-output", Type: "analog"} }), route.BuiltinSpeaker},
 		{route.ALSA, card(speaker()), route.BuiltinSpeaker},
 		{route.ALSA, card(microphone()), route.BuiltinMic},
 	} {

@@ -60,7 +60,6 @@ func TestPortOfTheOtherFace(t *testing.T) {
 	plain := func(n route.Node) route.Node {
 		return with(pipewire(n), func(n *route.Node) {
 			n.Port = route.Port{}
-			delete(n.Props, "device.form_factor")
 		})
 	}
 	for port, want := range map[route.Port]route.Class{

@@ -67,10 +67,10 @@ func said(r Route, evidence ...string) Route {
 	if r.Capture {
 		t.node.Kind = Source
 	}
-	r.Device, r.Name = clip(r.Device), clip(r.Name)
+	r.Name = clip(r.Name)
 	switch {
 	case damage != "":
-		r.Class, r.Reason = Unknown, damage
+		r.Class, r.Device, r.Reason = Unknown, clip(r.Device), damage
 	case r.Capture && (r.Class == BuiltinSpeaker || r.Class == BuiltinEarpiece), !r.Capture && r.Class == BuiltinMic:
 		r.Class, r.Reason = Unknown, "it is built in for the other direction"
 	case rank(r.Class) < rank(Unknown):

@@ -227,6 +227,18 @@ func TestPlatformNames(t *testing.T) {
 	}
 }
 
+// A policy lists a device by its whole name, however long.
+func TestLongDeviceName(t *testing.T) {
+	long := "AppleUSBAudioEngine:" + strings.Repeat("x", 200)
+	r := route.RouteReport(time.Time{}, route.CoreAudioDevice{Transport: code("usb "), UID: long + "1"})
+	if _, err := (route.Policy{Wired: []string{long + "1"}}).Check(r); err != nil {
+		t.Error(err)
+	}
+	if _, err := (route.Policy{Wired: []string{long + "2", r.Routes[0].Device[:80] + "…"}}).Check(r); err == nil {
+		t.Error("another device passes for it")
+	}
+}
+
 // A report of several devices has them all, in order; of none it is refused.
 func TestRouteReport(t *testing.T) {
 	r := route.RouteReport(time.Time{}, route.AndroidDevice{Type: 15, Capture: true}, route.AndroidDevice{Type: 1})
