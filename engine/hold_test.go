@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sotto/engine"
+	"sotto/media/audio"
 	"sotto/sip/sdp"
 )
 
@@ -185,5 +186,50 @@ func TestAnsweredOnHold(t *testing.T) {
 	next[engine.Answered](t, call)
 	if h := next[engine.Held](t, call); !h.Remote {
 		t.Error("the peer's hold is our own")
+	}
+}
+
+// A whole secure call, with digits and holds of either side: all SRTP packets
+// have one length.
+func TestCallHasOneLength(t *testing.T) {
+	t.Parallel()
+	r, phone := newRogue(t, true), newHandset()
+	call, dialog, answer := r.call(withAudio(audio.NewTone(440, 0.5), phone))
+	until[engine.Secured](t, call)
+	digits := func() {
+		phone.during(t, 5)
+		if err := call.SendDTMF("1#"); err != nil {
+			t.Fatal(err)
+		}
+		phone.during(t, 25)
+	}
+	digits()
+	holding := r.local
+	holding.Direction = sdp.SendOnly
+	if err := r.reinvite(dialog, answer, holding); err != nil {
+		t.Fatal(err)
+	}
+	phone.during(t, 5)
+	go r.answers(dialog, r.local)
+	for _, change := range []func(context.Context) error{call.Resume, call.Hold, call.Resume} {
+		if err := settled(func() error { return change(t.Context()) }); err != nil {
+			t.Fatal(err)
+		}
+		digits()
+	}
+	if err := call.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sent := int64(until[engine.Ended](t, call).Stats.PacketsSent)
+	if n := r.sizes[12+80+10].Load(); n < 80 || n < sent-2 { // the last may be on their way
+		t.Errorf("%d packets of 102 bytes, of %d", n, sent)
+	}
+	for length := range r.sizes {
+		if n := r.sizes[length].Load(); n > 0 && length != 102 {
+			t.Errorf("%d packets of %d bytes", n, length)
+		}
+	}
+	if n := r.events.Load(); n < 4*2*7-2 {
+		t.Errorf("%d packets of digits", n)
 	}
 }

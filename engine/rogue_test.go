@@ -35,10 +35,15 @@ type rogue struct {
 	agreed chan struct{} // closed when keys is secure
 	seen   [8]atomic.Int64
 	format [2]atomic.Int64       // payload type and length of the last RTP packet
+	sizes  [maxSize]atomic.Int64 // how many RTP packets of each length came
+	events atomic.Int64          // how many had a payload type of DTMF, as Voice has them
 	voice  atomic.Pointer[int64] // how many ZRTP packets came before the first voice
 	heard  chan struct{}         // closed when there is voice
 	done   chan struct{}
 }
+
+// maxSize is above the length of any RTP packet of ours.
+const maxSize = 1500
 
 func newRogue(t *testing.T, speaksZRTP bool) *rogue {
 	t.Helper()
@@ -86,6 +91,10 @@ func (r *rogue) serve() {
 		if kind == media.KindRTP {
 			r.format[0].Store(int64(buf[1] & 0x7f))
 			r.format[1].Store(int64(n))
+			r.sizes[n%maxSize].Add(1)
+			if pt := buf[1] & 0x7f; pt == 100 || pt == 101 {
+				r.events.Add(1)
+			}
 			if before := r.seen[media.KindZRTP].Load(); r.voice.CompareAndSwap(nil, &before) {
 				close(r.heard)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"sotto/codecs"
 	"sotto/media"
 )
 
@@ -22,6 +23,7 @@ func newFuzzed(t testing.TB, secure bool) *fuzzed {
 	f := &fuzzed{phone: newPhone(t, secure, ourSSRC)}
 	c := receiverConfig(t, &f.tape)
 	c.Secure = secure
+	c.Payloads[noiseType] = codecs.ComfortNoise
 	f.receiver = newReceiver(t, c)
 	var err error
 	f.reports, err = media.NewReports(media.ReportsConfig{
@@ -127,7 +129,7 @@ func FuzzReport(f *testing.F) {
 
 // The fuzz targets are worth little without the packets they start from.
 func TestSeedsArePresent(t *testing.T) {
-	for name, want := range map[string]int{"FuzzDatagrams": 9, "FuzzReport": 15} {
+	for name, want := range map[string]int{"FuzzDatagrams": 11, "FuzzReport": 15} {
 		entries, err := os.ReadDir("testdata/fuzz/" + name)
 		if err != nil || len(entries) < want {
 			t.Errorf("%s: %d seeds, %v; want %d", name, len(entries), err, want)

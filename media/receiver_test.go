@@ -372,28 +372,31 @@ func TestLatePacketOfOldClock(t *testing.T) {
 	}
 }
 
-// Packets of other lengths than ours, from G.711 and from a stereo Opus
-// encoder, all make frames of 20 ms without a gap.
+// Packets of other lengths than ours, from G.711, G.722 and from a stereo Opus
+// encoder, all make frames of 20 ms without a gap. Of stereo both channels are
+// heard: one has 440 Hz, the other 1000.
 func TestPacketLengths(t *testing.T) {
 	type stream struct {
 		next func() []byte
-		ms   int
+		ms   float64
 		hz   []float64
 	}
 	streams := map[string]func(*testing.T) stream{}
-	for _, ms := range []int{10, 20, 30, 40, 60} {
-		streams[fmt.Sprintf("PCMU %d ms", ms)] = func(t *testing.T) stream {
-			f := newFar(t, sealer(t, 1))
-			f.coder, f.pt, f.samples, f.step = newCoder(t, "PCMU", 440), 0, 8*ms, uint32(8*ms)
-			return stream{f.next, ms, []float64{440}}
+	for _, ms := range []float64{2.5, 5, 10, 20, 30, 40, 60} {
+		for name, pt := range map[string]uint8{"PCMU": 0, "PCMA": 8, "G722": 9} {
+			streams[fmt.Sprintf("%s %v ms", name, ms)] = func(t *testing.T) stream {
+				f := newFar(t, sealer(t, 1))
+				f.coder, f.pt, f.samples, f.step = newCoder(t, name, 440), pt, int(float64(codec(t, name).SampleRate)*ms/1000), uint32(8*ms)
+				return stream{f.next, ms, []float64{440}}
+			}
 		}
 	}
-	for _, ms := range []int{10, 20, 40, 60} {
-		streams[fmt.Sprintf("stereo opus %d ms", ms)] = func(t *testing.T) stream {
+	for _, ms := range []float64{2.5, 5, 10, 20, 40, 60} {
+		streams[fmt.Sprintf("stereo opus %v ms", ms)] = func(t *testing.T) stream {
 			f := newFar(t, sealer(t, 1))
 			f.step = uint32(48 * ms)
-			packets := recorded(t, fmt.Sprintf("stereo-%dms.bin", ms))
-			if len(packets) != 1200/ms {
+			packets := recorded(t, fmt.Sprintf("stereo-%vms.bin", ms))
+			if len(packets) != int(1200/ms) {
 				t.Fatalf("%d packets recorded", len(packets))
 			}
 			i := -1
@@ -407,7 +410,7 @@ func TestPacketLengths(t *testing.T) {
 			must(t, r.Release(verified(t), opener(t, 1)))
 			sent := 0
 			for i := range 60 { // 1.2 s
-				for sent*s.ms < i*20+20 && (sent+1)*s.ms <= 1200 {
+				for float64(sent)*s.ms < float64(i*20+20) && float64(sent+1)*s.ms <= 1200 {
 					r.HandleRTP(at(i), s.next())
 					sent++
 				}
