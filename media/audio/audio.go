@@ -1,6 +1,7 @@
 // Package audio is where PCM comes from and goes to: WAV files, tones and
-// silence behind [Source] and [Sink], a [Resampler], and measures that tell
-// whether what was heard is what was said ([Compare], [ToneLevel]).
+// silence behind [Source] and [Sink], what a caller hears while there is no voice
+// ([ProgressTone]), a [Resampler], a [Meter], a [Gate] for muting, and measures
+// that tell whether what was heard is what was said ([Compare], [ToneLevel]).
 //
 // All PCM is mono, 16-bit, 48 kHz, in frames of 20 ms. Nothing here starts a
 // goroutine or waits for time to pass: whoever reads frames sets the pace.
