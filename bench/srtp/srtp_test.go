@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // The page and the plot that are committed are those of the results beside them.
@@ -71,9 +72,14 @@ func fakeBench(rounds int, take func(subject string, c cell, mode string) float6
 func TestRows(t *testing.T) {
 	const name = "AES_CM_128_HMAC_SHA1_80"
 	n := map[string]int{}
-	b := fakeBench(7, func(subject string, _ cell, mode string) float64 {
-		n[subject+mode]++
-		noise := float64(n[subject+mode] % 7) // 0 to 6 in some order, median 3
+	b := fakeBench(7, func(subject string, c cell, mode string) float64 {
+		key := fmt.Sprint(subject, mode, c)
+		turn := n[key]
+		n[key]++
+		noise := float64(turn / turns) // 0 to 6 in the round's fastest turn, median 3
+		if turn%turns != 1 {
+			noise += 100
+		}
 		return map[string]float64{"go": 300, "best": 97, pionName: 401, libsrtpName: 1997, limitName: 47}[subject] + noise
 	})
 	rows, err := b.measure([]string{name, "AES_192_CM_HMAC_SHA1_80"})
@@ -104,10 +110,10 @@ func asJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-// In each round everybody is measured in a cell before anybody is in the next,
-// and each round begins with another. All cells of few contexts have had a round
-// before any has the next.
-func TestRoundsInterleave(t *testing.T) {
+// In each turn everybody is measured in a cell before anybody is in the next, and
+// nobody twice in a row; each turn begins with another. All cells of few contexts
+// have had a turn before any has the next.
+func TestTurnsInterleave(t *testing.T) {
 	var order []string
 	b := fakeBench(3, func(subject string, c cell, mode string) float64 {
 		order = append(order, fmt.Sprint(subject, c.size, c.op, mode))
@@ -116,20 +122,27 @@ func TestRoundsInterleave(t *testing.T) {
 	if _, err := b.measure([]string{"AES_CM_128_HMAC_SHA1_80"}); err != nil {
 		t.Fatal(err)
 	}
-	const turns = 2 + 2 + 1 + 1 + 2 // of a cell
-	perContexts := turns * len(sizes) * len(ops)
-	perRound := 2 * perContexts // of few contexts
-	if len(order) != 3*perContexts*len(contexts) {
+	const perCell = 2 + 2 + 1 + 1 + 2
+	perContexts := perCell * len(sizes) * len(ops)
+	perTurn := 2 * perContexts // of few contexts
+	if len(order) != 3*turns*perContexts*len(contexts) {
 		t.Fatalf("%d measurements", len(order))
 	}
-	for i := 0; i < len(order); i += turns {
-		once := slices.Compact(slices.Sorted(slices.Values(order[i : i+turns])))
-		if len(once) != turns || !strings.Contains(once[0], fmt.Sprint(sizes[i%perContexts/(turns*2)])) {
-			t.Fatalf("%q", order[i:i+turns])
+	for i := 0; i < len(order); i += perCell {
+		once := slices.Compact(slices.Sorted(slices.Values(order[i : i+perCell])))
+		if len(once) != perCell || !strings.Contains(once[0], fmt.Sprint(sizes[i%perContexts/(perCell*2)])) {
+			t.Fatalf("%q", order[i:i+perCell])
 		}
 	}
-	if !strings.HasPrefix(order[0], "go") || !strings.HasPrefix(order[perRound], "best") || !strings.HasPrefix(order[2*perRound], pionName) {
-		t.Errorf("rounds begin with %s, %s, %s", order[0], order[perRound], order[2*perRound])
+	for i, name := range []string{"go", "best", pionName, libsrtpName} {
+		if !strings.HasPrefix(order[i*perTurn], name) {
+			t.Errorf("turn %d begins with %s", i, order[i*perTurn])
+		}
+	}
+	for i := range order[1:] {
+		if who := strings.FieldsFunc(order[i], unicode.IsDigit)[0]; strings.HasPrefix(order[i+1], who) {
+			t.Fatalf("%s and %s in a row", order[i], order[i+1])
+		}
 	}
 }
 
