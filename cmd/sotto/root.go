@@ -28,7 +28,7 @@ failed, 3 it was not secure, 130 it was interrupted before it was answered.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.DisableSuggestions = true // they take more than one line
-	root.AddCommand(newDemo(), newCall(), newListen(), newAudit(), newSelfTest(), newZRTP(), newVersion())
+	root.AddCommand(newDemo(), newCall(), newListen(), newRoutes(), newAudit(), newSelfTest(), newZRTP(), newVersion())
 	return root
 }
 

@@ -239,10 +239,14 @@ func rank(c Class) int {
 	return 3
 }
 
-// Devices are all devices that are there, with what they were found to be.
+// Devices are all devices that a call can be opened on, with what they were
+// found to be. Where there is a daemon the kernel's are not among them.
 func (w *World) Devices() []Route {
 	s := survey{world: w}
 	for _, from := range []Origin{Pulse, PipeWire, ALSA} {
+		if from == ALSA && !w.shows(ALSA) {
+			continue
+		}
 		g := w.views[from].graph(from)
 		for _, kind := range []Kind{Sink, Source} {
 			for _, n := range g.all(kind) {

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"sotto/media/route"
+)
+
+// stage is a watch over devices that a test arranges.
+type stage struct {
+	*route.Reporter
+	devices []route.Route
+}
+
+func (s *stage) Devices(context.Context) ([]route.Route, error) { return s.devices, nil }
+
+func newStage(r route.Report) *stage {
+	return &stage{route.NewReporter(r), []route.Route{
+		{Class: route.BuiltinMic, Device: "alsa_input.pci", Name: "Built-in Audio", Capture: true, Evidence: []string{"device.bus=pci"}},
+		{Class: route.BluetoothA2DP, Device: "bluez_output.1", Name: "Cheap\x1b[2JHeadset", Evidence: []string{"device.api=bluez5"}},
+		{Class: route.USBHeadset, Device: "alsa_output.usb", Name: "C320"},
+	}}
+}
+
+func TestRoutesText(t *testing.T) {
+	var out bytes.Buffer
+	l := routeList{w: &out, policy: route.Policy{Wired: []string{"alsa_output.usb"}}, evidence: true}
+	s := newStage(route.Report{Bluetooth: []route.BluetoothDevice{{Name: "Buds", Address: "AC:80"}}})
+	if err := l.once(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	const want = `accepted  capture   built-in microphone: Built-in Audio
+          . device.bus=pci
+          alsa_input.pci
+REFUSED   playback  Bluetooth audio (A2DP): Cheap[2JHeadset
+          it sends the voice over the air, outside of the call's encryption
+          . device.api=bluez5
+          bluez_output.1
+accepted  playback  USB headset: C320
+          alsa_output.usb
+connected by Bluetooth: Buds AC:80
+`
+	if out.String() != want {
+		t.Errorf("%s", out.String())
+	}
+}
+
+func TestRoutesJSON(t *testing.T) {
+	var out bytes.Buffer
+	l := routeList{w: &out, json: true}
+	if err := l.once(t.Context(), newStage(route.Report{})); err != nil {
+		t.Fatal(err)
+	}
+	var got routesRecord
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || strings.Count(out.String(), "\n") != 1 {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	if len(got.Devices) != 3 || !got.Devices[0].Accepted || got.Devices[1].Accepted || got.Devices[1].Reason == "" ||
+		got.Devices[2].Accepted || got.Devices[0].Direction != "capture" || got.Devices[1].Evidence != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What is not known after a while is said to be unknown; what becomes known
+// meanwhile is listed.
+func TestRoutesSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := routeList{w: &out}
+		s := newStage(route.Report{Unknown: "BlueZ has not been looked at yet"})
+		if err := l.once(t.Context(), s); err == nil || err.Error() != "BlueZ has not been looked at yet" || out.Len() == 0 {
+			t.Errorf("%v, %s", err, out.String())
+		}
+		go s.Set(route.Report{})
+		if err := l.once(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRoutesWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := routeList{w: &out, json: true}
+		s := newStage(route.Report{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- l.follow(ctx, s) }()
+		synctest.Wait()
+		s.devices = nil
+		s.Set(route.Report{Unknown: "lost"})
+		synctest.Wait()
+		if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 2 || !strings.Contains(lines[1], `"unknown":"lost","devices":[]`) {
+			t.Errorf("%s", out.String())
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		go func() { ended <- l.follow(t.Context(), s) }()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; err == nil {
+			t.Error("the watch is lost, and nobody hears of it")
+		}
+	})
+}
+
+// The binary itself, on whatever machine this is: a list, or why there is none.
+func TestRoutesCommand(t *testing.T) {
+	p := start(t, "routes", "--json")
+	code := p.exit(t)
+	var got routesRecord
+	if err := json.Unmarshal([]byte(p.stdout.String()), &got); code == exitOK && (err != nil || got.Event != "routes") {
+		t.Errorf("%v in %s", err, p.stdout.String())
+	}
+	if code != exitOK && (code != exitFailed || p.stderr.Len() == 0) {
+		t.Errorf("exit code %d: %s", code, p.stderr.String())
+	}
+	wantFailure(t, start(t, "routes", "--policy", "no such file"), exitUsage, "--policy")
+	wantFailure(t, start(t, "routes", "what"), exitUsage, "what")
+}
