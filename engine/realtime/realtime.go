@@ -49,6 +49,11 @@ type Player interface {
 // in which it is ready, and the frames whose turns are over, or taken, are
 // skipped: nothing is made up for in a burst.
 func Capture(ctx context.Context, first time.Time, s Sender) error {
+	exact, err := newAlarm()
+	if err != nil {
+		return err
+	}
+	defer exact.close()
 	turn := s.Interval()
 	var free time.Time // when the first turn begins that is not taken
 	for deadline := first; wait(ctx, deadline); deadline = deadline.Add(turn) {
@@ -60,7 +65,7 @@ func Capture(ctx context.Context, first time.Time, s Sender) error {
 		if err := s.Prepare(); err != nil {
 			return err
 		}
-		if !wait(ctx, leave) {
+		if exact.sleep(leave); ctx.Err() != nil {
 			return nil
 		}
 		if err := s.Send(); err != nil {
