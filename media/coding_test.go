@@ -93,6 +93,12 @@ func TestHoldWithinPacket(t *testing.T) {
 	if p := w.take(); len(p) != 1 || binary.BigEndian.Uint32(p[0][4:]) != 5000+3*960 {
 		t.Errorf("%x", p)
 	}
+	ticks(1)
+	must(t, s.Release(verified(t), sealer(t, 3)))
+	ticks(3)
+	if p := w.take(); len(p) != 1 || binary.BigEndian.Uint32(p[0][4:]) != 5000+7*960 {
+		t.Errorf("%x", p)
+	}
 }
 
 // Outside secure mode a pause may go without packets. The peer hears it as long

@@ -74,6 +74,7 @@ type Sender struct {
 	queue [maxPacketSamples]int16 // at the codec's rate, until there is a packet of it
 	have  int                     // samples in queue
 	tick  int                     // ticks of the packet that have passed
+	began *sealing                // under which they were; nil: none
 	stamp uint32                  // of the packet
 	pkt   [maxPacket]byte         // header, payload and tag, in place
 	ready struct {                // what Prepare left for Send
@@ -226,8 +227,11 @@ func (s *Sender) Prepare() error {
 	k := s.sealing.Load()
 	if !s.may(k) {
 		s.paused = true
-		s.tick, s.have = 0, 0
+		s.began = nil
 		return nil
+	}
+	if k != s.began { // what was read under another release stays behind
+		s.began, s.tick, s.have = k, 0, 0
 	}
 	if s.tick == 0 {
 		s.stamp = stamp
@@ -307,8 +311,8 @@ func (s *Sender) Send() error {
 // may reports whether something may be sent under k now.
 func (s *Sender) may(k *sealing) bool { return !s.held.Load() && k.open() }
 
-// capture reads a frame into the queue. A muted source is read all the same, so that it does not
-// speak of the past when it is heard again.
+// capture reads a frame into the queue. A muted source is read all the same, so
+// that it does not speak of the past when it is heard again.
 func (s *Sender) capture() error {
 	defer s.enqueue()
 	if s.ended {
