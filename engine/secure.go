@@ -111,9 +111,9 @@ func (l *leg) withoutKeys(c cause, text string) {
 // tellWear warns, once, of keys that will not last much longer.
 func (l *leg) tellWear(thin bool) {
 	if thin && !l.thin {
+		l.thin = true
 		l.say(Warning{textKeysThin})
 	}
-	l.thin = thin
 }
 
 // takeKeys takes keys over, unless the call is over or the peer says that it
