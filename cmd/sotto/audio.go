@@ -28,6 +28,9 @@ func (o *options) checkAudio() (err error) {
 	if !o.live() {
 		return o.checkFiles()
 	}
+	if err := devices.RecoverRadios(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "sotto: Bluetooth was powered down for a call and is not up again:", oneLine(err.Error()))
+	}
 	if o.choice, err = devices.Choose(context.Background(), o.routes, o.devices...); err != nil {
 		return fmt.Errorf("no microphone and loudspeaker to use: %w; to go without, use --in and --out", err)
 	}

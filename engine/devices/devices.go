@@ -90,11 +90,20 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 	if err != nil {
 		return engine.Audio{}, err
 	}
-	watch, err := system.Open(route.Self{PID: os.Getpid(), Capture: 1, Playback: 1})
+	off, err := powerDown(ctx, c.Policy)
 	if err != nil {
 		return engine.Audio{}, err
 	}
-	a.Watch = watch
+	watch, err := system.Open(route.Self{PID: os.Getpid(), Capture: 1, Playback: 1})
+	if err != nil {
+		if off != nil {
+			err = errors.Join(err, off.Restore(context.WithoutCancel(ctx)))
+		}
+		return engine.Audio{}, err
+	}
+	if a.Watch = watch; off != nil {
+		a.Watch = darkness{watch, off}
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

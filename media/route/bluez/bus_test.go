@@ -113,7 +113,9 @@ func (b *fakeBus) answer(call *dbus.Message) {
 			failure = "org.freedesktop.DBus.Error.NameHasNoOwner"
 		}
 	case "GetManagedObjects":
-		body = []any{b.objects}
+		if body = []any{b.objects}; b.absent {
+			failure = "org.freedesktop.DBus.Error.ServiceUnknown"
+		}
 	case "Set":
 		b.objects[path][call.Body[0].(string)][call.Body[1].(string)] = call.Body[2].(dbus.Variant)
 	}

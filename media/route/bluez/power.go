@@ -37,6 +37,9 @@ func PowerDown(ctx context.Context, path string) (*Radios, error) {
 
 func (r *Radios) powerDown(ctx context.Context) error {
 	s, powered, err := adapters(ctx, true)
+	if failed := new(dbus.Error); errors.As(err, failed) && failed.Name == bus+".Error.ServiceUnknown" {
+		return nil // without BlueZ no radio carries audio
+	}
 	if err != nil {
 		return err
 	}
@@ -65,6 +68,9 @@ func (r *Radios) powerDown(ctx context.Context) error {
 // Restore powers up what [PowerDown] powered down. If that fails, the next
 // [Recover] tries again.
 func (r *Radios) Restore(ctx context.Context) error {
+	if r.file == nil {
+		return nil
+	}
 	defer r.close()
 	s, down, err := adapters(ctx, false)
 	if err != nil {
@@ -91,8 +97,6 @@ func Recover(ctx context.Context, path string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("bluez: %w", err)
-	case r.file == nil:
-		return nil
 	}
 	return r.Restore(ctx)
 }

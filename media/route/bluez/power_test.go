@@ -101,3 +101,26 @@ func TestPowerRefused(t *testing.T) {
 		}
 	}
 }
+
+// Where there is no BlueZ there is nothing to power down, and what a crash has
+// left is not forgotten.
+func TestPowerWithoutBlueZ(t *testing.T) {
+	bus, file := startRadios(t)
+	bus.do(func() { bus.absent = true })
+	r, err := PowerDown(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Restore(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(file, []byte("[\"00:11\"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Recover(t.Context(), file); err == nil {
+		t.Error("nothing is powered up, and nobody hears of it")
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}

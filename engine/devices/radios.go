@@ -1,0 +1,64 @@
+package devices
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"sotto/media/route"
+	"sotto/media/route/bluez"
+)
+
+// radios are Bluetooth radios that are to be powered up again.
+type radios interface {
+	Restore(ctx context.Context) error
+}
+
+// radiosFile is where it is written which radios have to be powered up again,
+// should this program not live to do it. There is one for each user, as there is
+// one set of radios.
+func radiosFile() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "sotto", "radios.json"), nil
+}
+
+// RecoverRadios powers up what a program that has crashed has left powered down
+// for [route.Policy.AdapterOff].
+func RecoverRadios(ctx context.Context) error {
+	file, err := radiosFile()
+	if err != nil { // then nothing was ever written
+		return nil
+	}
+	return bluez.Recover(ctx, file)
+}
+
+// powerDown powers the radios down, if the policy wants it.
+func powerDown(ctx context.Context, policy route.Policy) (radios, error) {
+	if !policy.AdapterOff {
+		return nil, nil
+	}
+	file, err := radiosFile()
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(file), 0o700)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bluez.PowerDown(ctx, file)
+}
+
+// darkness is a watch at whose end the radios are powered up again.
+type darkness struct {
+	route.Watch
+	radios radios
+}
+
+func (d darkness) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return errors.Join(d.Watch.Close(), d.radios.Restore(ctx))
+}
