@@ -47,6 +47,13 @@ func (l *loudspeaker) WriteFrame(pcm []int16) error {
 	return l.sink.WriteFrame(pcm)
 }
 
+// Flush implements [audio.Flusher], for a device that does.
+func (l *loudspeaker) Flush() {
+	if f, ok := l.sink.(audio.Flusher); ok {
+		f.Flush()
+	}
+}
+
 // Close closes the device, if it can be.
 func (l *loudspeaker) Close() error { return closeEnd(l.sink) }
 

@@ -211,9 +211,10 @@ func TestAllocates(t *testing.T) {
 
 // between is a device in a room: what is written to it comes back as an echo.
 type between struct {
-	heard  []int16
-	played int
-	closed int
+	heard   []int16
+	played  int
+	flushed int
+	closed  int
 }
 
 func (b *between) ReadFrame(pcm []int16) error {
@@ -223,6 +224,7 @@ func (b *between) ReadFrame(pcm []int16) error {
 }
 
 func (b *between) WriteFrame([]int16) error { b.played++; return nil }
+func (b *between) Flush()                   { b.flushed++ }
 func (b *between) Close() error             { b.closed++; return nil }
 
 // TestCouple: between a call and its devices, too, the echo goes.
@@ -249,6 +251,9 @@ func TestCouple(t *testing.T) {
 	const after = 2 * audio.SampleRate
 	if d := decibels(mic[after:len(out)], out[after:]); d < 25 || device.played != len(out)/frame {
 		t.Errorf("echo return loss enhancement %.1f dB, %d frames played", d, device.played)
+	}
+	if sink.(audio.Flusher).Flush(); device.flushed != 1 {
+		t.Errorf("flushed %d times", device.flushed)
 	}
 	if err := errors.Join(source.(io.Closer).Close(), sink.(io.Closer).Close()); err != nil || device.closed != 2 {
 		t.Errorf("%v, closed %d times", err, device.closed)
