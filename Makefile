@@ -97,7 +97,7 @@ bench-srtp: setup-interop ## measure SRTP beside pion and libsrtp; writes bench/
 	bin/bench-srtp -report
 
 interop: setup-interop ## call real peers: linphonec, linphone-daemon, libbzrtp, libsrtp, PulseAudio, PipeWire, speexdsp
-	scripts/gotest -tags=$(TAGS),interop -count=1 -timeout 15m ./interop/...
+	scripts/gotest -tags=$(TAGS),interop -count=1 -p 1 -timeout 15m ./interop/...
 	scripts/gotest -tags=$(TAGS),speexdsp ./media/audio/voice
 
 clean: ## remove what the targets made

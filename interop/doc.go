@@ -9,6 +9,8 @@
 //   - libsrtp, Debian's, in a program built from internal/libsrtp: random SRTP
 //     and SRTCP packets through media/protect and through it, same bytes, same
 //     verdicts; a million of them with SOTTO_LONG=1.
+//   - PulseAudio and PipeWire, Debian's, with a Bluetooth headset that is not
+//     real: see the folder routes.
 //   - tshark, Wireshark's decoder, beside sotto zrtp on a captured call.
 //
 // Each peer first proves itself against its own kind, so that a failure

@@ -15,9 +15,9 @@ const (
 	longPause  = 500 * time.Millisecond
 
 	// Beat is how often a [Heart] asks for a sign of life.
-	Beat = 20 * time.Millisecond
+	Beat = 15 * time.Millisecond
 	// missed is how many beats may pass without an answer: a system that stops
-	// is noticed within 80 ms.
+	// is noticed within 60 ms.
 	missed = 3
 	// setUp is how many beats a system has to tell all there is.
 	setUp = 100

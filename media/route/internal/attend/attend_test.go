@@ -82,7 +82,7 @@ func TestHeart(t *testing.T) {
 			t.Fatalf("ask %v, error %v", ask, err)
 		}
 	}
-	for range 100 { // it may take two seconds to tell all there is
+	for range 100 { // it may take a while to tell all there is
 		beat(false, nil)
 		h.Answered() // which part of it does not prolong
 	}

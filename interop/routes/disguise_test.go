@@ -1,0 +1,106 @@
+//go:build interop
+
+package routes
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sotto/media/route"
+)
+
+// builtinName is what PulseAudio calls a laptop's own speaker.
+const builtinName = "alsa_output.pci-0000_00_1f.3.analog-stereo"
+
+// Devices that are none, or that lead away from this machine, whatever they
+// say of themselves.
+func TestDisguises(t *testing.T) {
+	inEach(t, func(t *testing.T, w *world) {
+		c := watch(t, route.Self{})
+		far := w.startFarServer()
+		for _, d := range []struct {
+			what   string
+			module []string
+			device string
+			want   route.Class
+		}{
+			{"null sink that claims to be built in", []string{"module-null-sink", "sink_name=" + builtinName, "sink_properties='" + builtin + " device.profile.name=analog-stereo'"}, builtinName, route.Virtual},
+			{"remapped speaker", []string{"module-remap-sink", "master=" + speaker, "sink_name=remapped", "sink_properties='" + builtin + "'"}, "remapped", route.Virtual},
+			{"remapped microphone", []string{"module-remap-source", "master=" + microphone, "source_name=remapped_mic"}, "remapped_mic", route.Virtual},
+			{"combination", []string{"module-combine-sink", "slaves=" + speaker, "sink_name=combined"}, "combined", route.Virtual},
+			{"echo canceller's sink", []string{"module-echo-cancel", "source_master=" + microphone, "sink_master=" + speaker, "sink_name=cancelled", "source_name=cancelled_mic"}, "cancelled", route.Virtual},
+			{"echo canceller's microphone", []string{"module-echo-cancel", "source_master=" + microphone, "sink_master=" + speaker, "sink_name=cancelled", "source_name=cancelled_mic"}, "cancelled_mic", route.Virtual},
+			{"tunnel", []string{"module-tunnel-sink", "server=unix:" + far, "sink_name=tunnel"}, "tunnel", route.Network},
+			{"null sink for RTP", []string{"module-null-sink", "sink_name=rtp"}, "rtp", route.Network},
+			{"monitor of the speaker", nil, speaker + ".monitor", route.Monitor},
+		} {
+			if w.server == pipeWire && d.want == route.Monitor {
+				continue // its graph has the speaker itself there, recorded from behind
+			}
+			unload := func() {}
+			if d.module != nil {
+				unload = w.load(d.module[0], d.module[1:]...)
+			}
+			var got route.Route
+			eventually(t, d.what+" appears", func() bool {
+				devices, err := c.watch.Devices(t.Context())
+				i := slices.IndexFunc(devices, func(r route.Route) bool { return r.Device == d.device })
+				if err == nil && i >= 0 {
+					got = devices[i]
+				}
+				return i >= 0
+			})
+			if _, err := (route.Policy{}).Verify(got); err == nil || got.Class != d.want {
+				t.Errorf("%s: %v (%v), want %v", d.what, got, err, d.want)
+			} else {
+				t.Logf("%s: %v", d.what, err)
+			}
+			unload()
+		}
+	})
+}
+
+// A call on a device that is none is followed to the hardware behind it.
+func TestBehindDisguises(t *testing.T) {
+	inEach(t, func(t *testing.T, w *world) {
+		w.air.connect(t)
+		ear := watch(t, route.Self{}).awaitSink()
+		for what, module := range map[string][]string{
+			"remap":       {"module-remap-sink", "master=" + ear, "sink_name=innocent"},
+			"combination": {"module-combine-sink", "slaves=" + speaker + "," + ear, "sink_name=innocent"},
+			"loopback":    {"module-loopback", "source=" + microphone, "sink=" + ear, "source_dont_move=1", "sink_dont_move=1"},
+		} {
+			t.Run(what, func(t *testing.T) {
+				unload := w.load(module[0], module[1:]...)
+				on := speaker
+				if what != "loopback" {
+					on = "innocent"
+				}
+				c := startCallOn(t, on)
+				seen := c.until("the headset behind is seen", func(r route.Report) bool { return slices.ContainsFunc(r.Routes, bluetooth) })
+				if accepted(seen.Report) {
+					t.Errorf("accepted: %+v", seen.Report)
+				}
+				unload()
+			})
+		}
+	})
+}
+
+// A module of the server sends what we play to the network. PulseAudio's needs
+// GStreamer; to the graph it is a program that records.
+func TestSentAway(t *testing.T) {
+	w := newWorld(t, pipeWire)
+	c := startCall(t)
+	unload := w.load("module-rtp-send", "source="+speaker+".monitor", "destination_ip=127.0.0.1")
+	seen := c.until("the sender is reported", func(r route.Report) bool { return len(r.Taps) > 0 })
+	if tap := seen.Taps[0]; !tap.Monitor || tap.Program.Name != "pipewire" || !strings.HasPrefix(tap.Stream, "rtp-sink") {
+		t.Errorf("%+v", tap)
+	}
+	if _, err := (route.Policy{RefuseTaps: true}).Check(seen.Report); err == nil {
+		t.Error("a policy that refuses taps goes on")
+	}
+	unload()
+	c.known()
+}

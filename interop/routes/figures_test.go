@@ -1,0 +1,43 @@
+//go:build interop
+
+package routes
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+)
+
+// figures are how long something took, each time.
+type figures []time.Duration
+
+// quantile is the time within which a part q of all took.
+func (f figures) quantile(q float64) time.Duration {
+	if len(f) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(f))
+	return sorted[int(math.Ceil(q*float64(len(f))))-1]
+}
+
+func (f figures) String() string {
+	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+	return fmt.Sprintf("%d times: p50 %.1f ms, p99 %.1f ms, longest %.1f ms", len(f), ms(f.quantile(0.5)), ms(f.quantile(0.99)), ms(f.quantile(1)))
+}
+
+// within prints the figures and fails if the 99th percentile is over the limit.
+func (f figures) within(t *testing.T, what string, limit time.Duration) {
+	t.Helper()
+	figure(t, "%s, %v (at most %v)", what, f, limit)
+	if f.quantile(0.99) > limit {
+		t.Errorf("%s: p99 %v, want %v at most", what, f.quantile(0.99), limit)
+	}
+}
+
+// figure prints what a scene has measured; scripts/gotest shows it.
+func figure(t *testing.T, format string, args ...any) {
+	t.Helper()
+	t.Logf("figure: %s: %s", t.Name(), fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,75 @@
+//go:build interop
+
+package routes
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sotto/media/route"
+)
+
+// Another program links what we play, or the microphone that we record, to a
+// headset. No daemon refuses that.
+func TestLinkedToHeadset(t *testing.T) {
+	w := newWorld(t, pipeWire)
+	others := ports(t, "-o")
+	c := startCall(t)
+	ours := port(t, "-o", func(p string) bool { return strings.Contains(p, ":output_") && !slices.Contains(others, p) })
+	source := port(t, "-o", func(p string) bool { return strings.HasPrefix(p, microphone+":") })
+	w.air.connect(t)
+	ear := port(t, "-i", func(p string) bool { return strings.HasPrefix(p, "bluez_output.") })
+	w.air.reset(t)
+	t.Run("our stream", func(t *testing.T) { linkAgainAndAgain(t, c, ours, ear) })
+	sum := w.air.traffic(t)
+	figure(t, "our stream, with nobody to mute it: %d packets on air, of them %d not digital silence", sum.Packets, sum.Loud)
+	t.Run("our microphone", func(t *testing.T) { linkAgainAndAgain(t, c, source, ear) })
+}
+
+// linkAgainAndAgain measures from when a link may have appeared: when the
+// command that makes it was started.
+func linkAgainAndAgain(t *testing.T, c *call, from, to string) {
+	const times = 100
+	var detected figures
+	for range times {
+		c.forget()
+		begin := time.Now()
+		must(t, "pw-link", from, to)
+		alarm := c.until("the link is reported", func(r route.Report) bool { return !accepted(r) })
+		detected = append(detected, alarm.at.Sub(begin))
+		if !slices.ContainsFunc(alarm.Routes, bluetooth) {
+			t.Fatalf("%+v", alarm.Report)
+		}
+		c.forget()
+		must(t, "pw-link", "-d", from, to)
+		c.until("the link is gone", accepted)
+	}
+	detected.within(t, "from the start of pw-link to the alarm", 20*time.Millisecond)
+}
+
+// bluetooth says whether audio goes to a headset.
+func bluetooth(r route.Route) bool {
+	return !r.Capture && (r.Class == route.BluetoothA2DP || r.Class == route.BluetoothSCO) && r.Name == headsetName
+}
+
+// ports are the ports of the graph, of one direction.
+func ports(t *testing.T, direction string) []string {
+	t.Helper()
+	return strings.Split(must(t, "pw-link", direction), "\n")
+}
+
+// port waits for a port and returns its name.
+func port(t *testing.T, direction string, wanted func(string) bool) (name string) {
+	t.Helper()
+	eventually(t, "there is such a port", func() bool {
+		all := ports(t, direction)
+		i := slices.IndexFunc(all, wanted)
+		if i >= 0 {
+			name = all[i]
+		}
+		return i >= 0
+	})
+	return name
+}
