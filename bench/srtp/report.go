@@ -91,6 +91,7 @@ func (r results) page() ([]byte, error) {
 		"Outcomes":  r.outcomes(),
 		"Hot":       r.pairs(1, 32),
 		"Cold":      r.pairs(2000, 2000),
+		"Ceiling":   r.ceiling(),
 		"TierTable": r.tiers(),
 	})
 	return page.Bytes(), err
@@ -116,6 +117,26 @@ func (r results) pairs(ones, manys int) string {
 		}
 	}
 	return b.String()
+}
+
+// ceiling is the least ratio that batches over 2,000 contexts would have if ours
+// were as fast there as over 32.
+func (r results) ceiling() string {
+	var least *float64
+	for _, p := range profiles {
+		for _, cold := range cells(p, 2000) {
+			hot := cold
+			hot.contexts = 32
+			ours, theirs := r.find(hot, batch, r.Machine.best()), r.find(cold, batch, r.Machine.best())
+			if ours == nil || theirs == nil || theirs.PionNS == nil {
+				continue
+			}
+			if ratio := *theirs.PionNS / ours.OursNS; least == nil || ratio < *least {
+				least = &ratio
+			}
+		}
+	}
+	return figure("%.2f", least)
 }
 
 // both puts protecting before unprotecting.

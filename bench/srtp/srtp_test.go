@@ -318,3 +318,30 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// The ceiling is pion's time with many contexts by ours with few, where that is
+// least, and only of the best tier's batches.
+func TestCeiling(t *testing.T) {
+	r := results{Machine: machine{Tiers: []string{"go", "best"}}}
+	if got := r.ceiling(); got != "–" {
+		t.Errorf("of nothing: %s", got)
+	}
+	const p = "AEAD_AES_128_GCM"
+	for _, c := range []struct {
+		size, contexts int
+		mode, tier     string
+		ours           float64
+		pion           *float64
+	}{
+		{40, 32, batch, "best", 50, nil}, {40, 2000, batch, "best", 90, at(300)},
+		{80, 32, batch, "best", 60, nil}, {80, 2000, batch, "best", 70, at(270)},
+		{80, 32, batch, "go", 600, nil}, {80, 2000, batch, "go", 900, at(270)},
+		{80, 32, single, "best", 200, nil}, {80, 2000, single, "best", 200, at(270)},
+		{160, 32, batch, "best", 500, nil}, {160, 2000, batch, "best", 500, nil},
+	} {
+		r.Rows = append(r.Rows, row{Profile: p, Size: c.size, Op: protectOp, Mode: c.mode, Contexts: c.contexts, Tier: c.tier, OursNS: c.ours, PionNS: c.pion})
+	}
+	if got := r.ceiling(); got != "4.50" {
+		t.Errorf("%s, want 270 by 60", got)
+	}
+}
