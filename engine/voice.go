@@ -182,8 +182,9 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.P
 	v.digits = receiver.Digits()
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stopPlaying = cancel
-	v.players.Go(func() { v.finish(realtime.Capture(ctx, phases.Next(), f.sender)) })
-	v.players.Go(func() { v.finish(realtime.Playout(ctx, phases.Next(), f.receiver)) })
+	first := phases.Next()
+	v.players.Go(func() { v.finish(realtime.Capture(ctx, first, f.sender)) })
+	v.players.Go(func() { v.finish(realtime.Playout(ctx, first, f.receiver)) })
 	return nil
 }
 

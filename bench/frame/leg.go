@@ -34,22 +34,39 @@ type leg struct {
 	in, out    *stream
 	sender     *media.Sender
 	receiver   *media.Receiver
-	capturing  meter // of source, encoder and socket; owned by capture
-	playing    meter // of the decoder; owned by playout
+	source     meter // owned by capture, as are the next two
+	encoder    meter
+	socket     meter
+	decoder    meter // owned by playout
 	protectors []interface{ Close() }
 }
 
 // meter adds up what is not the engine's own time.
-type meter time.Duration
+type meter struct {
+	epoch  time.Time     // a difference to it costs less than another time.Now
+	latest time.Duration // since the last take
+	total  time.Duration
+	times  int
+}
 
-func (m *meter) since(began time.Time) { *m += meter(time.Since(began)) }
+func (m *meter) now() time.Duration { return time.Since(m.epoch) }
+
+func (m *meter) since(began time.Duration) {
+	d := m.now() - began
+	m.latest += d
+	m.total += d
+	m.times++
+}
 
 // take is what was added up since the last take.
 func (m *meter) take() time.Duration {
-	d := time.Duration(*m)
-	*m = 0
+	d := m.latest
+	m.latest = 0
 	return d
 }
+
+// mean is what one time took.
+func (m *meter) mean() time.Duration { return m.total / time.Duration(max(m.times, 1)) }
 
 // newLeg makes a leg between two streams; close ends it.
 func newLeg(in, out *stream, codec codecs.Codec, source audio.Source) (*leg, error) {
@@ -57,8 +74,9 @@ func newLeg(in, out *stream, codec codecs.Codec, source audio.Source) (*leg, err
 	if err != nil {
 		return nil, err
 	}
-	l := &leg{conn: conn, in: in, out: out}
-	if err := l.build(l.metered(codec), meteredSource{source, &l.capturing}); err != nil {
+	m := meter{epoch: time.Now()}
+	l := &leg{conn: conn, in: in, out: out, source: m, encoder: m, socket: m, decoder: m}
+	if err := l.build(l.metered(codec), meteredSource{source, &l.source}); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -103,11 +121,11 @@ func (l *leg) address() netip.AddrPort { return l.conn.LocalAddr().(*net.UDPAddr
 // run starts the leg's goroutines: the end of ctx ends two of them, close the
 // reader.
 func (l *leg) run(ctx context.Context, phases *realtime.Phases, group *sync.WaitGroup) {
-	first, heard := phases.Next(), phases.Next()
+	first := phases.Next()
 	l.out.first = first
 	group.Go(func() { realtime.Read(l.conn, l.take) })
 	group.Go(func() { _ = realtime.Capture(ctx, first, &capture{Sender: l.sender, leg: l}) })
-	group.Go(func() { _ = realtime.Playout(ctx, heard, &playout{leg: l}) })
+	group.Go(func() { _ = realtime.Playout(ctx, first, &playout{leg: l}) })
 }
 
 // close is called again when the goroutines have ended.
@@ -120,7 +138,7 @@ func (l *leg) close() {
 
 // write is the kernel's part of sending.
 func (l *leg) write(pkt []byte) error {
-	defer l.capturing.since(time.Now())
+	defer l.socket.since(l.socket.now())
 	return realtime.Write(l.conn, &l.to, pkt)
 }
 
@@ -142,9 +160,9 @@ type capture struct {
 func (c *capture) Prepare() error {
 	c.frame = c.next
 	c.next++
-	began := time.Now()
+	began := c.leg.source.now()
 	err := c.Sender.Prepare()
-	c.leg.out.prepare.put(c.frame, time.Since(began)-c.leg.capturing.take())
+	c.leg.out.prepare.put(c.frame, c.leg.source.now()-began-c.leg.source.take()-c.leg.encoder.take())
 	return err
 }
 
@@ -155,12 +173,11 @@ func (c *capture) Skip() {
 
 // Send notes when the packet has left: when the kernel has it.
 func (c *capture) Send() error {
-	began := time.Now()
+	began := c.leg.socket.now()
 	err := c.Sender.Send()
-	left := time.Now()
-	out := c.leg.out
-	out.send.put(c.frame, left.Sub(began)-c.leg.capturing.take())
-	out.late.put(c.frame, left.Sub(out.due(c.frame)))
+	left, out := c.leg.socket.now(), c.leg.out
+	out.send.put(c.frame, left-began-c.leg.socket.take())
+	out.late.put(c.frame, c.leg.socket.epoch.Add(left).Sub(out.due(c.frame)))
 	return err
 }
 
@@ -172,7 +189,7 @@ type playout struct {
 
 func (p *playout) Play(now time.Time) error {
 	err := p.leg.receiver.Play(now)
-	p.leg.in.play.put(p.next, time.Since(now)-p.leg.playing.take())
+	p.leg.in.play.put(p.next, time.Since(now)-p.leg.decoder.take())
 	p.next++
 	return err
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"sotto/codecs"
 	"sotto/media/audio"
 )
@@ -12,11 +10,11 @@ func (l *leg) metered(c codecs.Codec) codecs.Codec {
 	return c.With(
 		func(o codecs.Options) (codecs.Encoder, error) {
 			e, err := c.NewEncoder(o)
-			return &meteredEncoder{e, &l.capturing}, err
+			return &meteredEncoder{e, &l.encoder}, err
 		},
 		func() (codecs.Decoder, error) {
 			d, err := c.NewDecoder()
-			return &meteredDecoder{d, &l.playing}, err
+			return &meteredDecoder{d, &l.decoder}, err
 		})
 }
 
@@ -26,7 +24,7 @@ type meteredEncoder struct {
 }
 
 func (e *meteredEncoder) Encode(dst []byte, pcm []int16) (int, error) {
-	defer e.meter.since(time.Now())
+	defer e.meter.since(e.meter.now())
 	return e.Encoder.Encode(dst, pcm)
 }
 
@@ -36,17 +34,17 @@ type meteredDecoder struct {
 }
 
 func (d *meteredDecoder) Decode(dst []int16, pkt []byte) (int, error) {
-	defer d.meter.since(time.Now())
+	defer d.meter.since(d.meter.now())
 	return d.Decoder.Decode(dst, pkt)
 }
 
 func (d *meteredDecoder) Conceal(dst []int16) (int, error) {
-	defer d.meter.since(time.Now())
+	defer d.meter.since(d.meter.now())
 	return d.Decoder.Conceal(dst)
 }
 
 func (d *meteredDecoder) DecodeFEC(dst []int16, next []byte) (int, error) {
-	defer d.meter.since(time.Now())
+	defer d.meter.since(d.meter.now())
 	return d.Decoder.DecodeFEC(dst, next)
 }
 
@@ -57,6 +55,6 @@ type meteredSource struct {
 }
 
 func (s meteredSource) ReadFrame(pcm []int16) error {
-	defer s.meter.since(time.Now())
+	defer s.meter.since(s.meter.now())
 	return s.Source.ReadFrame(pcm)
 }

@@ -36,6 +36,7 @@ type run struct {
 	BareCPU  float64 `json:"bare_cpu_us"`     // codec and sockets alone
 	Opus     float64 `json:"bare_codec_us"`
 	Sockets  float64 `json:"bare_sockets_us"`
+	LegCodec float64 `json:"leg_codec_us"` // encoding and decoding in the legs, by the clock
 
 	Allocations  uint64  `json:"allocations"`
 	Collections  uint32  `json:"collections"`

@@ -227,6 +227,9 @@ func (r *ring) result(w *window) run {
 			steps[stage] = append(steps[stage], d...)
 		}
 	}
+	for _, l := range r.legs {
+		n.LegCodec += microseconds(l.encoder.mean()+l.decoder.mean()) / float64(len(r.legs))
+	}
 	n.FrameCPU = microseconds(w.process) / (took.Seconds() * float64(len(r.legs)) / media.FrameDuration.Seconds())
 	n.Lateness, n.Own = newDistribution(late), newDistribution(own)
 	for stage := 1; stage < stages; stage++ {

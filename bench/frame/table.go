@@ -54,6 +54,7 @@ func (r run) costs() [][2]string {
 		{"of a frame, both ways, µs", f("%.1f", r.FrameCPU)},
 		{"codec and sockets alone, µs", f("%.1f", r.BareCPU)},
 		{"of which codec, sockets, µs", f("%.1f, %.1f", r.Opus, r.Sockets)},
+		{"the codec in the legs, µs", f("%.1f", r.LegCodec)},
 		{"more than codec and sockets", f("%.1f µs, %.1f %%", r.FrameCPU-r.BareCPU, r.over())},
 		{"allocations", f("%d", r.Allocations)},
 		{"collections, longest pause, µs", f("%d, %.0f", r.Collections, r.LongestPause)},

@@ -7,6 +7,18 @@ import (
 	"sotto/media"
 )
 
+const (
+	// slot is what the deadlines of different streams lie apart. What shares a
+	// slot shares the waking of a processor, which costs as much as some frames
+	// do; and Departure is not a multiple of it, so that packets leave while
+	// nobody begins to encode.
+	slot  = 2 * time.Millisecond
+	slots = uint64(media.FrameDuration / slot)
+	// stride has no divisor in common with slots, and is about their golden
+	// section: one after the other lies far from those before.
+	stride = 7
+)
+
 // Phases spreads the frames of many streams over the 20 ms that all of them
 // have: what chance would heap up has to wait for itself. Its methods may be
 // called from any goroutine.
@@ -19,11 +31,7 @@ type Phases struct {
 func NewPhases() *Phases { return &Phases{began: time.Now()} }
 
 // Next takes a phase and returns the first deadline in it that lies ahead.
-// Multiples of the golden ratio lie apart from each other however many there
-// are: the widest gap between n of them is less than three n-ths.
 func (p *Phases) Next() time.Time {
-	const golden = 0x9e3779b97f4a7c15 // of 2^64
-	turn := time.Duration((p.taken.Add(1)*golden)>>32) * media.FrameDuration >> 32
-	past := (time.Since(p.began) - turn + media.FrameDuration) / media.FrameDuration
-	return p.began.Add(turn + past*media.FrameDuration)
+	first := p.began.Add(time.Duration(p.taken.Add(1)*stride%slots) * slot)
+	return first.Add((time.Since(first) + media.FrameDuration) / media.FrameDuration * media.FrameDuration)
 }

@@ -1,7 +1,6 @@
 package realtime
 
 import (
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,26 +8,25 @@ import (
 	"sotto/media"
 )
 
-// Whenever they are taken, phases lie apart.
+// Whenever they are taken, phases are shared by as few as can be, and nobody's
+// packets leave when somebody's frames are due.
 func TestPhases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		phases := NewPhases()
-		var taken []time.Duration
-		for n := 1; n <= 400; n++ {
+		taken := map[time.Duration]int{}
+		for n := range 400 {
 			time.Sleep(time.Duration(n) * 1234567)
 			at := phases.Next()
 			if wait := time.Until(at); wait <= 0 || wait > media.FrameDuration {
 				t.Fatalf("phase %d begins in %v", n, wait)
 			}
-			taken = append(taken, at.Sub(began)%media.FrameDuration)
-			slices.Sort(taken)
-			widest := media.FrameDuration - taken[n-1] + taken[0]
-			for i := 1; i < n; i++ {
-				widest = max(widest, taken[i]-taken[i-1])
+			phase := at.Sub(began) % media.FrameDuration
+			if taken[phase]++; taken[phase] != n/int(slots)+1 {
+				t.Fatalf("phase %v is taken for the %dth time by stream %d", phase, taken[phase], n)
 			}
-			if n > 1 && widest >= 3*media.FrameDuration/time.Duration(n) {
-				t.Fatalf("%d phases, and a gap of %v", n, widest)
+			if taken[(phase+Departure)%media.FrameDuration] != 0 {
+				t.Fatalf("packets of phase %v leave in another phase", phase)
 			}
 		}
 	})

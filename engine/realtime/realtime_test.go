@@ -67,8 +67,8 @@ func capture(t *testing.T, s *sender, d time.Duration) {
 	}
 }
 
-// slot is the frame in whose turn a packet left.
-func slot(left time.Duration) int { return int((left - Departure) / media.FrameDuration) }
+// turnOf is the frame in whose turn a packet left.
+func turnOf(left time.Duration) int { return int((left - Departure) / media.FrameDuration) }
 
 // However long encoding takes, if it is not longer than Departure: packets leave
 // at fixed times.
@@ -146,7 +146,7 @@ func TestOverload(t *testing.T) {
 func checkTurns(t *testing.T, s *sender) {
 	t.Helper()
 	for i := 1; i < len(s.left); i++ {
-		if slot(s.left[i]) <= slot(s.left[i-1]) {
+		if turnOf(s.left[i]) <= turnOf(s.left[i-1]) {
 			t.Fatalf("packets left at %v and %v, in one turn", s.left[i-1], s.left[i])
 		}
 	}
