@@ -13,7 +13,13 @@ type graph struct {
 	nodes      map[ID]Node
 	verdicts   map[ID]Route
 	twin       map[ID]bool // devices with the name of another
-	next, prev map[ID][]ID
+	next, prev map[ID][]edge
+}
+
+// edge is one step that audio takes.
+type edge struct {
+	id   ID
+	link bool // somebody has linked the two; else they belong together
 }
 
 // inside begins the name of what is between the nodes of a group. No object has
@@ -23,7 +29,7 @@ const inside = "\x00"
 // graph draws what v has been told. Filters are bridged: what goes into one
 // node of a group comes out of the others.
 func (v *view) graph(from Origin) *graph {
-	g := &graph{from: from, nodes: map[ID]Node{}, verdicts: map[ID]Route{}, twin: map[ID]bool{}, next: map[ID][]ID{}, prev: map[ID][]ID{}}
+	g := &graph{from: from, nodes: map[ID]Node{}, verdicts: map[ID]Route{}, twin: map[ID]bool{}, next: map[ID][]edge{}, prev: map[ID][]edge{}}
 	type name struct {
 		kind Kind
 		name string
@@ -32,7 +38,7 @@ func (v *view) graph(from Origin) *graph {
 	for _, id := range slices.Sorted(maps.Keys(v.objects)) {
 		switch f := v.objects[id].fact.(type) {
 		case Link:
-			g.flow(f.From, f.To)
+			g.flow(f.From, f.To, true)
 		case Node:
 			g.nodes[id] = f
 			if f.Kind == Sink || f.Kind == Source {
@@ -40,15 +46,15 @@ func (v *view) graph(from Origin) *graph {
 				twins[name{f.Kind, f.Name}] = append(twins[name{f.Kind, f.Name}], id)
 			}
 			if f.MonitorOf != "" {
-				g.flow(f.MonitorOf, id)
+				g.flow(f.MonitorOf, id, false)
 			}
 			if f.Group == "" {
 				continue
 			}
 			if group := ID(inside + f.Group); f.Kind == Sink || f.Kind == Capture {
-				g.flow(id, group)
+				g.flow(id, group, false)
 			} else {
-				g.flow(group, id)
+				g.flow(group, id, false)
 			}
 		}
 	}
@@ -62,22 +68,25 @@ func (v *view) graph(from Origin) *graph {
 	return g
 }
 
-func (g *graph) flow(from, to ID) {
-	g.next[from] = append(g.next[from], to)
-	g.prev[to] = append(g.prev[to], from)
+func (g *graph) flow(from, to ID, link bool) {
+	g.next[from] = append(g.next[from], edge{to, link})
+	g.prev[to] = append(g.prev[to], edge{from, link})
 }
 
 // found is a node that reach has come to.
 type found struct {
 	node  Node
-	known bool     // false: a link leads there, and nobody has said what it is
-	start ID       // where the way to it begins
-	way   []string // the names of what lies between
+	known bool // false: a link leads there, and nobody has said what it is
+	// linked says that somebody has linked it to something on the way, be it
+	// that another way leads there too.
+	linked bool
+	start  ID       // where the way to it begins
+	way    []string // the names of what lies between
 }
 
 // reach finds all nodes to which edges lead from starts, nearest first. Each is
 // visited once, so that circles end.
-func (g *graph) reach(edges map[ID][]ID, starts ...ID) []found {
+func (g *graph) reach(edges map[ID][]edge, starts ...ID) []found {
 	type step struct{ before, start ID }
 	steps := map[ID]step{}
 	for _, id := range starts {
@@ -94,8 +103,11 @@ func (g *graph) reach(edges map[ID][]ID, starts ...ID) []found {
 		return names
 	}
 	var all []found
+	linked := map[ID]bool{}
 	for queue := slices.Clone(starts); len(queue) > 0; queue = queue[1:] {
-		for _, id := range edges[queue[0]] {
+		for _, e := range edges[queue[0]] {
+			id := e.id
+			linked[id] = linked[id] || e.link
 			if _, seen := steps[id]; seen {
 				continue
 			}
@@ -106,8 +118,11 @@ func (g *graph) reach(edges map[ID][]ID, starts ...ID) []found {
 			}
 			n, known := g.nodes[id]
 			n.ID = id
-			all = append(all, found{n, known, steps[id].start, way(id)})
+			all = append(all, found{node: n, known: known, start: steps[id].start, way: way(id)})
 		}
+	}
+	for i := range all {
+		all[i].linked = linked[all[i].node.ID]
 	}
 	return all
 }

@@ -83,7 +83,6 @@ func (s *survey) outward(g *graph, stream Node) (device bool) {
 			device = true
 			last = f.node
 			s.arrive(g, f, false)
-		case Playback, Source: // what a filter gives on, or a monitor
 		default:
 			s.give(f, cmp.Or(last.Description, last.Name), true)
 		}
@@ -108,9 +107,10 @@ func (s *survey) inward(g *graph, stream Node) (device bool) {
 			}
 			r.Capture = true
 			s.add(r, f.way)
-		case Capture: // what a filter takes
-			continue
 		default:
+			if f.node.Kind == Capture && !f.linked { // what a filter takes
+				continue
+			}
 			s.add(stranger(f), f.way)
 		}
 		device = true
@@ -119,7 +119,6 @@ func (s *survey) inward(g *graph, stream Node) (device bool) {
 		switch f.node.Kind {
 		case Sink:
 			s.arrive(g, f, false)
-		case Playback, Source:
 		default:
 			microphone := g.nodes[f.start]
 			s.give(f, cmp.Or(microphone.Description, microphone.Name), false)
@@ -154,24 +153,30 @@ func stranger(f found) Route {
 
 const notSaid = "it has not said yet what it is"
 
-// give is for what gets audio and is no device: a program, or nobody knows.
+// give is for what gets audio and is no sink: a program, whatever it calls
+// itself, or nobody knows. What is only the other end of a filter, or a monitor,
+// nobody has linked.
 func (s *survey) give(f found, device string, monitor bool) {
-	if !f.known {
+	switch {
+	case !f.known:
 		s.add(Route{Device: clip(string(f.node.ID)), Reason: notSaid}, f.way)
-		return
+	case f.node.Kind == Playback && !f.linked, f.node.Kind == Source && !f.linked:
+	default:
+		s.tap(f, device, monitor)
 	}
-	s.tap(f, device, monitor)
 }
 
 // tap adds a program that records, unless that is us.
 func (s *survey) tap(f found, device string, monitor bool) {
-	if s.self.owns(f.node) {
-		return
+	if s.self.owns(f.node) && f.node.Kind == Capture {
+		return // counted elsewhere
 	}
 	t := Tap{Program: f.node.Owner, Device: clip(device), Stream: clip(cmp.Or(f.node.Description, f.node.Name)), Monitor: monitor}
 	t.Program.Name = clip(cmp.Or(t.Program.Name, f.node.Driver, f.node.Name))
-	if !s.tapped[t] {
-		s.tapped[t] = true
+	same := t // whoever has seen it
+	same.Stream = ""
+	if !s.tapped[same] {
+		s.tapped[same] = true
 		s.report.Taps = append(s.report.Taps, t)
 	}
 }

@@ -27,6 +27,19 @@ func TestTaps(t *testing.T) {
 			[]route.Tap{{Program: spy, Device: out, Stream: "in 30", Monitor: true}}},
 		{"our stream itself", []route.Fact{stream("in 30", route.Capture, theirPID), link("out 10", "in 30")},
 			[]route.Tap{{Program: spy, Device: "out 10", Stream: "in 30", Monitor: true}}},
+		{"who calls what takes a stream that plays", []route.Fact{stream("out 30", route.Playback, theirPID), link("source 1", "out 30")},
+			[]route.Tap{{Program: spy, Device: mic, Stream: "out 30"}}},
+		{"the same, of what we play", []route.Fact{stream("out 30", route.Playback, theirPID), link("sink 0", "out 30")},
+			[]route.Tap{{Program: spy, Device: out, Stream: "out 30", Monitor: true}}},
+		{"who calls what takes a microphone", []route.Fact{with(microphone(), func(n *route.Node) { n.ID, n.Name, n.Description = "source 9", "mine", "Mine" }), link("source 1", "source 9")},
+			[]route.Tap{{Program: route.Process{Name: "module-alsa-card.c"}, Device: mic, Stream: "Mine"}}},
+		{"our PID, and no stream that records", []route.Fact{route.Node{ID: "node 30", Name: "in 30", Owner: route.Process{PID: ourPID, Name: "us"}}, link("source 1", "node 30")},
+			[]route.Tap{{Program: route.Process{PID: ourPID, Name: "us"}, Device: mic, Stream: "in 30"}}},
+		{"behind a filter, linked in beside it", []route.Fact{
+			filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 1", "in 20"), link("source 1", "out 21"),
+		}, []route.Tap{
+			{Program: route.Process{Name: "module-loopback.c"}, Device: mic, Stream: "in 20"},
+		}},
 		{"a program's node without a kind", []route.Fact{route.Node{ID: "node 30", Name: "in 30", Owner: spy}, link("source 1", "node 30")},
 			[]route.Tap{{Program: spy, Device: mic, Stream: "in 30"}}},
 		{"behind a filter", []route.Fact{
@@ -68,6 +81,19 @@ func TestTaps(t *testing.T) {
 				t.Errorf("%s: a spy hides behind an echo canceller", c.name)
 			}
 		}
+	}
+}
+
+// One program that two monitors see is one tap.
+func TestTapSeenTwice(t *testing.T) {
+	w := route.NewWorld(route.Pulse, route.PipeWire)
+	for i, from := range []route.Origin{route.Pulse, route.PipeWire} {
+		spy := stream("in 30", route.Capture, theirPID)
+		spy.Description = []string{"recording", "spy"}[i]
+		tell(w, from, append(call(from), spy, link("source 1", "in 30"))...)
+	}
+	if r := w.Report(self); len(r.Taps) != 1 {
+		t.Errorf("%+v", r.Taps)
 	}
 }
 

@@ -154,6 +154,7 @@ func TestWaysOut(t *testing.T) {
 		}, route.BluetoothA2DP, "through=filter"},
 		{"a twin of the speaker", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID = "sink 9" })}, route.Unknown, ""},
 		{"a twin of a listed headset", []route.Fact{listed("sink 8"), listed("sink 9"), link("out 10", "sink 9")}, route.Unknown, ""},
+		{"a program that calls what it sends a stream that records", []route.Fact{stream("in 30", route.Capture, theirPID), link("in 30", "in 11")}, route.Virtual, ""},
 		{"a device that nobody has described", []route.Fact{route.Node{ID: "sink 9", Kind: route.Sink, Name: "what"}, link("out 10", "sink 9")}, route.Unknown, ""},
 	} {
 		w := route.NewWorld(route.PipeWire)
