@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// slot is what the deadlines of different streams lie apart. What shares a
-	// slot shares the waking of a processor, which costs as much as some frames
-	// do; and Departure is not a multiple of it, so that packets leave while
-	// nobody begins to encode.
-	slot  = 2 * time.Millisecond
+	// slot is what the deadlines of different streams lie apart. Those that share
+	// one share the waking of a processor, which costs more than a frame does
+	// without its codec; and they have it for encoding until their packets leave,
+	// Departure later and before the next slot.
+	slot  = 4 * time.Millisecond
 	slots = uint64(media.FrameDuration / slot)
 	// stride has no divisor in common with slots, and is about their golden
 	// section: one after the other lies far from those before.
-	stride = 7
+	stride = 3
 )
 
 // Phases spreads the frames of many streams over the 20 ms that all of them
