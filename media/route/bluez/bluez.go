@@ -192,9 +192,9 @@ func (s *session) begin(ctx context.Context) (dbus.Sequence, error) {
 	if err := owner.Store(&s.owner); err != nil {
 		return 0, err
 	}
-	listed := map[dbus.ObjectPath]interfaces{}
 	list := s.call(ctx, s.conn.Object(s.owner, "/"), manager+".GetManagedObjects")
-	if err := list.Store(&listed); err != nil {
+	listed, err := managed(list)
+	if err != nil {
 		return 0, err
 	}
 	now := time.Now()

@@ -3,6 +3,9 @@ package bluez
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -185,4 +188,59 @@ func FuzzTake(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestMillionSignals: a million signals with what does not belong there, in the
+// short form thousands; what they tell goes to a World.
+func TestMillionSignals(t *testing.T) {
+	signals := 10_000
+	if os.Getenv("SOTTO_LONG") != "" {
+		signals = 1_000_000
+	}
+	random := rand.New(rand.NewPCG(6, 4))
+	path := func() dbus.ObjectPath {
+		return dbus.ObjectPath(fmt.Sprintf("/org/bluez/hci0/dev_%d", random.IntN(100)))
+	}
+	text := func() string {
+		return []string{"org.bluez.Device1", "org.bluez.MediaTransport1", adapterName, "Connected", "Powered", "UUIDs", "State", "Alias", "\x00\xff", ""}[random.IntN(10)]
+	}
+	value := func() any {
+		return []any{true, text(), []string{text()}, map[string]dbus.Variant{text(): is(path())}, path(), random.Uint32(), is(text()), nil, dbus.Variant{}}[random.IntN(9)]
+	}
+	several := func() map[string]dbus.Variant {
+		if v, ok := value().(dbus.Variant); ok {
+			return map[string]dbus.Variant{text(): v, text(): is(true)}
+		}
+		return map[string]dbus.Variant{text(): is(true)}
+	}
+	world := route.NewWorld(route.BlueZ)
+	o := objects{}
+	told, refused := 0, 0
+	for range signals {
+		s := &dbus.Signal{Path: path(), Name: properties + ".PropertiesChanged", Body: []any{text(), several(), []string{text()}}}
+		switch random.IntN(5) {
+		case 0:
+			s.Name, s.Body = manager+".InterfacesAdded", []any{path(), interfaces{text(): several(), "org.bluez.Device1": deviceObject(true)["org.bluez.Device1"]}}
+		case 1:
+			s.Name, s.Body = manager+".InterfacesRemoved", []any{path(), []string{text(), "org.bluez.Device1"}}
+		case 2:
+			s.Body = []any{value(), value(), value()}[:random.IntN(4)]
+		}
+		facts, err := o.take(s)
+		if err != nil {
+			refused++
+		}
+		for _, fact := range facts {
+			told++
+			world.Apply(route.Event{At: time.Now(), From: route.BlueZ, Fact: fact})
+		}
+		if len(o) > 100 {
+			t.Fatalf("%d objects", len(o))
+		}
+	}
+	world.Report(route.Self{PID: 1})
+	t.Logf("%d signals: %d facts told, %d signals refused", signals, told, refused)
+	if told < signals/10 || refused < signals/100 {
+		t.Error("the signals are too wild, or too tame, to show anything")
+	}
 }

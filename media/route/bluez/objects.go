@@ -57,36 +57,62 @@ func get[T any](v values, name string) T {
 // objects are the objects that have an interface of interest.
 type objects map[dbus.ObjectPath]map[string]values
 
-// take applies a signal of BlueZ and returns what has changed.
+// take applies a signal of BlueZ and returns what has changed. What has not
+// exactly the types of BlueZ's documents is not understood; dbus.Store would
+// convert, and panics on some values.
 func (o objects) take(s *dbus.Signal) ([]route.Fact, error) {
 	switch s.Name {
 	case manager + ".InterfacesAdded":
-		var path dbus.ObjectPath
-		var added interfaces
-		if err := dbus.Store(s.Body, &path, &added); err != nil {
-			return nil, errors.Join(errMalformed, err)
+		path, isPath := at[dbus.ObjectPath](s.Body, 0)
+		added, isObject := at[interfaces](s.Body, 1)
+		if !isPath || !isObject {
+			return nil, errMalformed
 		}
 		if len(o) >= maxObjects {
 			return nil, errTooMany
 		}
 		return o.add(path, added), nil
 	case manager + ".InterfacesRemoved":
-		var path dbus.ObjectPath
-		var removed []string
-		if err := dbus.Store(s.Body, &path, &removed); err != nil {
-			return nil, errors.Join(errMalformed, err)
+		path, isPath := at[dbus.ObjectPath](s.Body, 0)
+		removed, isList := at[[]string](s.Body, 1)
+		if !isPath || !isList {
+			return nil, errMalformed
 		}
 		return o.remove(path, removed), nil
 	case properties + ".PropertiesChanged":
-		var name string
-		var changed map[string]dbus.Variant
-		var invalid []string
-		if err := dbus.Store(s.Body, &name, &changed, &invalid); err != nil {
-			return nil, errors.Join(errMalformed, err)
+		name, isText := at[string](s.Body, 0)
+		changed, isMap := at[map[string]dbus.Variant](s.Body, 1)
+		invalid, isList := at[[]string](s.Body, 2)
+		if !isText || !isMap || !isList {
+			return nil, errMalformed
 		}
 		return o.change(s.Path, name, changed, invalid), nil
 	}
 	return nil, nil
+}
+
+// at is the value at a place of a message.
+func at[T any](body []any, place int) (value T, ok bool) {
+	if place >= len(body) {
+		return value, false
+	}
+	value, ok = body[place].(T)
+	return value, ok
+}
+
+// managed are the objects in an answer to GetManagedObjects.
+func managed(list *dbus.Call) (map[dbus.ObjectPath]interfaces, error) {
+	if list.Err != nil {
+		return nil, list.Err
+	}
+	all, ok := at[map[dbus.ObjectPath]interfaces](list.Body, 0)
+	switch {
+	case !ok:
+		return nil, errMalformed
+	case len(all) > maxObjects:
+		return nil, errTooMany
+	}
+	return all, nil
 }
 
 func (o objects) add(path dbus.ObjectPath, added interfaces) (facts []route.Fact) {

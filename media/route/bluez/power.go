@@ -163,8 +163,8 @@ func adapters(ctx context.Context, powered bool) (*session, []adapter, error) {
 		return nil, nil, err
 	}
 	s := &session{conn: conn}
-	var listed map[dbus.ObjectPath]interfaces
-	if err := s.call(ctx, s.conn.Object(service, "/"), manager+".GetManagedObjects").Store(&listed); err != nil {
+	listed, err := managed(s.call(ctx, s.conn.Object(service, "/"), manager+".GetManagedObjects"))
+	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
 	}
 	var found []adapter

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -296,4 +297,56 @@ func FuzzHear(f *testing.F) {
 			t.Error("a stream without an end")
 		}
 	})
+}
+
+// TestMillionMessages: a million messages, in the short form thousands, in the
+// order of a real daemon and some of them damaged; what is told goes to a World.
+func TestMillionMessages(t *testing.T) {
+	messages := 10_000
+	if os.Getenv("SOTTO_LONG") != "" {
+		messages = 1_000_000
+	}
+	var whole [][]byte
+	for stream, rest := recorded(t), bytes.NewReader(recorded(t)); ; {
+		begin := len(stream) - rest.Len()
+		if _, err := readMessage(rest); err != nil {
+			break
+		}
+		whole = append(whole, stream[begin:len(stream)-rest.Len()])
+	}
+	random := rand.New(rand.NewPCG(6, 2))
+	world := route.NewWorld(route.PipeWire)
+	told, refused := 0, 0
+	tell := func(at time.Time, fact route.Fact) error {
+		told++
+		world.Apply(route.Event{At: at, From: route.PipeWire, Fact: fact})
+		return nil
+	}
+	s := newSession(discard{}, tell)
+	for i := range messages {
+		if i%len(whole) == 0 {
+			s = newSession(discard{}, tell)
+		}
+		damaged := bytes.Clone(whole[i%len(whole)])
+		for range max(0, random.IntN(100)-97) {
+			damaged[random.IntN(len(damaged))] = byte(random.UintN(256))
+		}
+		m, err := readMessage(bytes.NewReader(damaged))
+		if err == nil {
+			err = s.take(m, time.Now())
+		}
+		if err != nil {
+			refused++
+			world.Apply(route.Event{At: time.Now(), From: route.PipeWire, Fact: route.Lost{Reason: err.Error()}})
+			s = newSession(discard{}, tell)
+		}
+		if len(s.graph) > maxObjects || len(s.proxies) > len(s.graph) {
+			t.Fatalf("%d objects, %d names", len(s.graph), len(s.proxies))
+		}
+	}
+	world.Report(route.Self{PID: 1})
+	t.Logf("%d messages: %d facts told, %d messages refused", messages, told, refused)
+	if told < messages/100 || refused < messages/1000 {
+		t.Error("the messages are too wild, or too tame, to show anything")
+	}
 }

@@ -1,8 +1,11 @@
 package pulse
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -237,4 +240,54 @@ func FuzzTake(f *testing.F) {
 			t.Errorf("%d requests after one packet", len(s.pending))
 		}
 	})
+}
+
+// TestMillionPackets: a million damaged packets, in the short form thousands,
+// to a session that goes on until it refuses one; what is told goes to a World.
+func TestMillionPackets(t *testing.T) {
+	packets := 10_000
+	if os.Getenv("SOTTO_LONG") != "" {
+		packets = 1_000_000
+	}
+	answers := [2]map[uint32][]byte{recorded(t, "pulseaudio-16.1.txt"), recorded(t, "pipewire-0.3.65.txt")}
+	random := rand.New(rand.NewPCG(6, 3))
+	world := route.NewWorld(route.Pulse)
+	told, refused := 0, 0
+	tell := func(at time.Time, fact route.Fact) error {
+		told++
+		world.Apply(route.Event{At: at, From: route.Pulse, Fact: fact})
+		return nil
+	}
+	begin := func() *session {
+		s := newSession(discard{})
+		s.tell = tell
+		return s
+	}
+	s := begin()
+	for range packets {
+		f := facility(random.UintN(numFacilities))
+		p := packet{cmdSubscribedEvent, control, body{rest: appendNumber(appendNumber(nil, random.Uint32N(4)<<4|random.Uint32N(5)), random.Uint32N(8))}}
+		if random.UintN(2) == 0 {
+			if err := s.ask(object{f, random.Uint32N(8)}); err != nil {
+				t.Fatal(err)
+			}
+			p = packet{cmdReply, s.tag, body{rest: bytes.Clone(answers[random.UintN(2)][facilities[f].command+1])}}
+		}
+		for range random.UintN(3) {
+			p.body.rest[random.IntN(len(p.body.rest))] = byte(random.UintN(256))
+		}
+		if err := s.take(p, time.Now()); err != nil {
+			refused++
+			world.Apply(route.Event{At: time.Now(), From: route.Pulse, Fact: route.Lost{Reason: err.Error()}})
+			s = begin()
+		}
+		if len(s.pending) > 4*8+1 || len(s.asked) > 4*8+1 {
+			t.Fatalf("%d requests, about %d objects", len(s.pending), len(s.asked))
+		}
+	}
+	world.Report(route.Self{PID: 1})
+	t.Logf("%d packets: %d facts told, %d packets refused", packets, told, refused)
+	if told < packets/10 || refused < packets/100 {
+		t.Error("the packets are too wild, or too tame, to show anything")
+	}
 }
