@@ -96,7 +96,7 @@ bench-srtp: setup-interop ## measure SRTP beside pion and libsrtp; writes bench/
 	mv out/srtp.json bench/srtp/results.json
 	bin/bench-srtp -report
 
-interop: setup-interop ## call real peers: linphonec, linphone-daemon, libbzrtp, libsrtp, PulseAudio, PipeWire, speexdsp
+interop: setup-interop ## call real peers: linphonec, linphone-daemon, baresip, libbzrtp, libsrtp, PulseAudio, PipeWire, speexdsp
 	scripts/gotest -tags=$(TAGS),interop -count=1 -p 1 -timeout 15m ./interop/...
 	scripts/gotest -tags=$(TAGS),speexdsp ./media/audio/voice
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"sotto/media/audio"
 	"sotto/media/audio/speech"
@@ -19,7 +20,8 @@ import (
 type utterance struct {
 	Hz   float64
 	Clip []int16
-	Path string // WAV file, 48 kHz mono
+	Path string        // WAV file, 48 kHz mono
+	Lead time.Duration // of silence before it
 }
 
 // utterances makes what the two sides of a call say: different tones and
@@ -48,9 +50,12 @@ func (u utterance) write(t *testing.T) {
 	}
 	tone, clip := audio.NewTone(u.Hz, 0.4), audio.NewClip(u.Clip, false)
 	frame := make([]int16, audio.FrameSamples)
-	for i := range 600 {
+	lead := int(u.Lead / (20 * time.Millisecond))
+	for i := -lead; i < 600; i++ {
 		var from audio.Source
 		switch {
+		case i < 0:
+			from = audio.Silence{}
 		case i < 75:
 			from = tone
 		case i < 225:

@@ -205,6 +205,19 @@ func (l *linphone) setVerified(t *testing.T) {
 	l.await(t, "'Set ZRTP SAS verified'", patience)
 }
 
+// digits are those of DTMF that linphonec has received, in order.
+func (l *linphone) digits() string {
+	l.out.mu.Lock()
+	defer l.out.mu.Unlock()
+	var all strings.Builder
+	for _, line := range l.out.lines {
+		if _, tone, ok := strings.Cut(line, "Receiving dtmf "); ok {
+			all.WriteByte(tone[0])
+		}
+	}
+	return all.String()
+}
+
 func (l *linphone) hangUp(t *testing.T) { l.say(t, "terminate") }
 
 func (l *linphone) awaitEnded(t *testing.T, limit time.Duration) {

@@ -17,7 +17,7 @@ import (
 )
 
 // packages is what a Debian machine needs for these tests.
-const packages = "apt-get install -y linphone-cli libbzrtp-dev libsqlite3-dev libsrtp2-dev gcc tcpdump tshark"
+const packages = "apt-get install -y linphone-cli baresip-core libbzrtp-dev libsqlite3-dev libsrtp2-dev gcc tcpdump tshark"
 
 // patience bounds every wait for something a peer should do at once. It is
 // long because peers share a small machine with each other.

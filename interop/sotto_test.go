@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,10 +28,26 @@ type sottoEvent struct {
 	Verified bool   `json:"verified"`
 	Level    string `json:"level"`
 	// Initiator: sotto's Commit counted.
-	Initiator bool                                                `json:"initiator"`
-	Text      string                                              `json:"text"`
-	Stats     struct{ Sent, Received, Lost, Late, Concealed int } `json:"stats"`
+	Initiator bool       `json:"initiator"`
+	Text      string     `json:"text"`
+	Codec     string     `json:"codec"`
+	Digit     string     `json:"digit"`
+	Stats     sottoStats `json:"stats"`
 	line      string
+}
+
+// sottoStats is what a call has counted.
+type sottoStats struct {
+	Sent, Received, Lost, Late, Concealed int
+
+	ReportsReceived int     `json:"reports_received"`
+	MOSLQ           float64 `json:"mos_lq"`
+}
+
+// keptUp says whether the machine was fast enough for a call of that length.
+func (s sottoStats) keptUp(length time.Duration) bool {
+	packets := int(length / (20 * time.Millisecond))
+	return s.Sent > packets*9/10 && s.Received > packets*9/10 && s.Lost+s.Late+s.Concealed < packets/10
 }
 
 // buildSotto builds the command as a user does and returns its path.
@@ -80,6 +97,25 @@ func (s *sotto) events() []sottoEvent {
 	return all
 }
 
+// event is the first event so far that is called name.
+func (s *sotto) event(name string) sottoEvent {
+	for _, e := range s.events() {
+		if e.Event == name {
+			return e
+		}
+	}
+	return sottoEvent{}
+}
+
+// digits are those of DTMF that sotto has heard, in order.
+func (s *sotto) digits() string {
+	var all strings.Builder
+	for _, e := range s.events() {
+		all.WriteString(e.Digit)
+	}
+	return all.String()
+}
+
 // sottoConfig becomes the flags of `sotto call` and `sotto listen`.
 type sottoConfig struct {
 	Port              int
@@ -88,6 +124,8 @@ type sottoConfig struct {
 	State             string        // directory
 	Duration          time.Duration // of the call, after which sotto hangs up
 	Verify            bool
+	Clear             bool   // with a phone without ZRTP
+	Digits            string // DTMF to send when the voice begins
 }
 
 func (c sottoConfig) uri() string { return fmt.Sprintf("sip:sotto@127.0.0.1:%d", c.Port) }
@@ -102,6 +140,12 @@ func (c sottoConfig) flags() []string {
 	}
 	if c.Verify {
 		flags = append(flags, "--verify")
+	}
+	if c.Clear {
+		flags = append(flags, "--no-secure-mode")
+	}
+	if c.Digits != "" {
+		flags = append(flags, "--dtmf", c.Digits)
 	}
 	return flags
 }

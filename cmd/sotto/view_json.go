@@ -229,6 +229,8 @@ type callStats struct {
 	Accelerated    float64 `json:"accelerated_ms"`
 	Expanded       float64 `json:"expanded_ms"`
 	RTT            float64 `json:"rtt_ms"`
+	ReportsSent    uint64  `json:"reports_sent"`
+	ReportsHeard   uint64  `json:"reports_received"`
 
 	// Of what was heard in the whole call, and of what the other side says
 	// that it heard; 0 is not known.
@@ -251,6 +253,7 @@ func newCallStats(s media.Stats) callStats {
 		PeerLost:       s.PeerLost,
 		Jitter:         milliseconds(s.Jitter), Delay: milliseconds(s.Delay), RTT: milliseconds(s.RTT),
 		Target: milliseconds(s.Target), Accelerated: milliseconds(s.Accelerated), Expanded: milliseconds(s.Expanded),
+		ReportsSent: s.ReportsSent, ReportsHeard: s.ReportsReceived,
 		R: tenth(s.VoIP.R), MOSLQ: tenth(s.VoIP.MOSLQ), MOSCQ: tenth(s.VoIP.MOSCQ),
 		BurstDensity: s.VoIP.BurstDensity, GapDensity: s.VoIP.GapDensity,
 		PeerR: tenth(s.PeerVoIP.R), PeerMOSCQ: tenth(s.PeerVoIP.MOSCQ),
