@@ -12,7 +12,7 @@ import (
 )
 
 // reopenAfter is how long after audio could not be opened it is tried again.
-const reopenAfter = 500 * time.Millisecond
+const reopenAfter = 200 * time.Millisecond
 
 // path is what secure mode knows of where the call's audio goes. The leg owns
 // it.

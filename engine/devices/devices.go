@@ -84,9 +84,12 @@ func names(all []device.Device) string {
 }
 
 // Open implements [engine.Config.OpenAudio]. Its error is a *[route.Refusal] if
-// there is a device that may not be used.
+// there is no such device, or one that may not be used.
 func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 	capture, playback, err := c.find(ctx)
+	if errors.Is(err, ErrNoDevice) { // there may be one soon
+		_, err = c.Policy.Check(route.Report{Unknown: strings.TrimPrefix(err.Error(), "devices: ")})
+	}
 	if err != nil {
 		return engine.Audio{}, err
 	}

@@ -45,7 +45,9 @@ var attacks = map[string]string{
 	"F1": "signalling that takes the keys away",
 	"F2": "clear media injected",
 	"F3": "voice before keys",
-	"F6": "a flood of calls",
+	"F4": "everything that may arrive on one port",
+	"F5": "a path that changes",
+	"F6": "floods of calls and of Hellos",
 	"G":  "what the end of a call tells",
 }
 
