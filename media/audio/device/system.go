@@ -19,7 +19,8 @@ import (
 // pinned if it was opened with an ID (PA_STREAM_DONT_MOVE). A stream whose
 // device is gone, or whose server has died, is silent for ever and notifies
 // nobody. An alias like @DEFAULT_SINK@ is an ID to it, and with one that the
-// server does not know, Context.DeviceInfo crashes. A server that has stopped, but
+// server does not know, Context.DeviceInfo crashes; InitDevice fails, so a device
+// that goes between the two is not taken for another. A server that has stopped, but
 // lives, blocks every call. Uninit alone waits until the device moves again; Stop
 // wakes it up. A context is no better than its connection, which a server that
 // dies takes along, so each is for one use.
