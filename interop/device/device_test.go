@@ -303,6 +303,9 @@ func TestServerDies(t *testing.T) {
 		if _, err := device.OpenSink(t.Context(), "speaker"); err == nil {
 			t.Error("opened without a server")
 		}
+		if all, err := device.List(t.Context()); err == nil && len(all) == 0 || err != nil && !errors.Is(err, device.ErrNoSystem) {
+			t.Errorf("listed without a server: %v, %v", all, err) // there may be cards
+		}
 		begin := time.Now()
 		if err := sink.Close(); err != nil {
 			t.Error(err)

@@ -84,8 +84,8 @@ func List(ctx context.Context) ([]Device, error) {
 	return within(ctx, func() ([]Device, error) {
 		served, err := listServed()
 		cards, errALSA := listCards()
-		if err != nil && errALSA != nil {
-			return nil, fmt.Errorf("%w: %w; %w", ErrNoSystem, err, errALSA)
+		if err != nil && len(cards) == 0 {
+			return nil, fmt.Errorf("%w: %w", ErrNoSystem, errors.Join(err, errALSA))
 		}
 		return append(served, cards...), nil
 	})
