@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -34,6 +35,7 @@ type coded struct {
 	Decode     float64 `json:"decode_us"`
 	Clean      float64 `json:"distance_db"`
 	Lossy      float64 `json:"distance_at_10_percent_loss_db"`
+	Burst      float64 `json:"burst_db"` // most that a frame is louder than it was said
 }
 
 func (c coded) options() codecs.Options {
@@ -129,7 +131,27 @@ func (c *coded) measure(said []int16, seed uint64, judge bool) error {
 	}
 	ref := newFeatures(said)
 	c.Clean, c.Lossy = distance(ref, newFeatures(clean[lookahead:])), distance(ref, newFeatures(lossy[lookahead:]))
+	c.Burst = burst(said, clean[lookahead:])
 	return nil
+}
+
+// burst is the most, in dB, that 20 ms of got are louder than they were said, among
+// those that are not quiet: what a mean distance hides, and an ear does not.
+func burst(said, got []int16) (worst float64) {
+	const quiet = 300 // root mean square
+	energy := func(pcm []int16) (sum float64) {
+		for _, v := range pcm {
+			sum += float64(v) * float64(v)
+		}
+		return sum / float64(len(pcm))
+	}
+	for at := 0; at+audio.FrameSamples <= len(got); at += audio.FrameSamples / 4 {
+		g, s := energy(got[at:at+audio.FrameSamples]), energy(said[at:at+audio.FrameSamples])
+		if g > quiet*quiet {
+			worst = max(worst, 10*math.Log10(g/(s+1)))
+		}
+	}
+	return worst
 }
 
 // cpu is the time that this process has run.
@@ -212,7 +234,7 @@ func writeCodecTable(w io.Writer, all []coded) {
 
 Written by `+"`go run ./bench/quality -codec >bench/quality/codec.md`"+`, which [bench/README.md](../README.md) describes.
 In each cell: µs to encode a frame of 20 ms; distance in dB from what was said; the same when 10 % of all packets are
-lost. FEC expects that loss.
+lost; and the most, in dB, that 20 ms are louder than they were said, without loss. FEC expects that loss.
 
 | kbit/s | complexity | CBR | CBR, FEC | VBR | VBR, FEC |
 | --- | --- | --- | --- | --- | --- |
@@ -220,7 +242,7 @@ lost. FEC expects that loss.
 	for ; len(all) > 0; all = all[4:] {
 		fmt.Fprintf(w, "| %d | %d |", all[0].Bitrate/1000, all[0].Complexity)
 		for _, c := range all[:4] {
-			fmt.Fprintf(w, " %.0f; %.2f; %.2f |", c.Encode, c.Clean, c.Lossy)
+			fmt.Fprintf(w, " %.0f; %.2f; %.2f; %.0f |", c.Encode, c.Clean, c.Lossy, c.Burst)
 		}
 		fmt.Fprintln(w)
 	}
