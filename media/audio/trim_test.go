@@ -36,7 +36,7 @@ func trimmed(t *testing.T, hz float64, rate func() float64) float64 {
 	}
 	var noise, energy, at float64 // at is where the next sample of output lies
 	in, out := make([]int16, audio.TrimRoom), make([]int16, audio.FrameSamples)
-	for frame, taken := 0, 0; frame < 50; frame++ {
+	for frame, taken := 0, 0; frame < 12; frame++ {
 		step := rate()
 		n := trim.Need(audio.FrameSamples, step)
 		for i := range n {
