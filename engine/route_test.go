@@ -126,14 +126,15 @@ func TestRouteChangesMidCall(t *testing.T) {
 			w.Set(headset)
 		}
 		until[engine.RouteRefused](t, caller)
-		before := callee.Stats()
+		before, missed := callee.Stats(), caller.Stats().Missed
 		if sounds(t, near, 1); sounds(t, near, 25) { // one may have been on its way
 			t.Error("the headset plays")
 		}
 		if sounds(t, far, 25); sounds(t, far, 25) {
 			t.Error("the other side hears")
 		}
-		if after := callee.Stats(); after.PacketsReceived < before.PacketsReceived+50 || after.Discarded != before.Discarded {
+		missed = caller.Stats().Missed - missed // on a machine that is too busy
+		if after := callee.Stats(); after.PacketsReceived+missed < before.PacketsReceived+50 || after.Discarded != before.Discarded {
 			t.Errorf("packets: %+v, before %+v", after, before)
 		}
 		w.Set(builtin)

@@ -307,9 +307,9 @@ func (s *server) through(a, b *engine.Engine) (caller, callee *engine.Call) {
 // from agreeing keys.
 func TestServerReadsClearVoice(t *testing.T) {
 	t.Parallel()
-	cfg := withAudio(audio.NewTone(440, 0.5), audio.Discard{})
-	cfg.AllowInsecure = true
-	a, b := newEngine(t, cfg), newEngine(t, cfg)
+	cfgA, cfgB := withAudio(audio.NewTone(440, 0.5), audio.Discard{}), withAudio(audio.NewTone(880, 0.5), audio.Discard{})
+	cfgA.AllowInsecure, cfgB.AllowInsecure = true, true
+	a, b := newEngine(t, cfgA), newEngine(t, cfgB)
 	s := newServer(t, b, func(s *server) { s.spoil, s.dropZRTP = addSDES, true })
 	s.through(a, b)
 	s.hear(20)
