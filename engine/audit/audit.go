@@ -142,9 +142,18 @@ func Verify(r io.Reader) (Summary, error) {
 
 // Log appends to a trail. Its methods may be called from any goroutine.
 type Log struct {
-	mu    sync.Mutex
-	file  *os.File
-	chain chain
+	mu     sync.Mutex
+	file   store
+	chain  chain
+	size   int64 // of the file, all of it whole lines
+	failed error // why nothing can be appended any more; nil: it can
+}
+
+// store is an [os.File], at whose end is written.
+type store interface {
+	io.WriteCloser
+	Truncate(size int64) error
+	Sync() error
 }
 
 // Open opens or creates the trail at path, and verifies it. A last line that a
@@ -156,23 +165,26 @@ func Open(path string) (*Log, error) {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	l := &Log{file: file, chain: newChain()}
-	if err := l.begin(); err != nil {
+	if err := l.begin(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w (%s)", err, path), file.Close())
 	}
 	return l, nil
 }
 
-func (l *Log) begin() error {
-	if err := lock(l.file); err != nil {
+func (l *Log) begin(file *os.File) error {
+	if err := lock(file); err != nil {
 		return fmt.Errorf("audit: another program has it open: %w", err)
 	}
-	open, err := l.chain.read(l.file)
+	open, err := l.chain.read(file)
 	if err != nil {
 		return err
 	}
+	if l.size, err = file.Seek(0, io.SeekEnd); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
 	if open {
-		if _, err := l.file.Write([]byte("\n")); err != nil {
-			return fmt.Errorf("audit: %w", err)
+		if err := l.write([]byte("\n")); err != nil {
+			return err
 		}
 	}
 	if l.chain.damaged != "" {
@@ -200,8 +212,8 @@ func (l *Log) Append(r Record) error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	if _, err := l.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("audit: %w", err)
+	if err := l.write(append(line, '\n')); err != nil {
+		return err
 	}
 	if err := l.chain.add(line); err != nil {
 		return err
@@ -210,6 +222,25 @@ func (l *Log) Append(r Record) error {
 		return fmt.Errorf("audit: %w", err)
 	}
 	return nil
+}
+
+// write adds all of line or, when the disk is full, nothing: behind a part of a
+// line no other would be one. If the part cannot be taken back, nothing more is
+// written, and the next Open finds a line that is torn.
+func (l *Log) write(line []byte) error {
+	if l.failed != nil {
+		return l.failed
+	}
+	n, err := l.file.Write(line)
+	if err == nil {
+		l.size += int64(n)
+		return nil
+	}
+	err = fmt.Errorf("audit: %w", err)
+	if undo := l.file.Truncate(l.size); undo != nil {
+		l.failed = errors.Join(err, undo)
+	}
+	return err
 }
 
 // Close closes the trail.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -178,4 +179,61 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("%d records in %q", s.Records, trail)
 		}
 	})
+}
+
+// fullDisk has room for some bytes more.
+type fullDisk struct {
+	*os.File
+	room  int
+	stuck bool // not even what was written can be taken back
+}
+
+func (d *fullDisk) Write(b []byte) (int, error) {
+	n, err := d.File.Write(b[:min(len(b), d.room)])
+	if d.room -= n; err == nil && n < len(b) {
+		err = syscall.ENOSPC
+	}
+	return n, err
+}
+
+func (d *fullDisk) Truncate(size int64) error {
+	if d.stuck {
+		return syscall.EIO
+	}
+	return d.File.Truncate(size)
+}
+
+// A record that the disk has no room for is an error, and breaks nothing: the
+// next one follows the last that is whole, at once or after the next Open.
+func TestFullDisk(t *testing.T) {
+	for _, stuck := range []bool{false, true} {
+		path, _ := written(t, 2)
+		l, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk := &fullDisk{File: l.file.(*os.File), room: 20, stuck: stuck}
+		l.file = disk
+		if err := l.Append(Record{Event: "lost"}); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("stuck %v: %v", stuck, err)
+		}
+		disk.room = 1 << 20
+		err = l.Append(Record{Event: "next"})
+		if stuck && !errors.Is(err, syscall.EIO) || !stuck && err != nil {
+			t.Errorf("stuck %v, when there is room again: %v", stuck, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		appended(t, path, 1)
+		trail := content(t, path)
+		want := Summary{Records: 4}
+		if stuck {
+			want.Torn = 1 // in place of the record that was refused
+		}
+		got, err := Verify(bytes.NewReader(trail))
+		if want.Last = got.Last; err != nil || got != want || bytes.Contains(trail, []byte("next")) == stuck {
+			t.Errorf("stuck %v: %+v, %v\n%s", stuck, got, err, trail)
+		}
+	}
 }
