@@ -65,8 +65,15 @@ func (o *outlet) take(dst []int16) {
 	}
 }
 
-// flush has what is in the ring forgotten. Any goroutine may call it.
-func (o *outlet) flush() { o.flushed.Store(o.ring.written.Load()) }
+// flush has what is in the ring forgotten. Any goroutine may call it: one that
+// comes late takes nothing back from another.
+func (o *outlet) flush() { raise(&o.flushed, o.ring.written.Load()) }
+
+// raise stores value unless there is more already.
+func raise(at *atomic.Uint64, value uint64) {
+	for was := at.Load(); was < value && !at.CompareAndSwap(was, value); was = at.Load() {
+	}
+}
 
 // conceal goes from the last sample down to silence.
 func (o *outlet) conceal(dst []int16) {

@@ -3,6 +3,7 @@ package device
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -115,5 +116,25 @@ func TestFlush(t *testing.T) {
 	o.ring.write(loud)
 	if take(); !take() {
 		t.Error("nothing is taken after it")
+	}
+}
+
+// Of several that flush at once the latest counts, in whatever order they come.
+func TestFlushTwice(t *testing.T) {
+	var at atomic.Uint64
+	raise(&at, 7)
+	if raise(&at, 5); at.Load() != 7 {
+		t.Errorf("%d, what was flushed is back", at.Load())
+	}
+	var group sync.WaitGroup
+	for i := range uint64(8) {
+		group.Go(func() {
+			for n := range uint64(1000) {
+				raise(&at, 8*n+i)
+			}
+		})
+	}
+	if group.Wait(); at.Load() != 7999 {
+		t.Errorf("%d", at.Load())
 	}
 }
