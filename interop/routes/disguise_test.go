@@ -3,6 +3,7 @@
 package routes
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -89,17 +90,18 @@ func TestBehindDisguises(t *testing.T) {
 }
 
 // A module of the server sends what we play to the network. PulseAudio's needs
-// GStreamer; to the graph it is a program that records.
+// GStreamer. To the graph it is a stream that records, and its name says that it
+// is a network.
 func TestSentAway(t *testing.T) {
 	w := newWorld(t, pipeWire)
 	c := startCall(t)
 	unload := w.load("module-rtp-send", "source="+speaker+".monitor", "destination_ip=127.0.0.1")
-	seen := c.until("the sender is reported", func(r route.Report) bool { return len(r.Taps) > 0 })
-	if tap := seen.Taps[0]; !tap.Monitor || tap.Program.Name != "pipewire" || !strings.HasPrefix(tap.Stream, "rtp-sink") {
-		t.Errorf("%+v", tap)
-	}
-	if _, err := (route.Policy{RefuseTaps: true}).Check(seen.Report); err == nil {
-		t.Error("a policy that refuses taps goes on")
+	seen := c.until("the sender is reported", func(r route.Report) bool {
+		return slices.ContainsFunc(r.Routes, func(r route.Route) bool { return r.Class == route.Network })
+	})
+	var refusal *route.Refusal
+	if _, err := (route.Policy{}).Check(seen.Report); !errors.As(err, &refusal) || refusal.Class != route.Network || !strings.HasPrefix(refusal.Device, "rtp-sink") {
+		t.Errorf("%v: %+v", err, seen.Report)
 	}
 	unload()
 	c.known()

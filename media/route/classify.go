@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -92,6 +93,25 @@ func Classify(from Origin, n Node) Route {
 	r.Class, r.Reason, decided = t.verdict(from)
 	r.Evidence = t.evidence(decided)
 	return r
+}
+
+// suspect judges a node that is no device. Some radios and networks are streams
+// to their sound server, and what cannot be read may be one too.
+func suspect(n Node) (Route, bool) {
+	t, damage := listen(n)
+	r := Route{Device: clip(cmp.Or(n.Name, string(n.ID))), Name: clip(cmp.Or(n.Description, n.Owner.Name))}
+	if damage != "" {
+		r.Reason = damage
+		r.Evidence = t.evidence(saying{})
+		return r, true
+	}
+	for _, h := range hints {
+		if s, ok := t.hint(h.keys, h.words); ok {
+			r.Class, r.Reason, r.Evidence = t.bluetooth(h.class), h.reason, t.evidence(s)
+			return r, true
+		}
+	}
+	return Route{}, false
 }
 
 // verdict goes from what is worst to what is best.

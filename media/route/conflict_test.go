@@ -140,6 +140,8 @@ func TestBluetoothDevices(t *testing.T) {
 		{"sends, and nobody knows who", []route.Fact{route.BluetoothTransport{ID: "/dev1/fd0", Device: "/dev1", State: "pending"}}, nil, []string{"/dev1"}},
 		{"gone again", []route.Fact{route.BluetoothDevice{ID: "/dev1", Connected: true}, route.Gone{"/dev1"}}, nil, nil},
 		{"only PulseAudio has seen it", nil, []route.Fact{headset("sink 9")}, []string{"CheapHeadset"}},
+		{"only PulseAudio has seen it, as a stream", nil, []route.Fact{with(headset("in 30"), kind(route.Capture))}, []string{"CheapHeadset"}},
+		{"only PulseAudio has seen it, as nobody knows what", nil, []route.Fact{with(headset("node 30"), kind(0))}, []string{"CheapHeadset"}},
 		{"both have seen it", []route.Fact{route.BluetoothDevice{ID: "/dev1", Name: "Buds", Address: "AC:80:0A:11:22:33", Connected: true}},
 			[]route.Fact{with(headset("sink 9"), set("api.bluez5.address", "ac:80:0a:11:22:33"))}, []string{"Buds"}},
 	} {

@@ -11,8 +11,8 @@ import (
 type graph struct {
 	from       Origin
 	nodes      map[ID]Node
-	verdicts   map[ID]Route
-	twin       map[ID]bool // devices with the name of another
+	verdicts   map[ID]Route // of devices and of suspects
+	twin       map[ID]bool  // devices with the name of another
 	next, prev map[ID][]edge
 }
 
@@ -41,6 +41,9 @@ func (v *view) graph(from Origin) *graph {
 			g.flow(f.From, f.To, true)
 		case Node:
 			g.nodes[id] = f
+			if v.objects[id].suspect {
+				g.verdicts[id] = v.objects[id].verdict
+			}
 			if f.Kind == Sink || f.Kind == Source {
 				g.verdicts[id] = v.objects[id].verdict
 				twins[name{f.Kind, f.Name}] = append(twins[name{f.Kind, f.Name}], id)

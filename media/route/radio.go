@@ -72,9 +72,9 @@ func (s *survey) radios() {
 	}
 	for _, from := range []Origin{Pulse, PipeWire} {
 		g := s.world.views[from].graph(from)
-		for _, n := range append(g.all(Sink), g.all(Source)...) {
-			if r := g.verdicts[n.ID]; rank(r.Class) == rank(BluetoothA2DP) {
-				s.connected(BluetoothDevice{ID: n.ID, Name: cmp.Or(r.Name, r.Device), Address: address(n)})
+		for _, id := range slices.Sorted(maps.Keys(g.verdicts)) {
+			if r := g.verdicts[id]; rank(r.Class) == rank(BluetoothA2DP) {
+				s.connected(BluetoothDevice{ID: id, Name: cmp.Or(r.Name, r.Device), Address: address(g.nodes[id])})
 			}
 		}
 	}

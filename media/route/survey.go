@@ -42,6 +42,9 @@ func (s *survey) follow(from Origin) (unknown string) {
 		if len(playback) < s.self.Playback {
 			return fmt.Sprintf("%v does not show where this call is played", from)
 		}
+		if len(playback) > s.self.Playback { // one of them may be a decoy, and ours is elsewhere
+			return fmt.Sprintf("%v shows more streams than this call plays", from)
+		}
 		if len(capture) < s.self.Capture {
 			return fmt.Sprintf("%v does not show where this call is recorded", from)
 		}
@@ -84,7 +87,7 @@ func (s *survey) outward(g *graph, stream Node) (device bool) {
 			last = f.node
 			s.arrive(g, f, false)
 		default:
-			s.give(f, cmp.Or(last.Description, last.Name), true)
+			s.give(g, f, Tap{Device: cmp.Or(last.Description, last.Name), Monitor: true})
 		}
 	}
 	return device
@@ -111,7 +114,7 @@ func (s *survey) inward(g *graph, stream Node) (device bool) {
 			if f.node.Kind == Capture && !f.linked { // what a filter takes
 				continue
 			}
-			s.add(stranger(f), f.way)
+			s.add(stranger(g, f), f.way)
 		}
 		device = true
 	}
@@ -121,7 +124,7 @@ func (s *survey) inward(g *graph, stream Node) (device bool) {
 			s.arrive(g, f, false)
 		default:
 			microphone := g.nodes[f.start]
-			s.give(f, cmp.Or(microphone.Description, microphone.Name), false)
+			s.give(g, f, Tap{Device: cmp.Or(microphone.Description, microphone.Name)})
 		}
 	}
 	return device
@@ -142,10 +145,13 @@ func (s *survey) add(r Route, way []string) {
 }
 
 // stranger is the route from something that is no microphone.
-func stranger(f found) Route {
+func stranger(g *graph, f found) Route {
 	r := Route{Class: Virtual, Device: clip(cmp.Or(f.node.Name, string(f.node.ID))), Name: clip(f.node.Owner.Name), Capture: true}
 	r.Reason = "it is a program that plays, and no microphone"
-	if !f.known {
+	if against, ok := g.verdicts[f.node.ID]; ok {
+		r = against
+		r.Capture = true
+	} else if !f.says() {
 		r.Class, r.Reason = Unknown, notSaid
 	}
 	return r
@@ -153,25 +159,31 @@ func stranger(f found) Route {
 
 const notSaid = "it has not said yet what it is"
 
+// says reports whether it is known at all what f does with audio.
+func (f found) says() bool { return f.known && f.node.Kind != 0 }
+
 // give is for what gets audio and is no sink: a program, whatever it calls
-// itself, or nobody knows. What is only the other end of a filter, or a monitor,
-// nobody has linked.
-func (s *survey) give(f found, device string, monitor bool) {
+// itself, a radio or a network in a stream's clothes, or nobody knows. What is
+// only the other end of a filter, or a monitor, nobody has linked.
+func (s *survey) give(g *graph, f found, t Tap) {
+	against, suspect := g.verdicts[f.node.ID]
 	switch {
-	case !f.known:
-		s.add(Route{Device: clip(string(f.node.ID)), Reason: notSaid}, f.way)
+	case !f.says() && !suspect:
+		s.add(Route{Device: clip(cmp.Or(f.node.Name, string(f.node.ID))), Name: clip(f.node.Owner.Name), Reason: notSaid}, f.way)
 	case f.node.Kind == Playback && !f.linked, f.node.Kind == Source && !f.linked:
+	case suspect && (f.node.Kind != Source || rank(against.Class) >= rank(Network)):
+		s.add(against, f.way)
 	default:
-		s.tap(f, device, monitor)
+		s.tap(f, t)
 	}
 }
 
 // tap adds a program that records, unless that is us.
-func (s *survey) tap(f found, device string, monitor bool) {
+func (s *survey) tap(f found, t Tap) {
 	if s.self.owns(f.node) && f.node.Kind == Capture {
 		return // counted elsewhere
 	}
-	t := Tap{Program: f.node.Owner, Device: clip(device), Stream: clip(cmp.Or(f.node.Description, f.node.Name)), Monitor: monitor}
+	t.Program, t.Device, t.Stream = f.node.Owner, clip(t.Device), clip(cmp.Or(f.node.Description, f.node.Name))
 	t.Program.Name = clip(cmp.Or(t.Program.Name, f.node.Driver, f.node.Name))
 	same := t // whoever has seen it
 	same.Stream = ""

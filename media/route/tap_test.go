@@ -33,15 +33,11 @@ func TestTaps(t *testing.T) {
 			[]route.Tap{{Program: spy, Device: out, Stream: "out 30", Monitor: true}}},
 		{"who calls what takes a microphone", []route.Fact{with(microphone(), func(n *route.Node) { n.ID, n.Name, n.Description = "source 9", "mine", "Mine" }), link("source 1", "source 9")},
 			[]route.Tap{{Program: route.Process{Name: "module-alsa-card.c"}, Device: mic, Stream: "Mine"}}},
-		{"our PID, and no stream that records", []route.Fact{route.Node{ID: "node 30", Name: "in 30", Owner: route.Process{PID: ourPID, Name: "us"}}, link("source 1", "node 30")},
-			[]route.Tap{{Program: route.Process{PID: ourPID, Name: "us"}, Device: mic, Stream: "in 30"}}},
 		{"behind a filter, linked in beside it", []route.Fact{
 			filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 1", "in 20"), link("source 1", "out 21"),
 		}, []route.Tap{
 			{Program: route.Process{Name: "module-loopback.c"}, Device: mic, Stream: "in 20"},
 		}},
-		{"a program's node without a kind", []route.Fact{route.Node{ID: "node 30", Name: "in 30", Owner: spy}, link("source 1", "node 30")},
-			[]route.Tap{{Program: spy, Device: mic, Stream: "in 30"}}},
 		{"behind a filter", []route.Fact{
 			filter("in 20", route.Capture, "echo-cancel"), filter("source 21", route.Source, "echo-cancel"), link("source 1", "in 20"),
 			stream("in 30", route.Capture, theirPID), link("source 21", "in 30"),

@@ -36,15 +36,16 @@ type view struct {
 type object struct {
 	fact    Fact
 	bytes   int
-	verdict Route // of a sink or source
+	verdict Route // of a sink or source, or of a suspect
+	suspect bool  // a stream, or nobody knows what, that speaks of a radio or a network
 }
 
 // Self says which streams are ours.
 type Self struct {
 	PID int
-	// Playback and Capture are how many streams we have open. If fewer are
-	// seen, the route is unknown; a capture stream too many is a [Tap] by a
-	// program that gives our PID for its own.
+	// Playback and Capture are how many streams the whole process has open. If
+	// fewer are seen, or more that play, the route is unknown; a capture stream
+	// too many is a [Tap] by a program that gives our PID for its own.
 	Playback, Capture int
 }
 
@@ -103,6 +104,8 @@ func (v *view) put(from Origin, f Fact) (nonsense string) {
 		}
 		if n.Kind == Sink || n.Kind == Source {
 			o.verdict = Classify(from, n)
+		} else {
+			o.verdict, o.suspect = suspect(n)
 		}
 	}
 	v.bytes += o.bytes - v.objects[id].bytes

@@ -52,6 +52,8 @@ func headset(id route.ID) route.Node {
 		Factory: "api.bluez5.a2dp.sink", Driver: "module-bluez5-device.c", Hardware: true, Props: map[string]string{"device.api": "bluez5"}}
 }
 
+func kind(k route.Kind) func(*route.Node) { return func(n *route.Node) { n.Kind = k } }
+
 // filter is a node of a filter called group.
 func filter(id route.ID, kind route.Kind, group string) route.Node {
 	return route.Node{ID: id, Kind: kind, Name: string(id), Group: group, Driver: "module-" + group + ".c"}
@@ -148,7 +150,16 @@ func TestWaysOut(t *testing.T) {
 		{"a link to what nobody has told of", []route.Fact{link("out 10", "node 99")}, route.Unknown, ""},
 		{"a link from what nobody has told of", []route.Fact{link("node 99", "in 11")}, route.Unknown, ""},
 		{"a microphone's link to what nobody has told of", []route.Fact{link("source 1", "node 99")}, route.Unknown, ""},
-		{"a node without a kind before our stream", []route.Fact{route.Node{ID: "node 99", Name: "filter"}, link("node 99", "in 11")}, route.Virtual, ""},
+		{"a node without a kind before our stream", []route.Fact{route.Node{ID: "node 99", Name: "filter"}, link("node 99", "in 11")}, route.Unknown, ""},
+		{"a node without a kind that takes our microphone", []route.Fact{route.Node{ID: "node 99", Name: "filter", Owner: route.Process{PID: theirPID}}, link("source 1", "node 99")}, route.Unknown, ""},
+		{"the same, with our PID", []route.Fact{route.Node{ID: "node 99", Name: "filter", Owner: route.Process{PID: ourPID}}, link("source 1", "node 99")}, route.Unknown, ""},
+		{"a headset without a kind", []route.Fact{with(headset("node 99"), kind(0)), link("source 1", "node 99")}, route.BluetoothA2DP, ""},
+		{"a headset that is a stream, after our stream", []route.Fact{with(headset("in 30"), kind(route.Capture)), link("out 10", "in 30")}, route.BluetoothA2DP, ""},
+		{"a headset that is a stream, after our microphone", []route.Fact{with(headset("in 30"), kind(route.Capture)), link("source 1", "in 30")}, route.BluetoothA2DP, ""},
+		{"a headset that is a stream, before our stream", []route.Fact{with(headset("out 30"), kind(route.Playback)), link("out 30", "in 11")}, route.BluetoothA2DP, ""},
+		{"a sender that is a stream", []route.Fact{with(stream("in 30", route.Capture, theirPID), func(n *route.Node) { n.Name = "rtp-sink" }), link("sink 0", "in 30")}, route.Network, ""},
+		{"a stream that cannot be read", []route.Fact{with(stream("in 30", route.Capture, theirPID), func(n *route.Node) { n.Description = "ear\u202ebuds" }), link("source 1", "in 30")}, route.Unknown, ""},
+		{"a headset's microphone that our microphone is linked to", []route.Fact{with(headset("source 30"), kind(route.Source)), link("source 1", "source 30")}, route.BluetoothA2DP, ""},
 		{"a node without a kind between us and a headset", []route.Fact{
 			route.Node{ID: "node 99", Name: "filter"}, headset("sink 9"), link("out 10", "node 99"), link("node 99", "sink 9"),
 		}, route.BluetoothA2DP, "through=filter"},
@@ -203,6 +214,7 @@ func TestUnknownRoute(t *testing.T) {
 		{"lost without a word", append(call(route.Pulse), route.Lost{}), "PulseAudio cannot be watched: its monitor is lost"},
 		{"lost and ready, but nothing told", append(call(route.Pulse), route.Lost{}, route.Ready{}), "PulseAudio does not show where this call is played"},
 		{"our playback is gone", append(call(route.Pulse), route.Gone{"out 10"}), "PulseAudio does not show where this call is played"},
+		{"a decoy with our PID plays too", append(call(route.Pulse), stream("out 30", route.Playback, ourPID), link("out 30", "sink 0")), "PulseAudio shows more streams than this call plays"},
 		{"our capture is gone", append(call(route.Pulse), route.Gone{"in 11"}), "PulseAudio does not show where this call is recorded"},
 		{"our playback is linked to nothing", append(call(route.Pulse), route.Gone{"link out 10 sink 0"}), "no device plays this call"},
 		{"our capture is linked to nothing", append(call(route.Pulse), route.Gone{"link source 1 in 11"}), "no device records this call"},
