@@ -21,16 +21,13 @@ func (p *picture) draw() {
 	p.report, p.devices = p.world.Report(p.self), p.world.Devices()
 }
 
-// take applies e, and what else has come meanwhile, and says in words what is
-// new. Empty: nothing that matters.
+// take applies e, and what waits behind it, and says in words what is new.
+// Empty: nothing that matters. What comes meanwhile is left, so that under a
+// flood too the picture is drawn.
 func (p *picture) take(e route.Event, more <-chan route.Event) string {
-	for waiting := true; waiting; {
-		p.world.Apply(e)
-		select {
-		case e = <-more:
-		default:
-			waiting = false
-		}
+	p.world.Apply(e)
+	for range len(more) {
+		p.world.Apply(<-more)
 	}
 	for _, from := range p.world.Broken() {
 		for _, m := range p.monitors {

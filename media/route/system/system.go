@@ -41,7 +41,7 @@ type Watch struct {
 
 // Open begins to watch, for the streams of self. What is to be watched is
 // settled here: PulseAudio, or PipeWire's graph and its imitation of PulseAudio,
-// or else the kernel's cards; and always BlueZ. A sound server of another kind
+// or neither; and always BlueZ and the kernel's cards. A sound server of another kind
 // that comes later makes the route unknown. The error is that the sound server
 // is on another machine, or does not answer.
 func Open(self route.Self) (*Watch, error) {
@@ -56,7 +56,8 @@ func Open(self route.Self) (*Watch, error) {
 type monitor struct {
 	from  route.Origin
 	watch func(ctx context.Context, out chan<- route.Event) // until ctx ends
-	// again takes from who wants it to begin again.
+	// again has what wants it to begin again. It waits there while the monitor
+	// rests or ends.
 	again chan struct{}
 }
 
@@ -66,7 +67,7 @@ func choose() ([]monitor, []route.Origin, error) {
 		{from: route.BlueZ, watch: bluez.Watch},
 		{from: route.ALSA, watch: func(ctx context.Context, out chan<- route.Event) { alsa.Watch(ctx, os.DirFS("/"), out) }},
 	}
-	want := []route.Origin{route.BlueZ}
+	want := []route.Origin{route.BlueZ, route.ALSA}
 	graph := pipewire.Socket()
 	pipeWire := exists(graph)
 	if pipeWire {
@@ -89,7 +90,7 @@ func choose() ([]monitor, []route.Origin, error) {
 	case pipeWire:
 		server.OnPipeWire = true // and it is yet to come
 	default:
-		return monitors, append(want, route.ALSA), nil
+		return monitors, want, nil
 	}
 	monitors = append(monitors, monitor{from: route.Pulse, watch: func(ctx context.Context, out chan<- route.Event) {
 		pulse.Watch(ctx, server, out)
@@ -116,7 +117,7 @@ func start(self route.Self, monitors []monitor, world *route.World) *Watch {
 	var running sync.WaitGroup
 	for i := range monitors {
 		m := &monitors[i]
-		m.again = make(chan struct{})
+		m.again = make(chan struct{}, 1)
 		running.Go(func() { m.run(ctx, events) })
 	}
 	running.Go(func() { w.run(ctx, &picture{world: world, self: self, monitors: monitors}, events) })
@@ -158,16 +159,29 @@ func (w *Watch) run(ctx context.Context, p *picture, events <-chan route.Event) 
 	for {
 		select {
 		case e := <-events:
-			if text := p.take(e, events); text != "" {
-				w.alarm(route.Alarm{At: e.At, Text: text})
-			}
+			w.take(p, e, events)
 		case reply := <-w.reports:
+			w.catchUp(p, events)
 			reply <- p.report
 		case reply := <-w.devices:
+			w.catchUp(p, events)
 			reply <- p.devices
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// catchUp takes what waits, so that an answer is no older than the question.
+func (w *Watch) catchUp(p *picture, events <-chan route.Event) {
+	if len(events) > 0 {
+		w.take(p, <-events, events)
+	}
+}
+
+func (w *Watch) take(p *picture, e route.Event, more <-chan route.Event) {
+	if text := p.take(e, more); text != "" {
+		w.alarm(route.Alarm{At: e.At, Text: text})
 	}
 }
 

@@ -164,6 +164,42 @@ func TestAlarmsUnread(t *testing.T) {
 	})
 }
 
+// More comes all the time, as from a channel that is closed, and the picture is
+// drawn nevertheless.
+func TestDrawnInAFlood(t *testing.T) {
+	p := &picture{world: route.NewWorld(route.Pulse), self: route.Self{PID: 1, Playback: 1}}
+	facts := []route.Fact{
+		route.Node{ID: "sink 0", Kind: route.Sink, Name: "null"}, route.Node{ID: "stream", Kind: route.Playback, Owner: route.Process{PID: 1}},
+		route.Link{ID: "link", From: "stream", To: "sink 0"}, route.Ready{},
+	}
+	flood := make(chan route.Event, len(facts))
+	for _, f := range facts {
+		flood <- route.Event{From: route.Pulse, Fact: f}
+	}
+	close(flood)
+	if text := p.take(<-flood, flood); text == "" || len(p.report.Routes) != 1 {
+		t.Errorf("%q: %+v", text, p.report)
+	}
+	link := route.Event{From: route.Pulse, Fact: route.Link{ID: "to nobody knows what", From: "stream", To: "node 9"}}
+	if text := p.take(link, flood); !strings.Contains(text, "another way") || len(p.report.Routes) != 2 {
+		t.Errorf("%q: %+v", text, p.report)
+	}
+}
+
+// What wants a monitor to begin again is not lost while it is about to.
+func TestAgainWaits(t *testing.T) {
+	m := monitor{from: route.Pulse, again: make(chan struct{}, 1)}
+	p := &picture{world: route.NewWorld(route.Pulse), monitors: []monitor{m}}
+	for range 2 {
+		p.take(route.Event{From: route.Pulse, Fact: route.Node{}}, nil)
+	}
+	select {
+	case <-m.again:
+	default:
+		t.Error("lost")
+	}
+}
+
 // What has to be known follows from what is there.
 func TestChoose(t *testing.T) {
 	dir := t.TempDir()
@@ -184,7 +220,7 @@ func TestChoose(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer graph.Close()
-	check(4, route.BlueZ, route.Pulse, route.PipeWire)
+	check(4, route.BlueZ, route.ALSA, route.Pulse, route.PipeWire)
 
 	t.Setenv("PULSE_SERVER", filepath.Join(dir, "native"))
 	deaf, err := net.Listen("unix", filepath.Join(dir, "native"))
