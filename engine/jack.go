@@ -70,11 +70,27 @@ func (j *jack) fail(a *Audio, err error) {
 	}
 }
 
-// Flush is [audio.Flusher].
+// Flush is [audio.Flusher], for both ends.
 func (j *jack) Flush() {
 	if a := j.in.Load(); a != nil {
-		if f, ok := a.Sink.(audio.Flusher); ok {
-			f.Flush()
-		}
+		flush(a.Source)
+		flush(a.Sink)
+	}
+}
+
+func flush(end any) {
+	if f, ok := end.(audio.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// hearing is the jack as a source only: what is to be played stays when the
+// microphone is flushed.
+type hearing struct{ *jack }
+
+// Flush is [audio.Flusher].
+func (h hearing) Flush() {
+	if a := h.in.Load(); a != nil {
+		flush(a.Source)
 	}
 }

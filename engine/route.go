@@ -74,6 +74,7 @@ func (l *leg) onSighting(s sighting) {
 // acceptRoute lets voice through again. If something has happened meanwhile, v
 // is not valid any more and the next sighting is on its way.
 func (l *leg) acceptRoute(v route.Verified) {
+	hearing{l.voice.jack}.Flush() // what it heard before may come from what was refused
 	if l.voice.gate.Open(v) != nil {
 		return
 	}

@@ -152,7 +152,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.P
 		return fmt.Errorf("engine: no codec %q", a.Codec.Name)
 	}
 	sender, err := media.NewSender(media.SenderConfig{
-		Source: v.jack, Codec: codec, Coding: codingFor(cfg.Coding, a), PayloadType: a.Codec.PayloadType,
+		Source: hearing{v.jack}, Codec: codec, Coding: codingFor(cfg.Coding, a), PayloadType: a.Codec.PayloadType,
 		TelephoneEvent: a.Event.PayloadType, EventClock: a.Event.ClockRate,
 		SSRC: ssrc, Sequence: uint16(randomUint32()), Timestamp: randomUint32(),
 		Write: v.write, Secure: !cfg.AllowInsecure, Gate: v.gate, Trace: cfg.Tracer,

@@ -423,3 +423,33 @@ type failing struct{ err error }
 
 func (f failing) ReadFrame([]int16) error  { return f.err }
 func (f failing) WriteFrame([]int16) error { return f.err }
+
+// ear is an end of audio that counts how often it is flushed.
+type ear struct {
+	failing
+	flushed atomic.Int64
+}
+
+func (e *ear) Flush() { e.flushed.Add(1) }
+
+// An alarm flushes both ends of what is plugged in. A Sender that goes on, and a
+// route that is accepted, flush what was heard only: the peer's voice goes on.
+func TestFlushedEnds(t *testing.T) {
+	source, sink := &ear{}, &ear{}
+	flushed := func(when string, heard, played int64) {
+		t.Helper()
+		if source.flushed.Swap(0) != heard || sink.flushed.Swap(0) != played {
+			t.Errorf("%s: not flushed as it should be", when)
+		}
+	}
+	j := newJack()
+	hearing{j}.Flush() // nothing is plugged in
+	j.in.Store(&Audio{Source: source, Sink: sink})
+	j.Flush()
+	flushed("an alarm", 1, 1)
+	hearing{j}.Flush()
+	flushed("the sender", 1, 0)
+	l := waiting(t, Config{})
+	l.onAudio(opened{audio: internal(source, sink)})
+	flushed("a route", 1, 0)
+}

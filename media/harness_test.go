@@ -120,9 +120,12 @@ func (s *tape) silent(frame int) bool {
 // mic is a source that counts its frames and can fail.
 type mic struct {
 	audio.Source
-	read int
-	err  error
+	read    int
+	flushed []int // what read was, each time
+	err     error
 }
+
+func (m *mic) Flush() { m.flushed = append(m.flushed, m.read) }
 
 func (m *mic) ReadFrame(pcm []int16) error {
 	m.read++

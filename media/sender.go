@@ -230,8 +230,11 @@ func (s *Sender) Prepare() error {
 		s.began = nil
 		return nil
 	}
-	if k != s.began { // what was read under another release stays behind
+	if k != s.began { // what was heard before, on hold or under another release, stays behind
 		s.began, s.tick, s.have = k, 0, 0
+		if f, ok := s.cfg.Source.(audio.Flusher); ok {
+			f.Flush()
+		}
 	}
 	if s.tick == 0 {
 		s.stamp = stamp
@@ -318,8 +321,9 @@ func (s *Sender) capture() error {
 	if s.ended {
 		return nil // pcm was cleared when it ended
 	}
+	passed := s.cfg.Gate.Passes() // and not only when the frame has been read
 	err := s.cfg.Source.ReadFrame(s.pcm[:])
-	if err != nil || s.muted.Load() || !s.cfg.Gate.Passes() {
+	if err != nil || s.muted.Load() || !passed || !s.cfg.Gate.Passes() {
 		clear(s.pcm[:])
 	}
 	if errors.Is(err, io.EOF) {

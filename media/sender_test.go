@@ -3,6 +3,7 @@ package media_test
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 
 	"sotto/codecs"
@@ -237,6 +238,9 @@ func TestHold(t *testing.T) {
 	s.Hold(false)
 	must(t, s.Tick())
 	must(t, s.Tick())
+	if !slices.Equal(source.flushed, []int{0, 1}) { // before the first frame and the first after the hold
+		t.Errorf("flushed after %v frames", source.flushed)
+	}
 	p := w.take()
 	if len(p) != 3 {
 		t.Fatalf("%d packets", len(p))

@@ -223,4 +223,7 @@ func (l *loudspeaker) WriteFrame(pcm []int16) error {
 	return l.Sink.WriteFrame(pcm)
 }
 
-var _ audio.Flusher = (*loudspeaker)(nil)
+var (
+	_ audio.Flusher = (*microphone)(nil)
+	_ audio.Flusher = (*loudspeaker)(nil)
+)

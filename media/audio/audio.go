@@ -31,9 +31,11 @@ type Sink interface {
 	WriteFrame(pcm []int16) error
 }
 
-// Flusher is a [Sink] that plays later what it takes.
+// Flusher is a [Sink] that plays later what it takes, or a [Source] that keeps
+// what it has heard until it is read.
 type Flusher interface {
-	// Flush forgets what was written and has not been played. Any goroutine
-	// may call it, beside a WriteFrame too.
+	// Flush forgets what was written and has not been played, or was heard and
+	// has not been read. Any goroutine may call it, beside a WriteFrame or a
+	// ReadFrame too.
 	Flush()
 }

@@ -266,3 +266,30 @@ func TestEventsAreDropped(t *testing.T) {
 		t.Errorf("%v, %v", a, b)
 	}
 }
+
+// A microphone that is flushed says nothing of what it has heard while nobody
+// read it.
+func TestSourceFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		s, err := openSource(t.Context(), "mic", w.open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		time.Sleep(time.Second) // the ring is full
+		w.present.Store(false)  // and nothing more comes
+		s.Flush()
+		for range 30 {
+			if level := read(t, s); level > audio.SilenceLevel {
+				t.Fatalf("%.1f dBFS of the past are heard", level)
+			}
+		}
+		w.present.Store(true)
+		time.Sleep(3 * time.Second)
+		read(t, s)
+		if level := read(t, s); level < -31 {
+			t.Errorf("then %.1f dBFS are heard", level)
+		}
+	})
+}

@@ -39,6 +39,7 @@ var (
 	_ audio.Source = (*Source)(nil)
 	_ audio.Sink   = (*Sink)(nil)
 
+	_ audio.Flusher = (*Source)(nil)
 	_ audio.Flusher = (*Sink)(nil)
 )
 
@@ -83,6 +84,10 @@ func (s *Source) ReadFrame(pcm []int16) error {
 	s.gate.Apply(pcm)
 	return nil
 }
+
+// Flush implements [audio.Flusher]: what the microphone has brought so far is not
+// read.
+func (s *Source) Flush() { s.outlet.flush() }
 
 // WriteFrame hands a frame to the loudspeaker, and never waits. After Close it
 // returns [os.ErrClosed].

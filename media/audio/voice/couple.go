@@ -33,6 +33,9 @@ func (m *microphone) ReadFrame(pcm []int16) error {
 	return nil
 }
 
+// Flush implements [audio.Flusher], for a device that does.
+func (m *microphone) Flush() { flushEnd(m.source) }
+
 // Close closes the device, if it can be.
 func (m *microphone) Close() error { return closeEnd(m.source) }
 
@@ -48,14 +51,16 @@ func (l *loudspeaker) WriteFrame(pcm []int16) error {
 }
 
 // Flush implements [audio.Flusher], for a device that does.
-func (l *loudspeaker) Flush() {
-	if f, ok := l.sink.(audio.Flusher); ok {
-		f.Flush()
-	}
-}
+func (l *loudspeaker) Flush() { flushEnd(l.sink) }
 
 // Close closes the device, if it can be.
 func (l *loudspeaker) Close() error { return closeEnd(l.sink) }
+
+func flushEnd(end any) {
+	if f, ok := end.(audio.Flusher); ok {
+		f.Flush()
+	}
+}
 
 func closeEnd(end any) error {
 	if c, ok := end.(io.Closer); ok {

@@ -252,8 +252,10 @@ func TestCouple(t *testing.T) {
 	if d := decibels(mic[after:len(out)], out[after:]); d < 25 || device.played != len(out)/frame {
 		t.Errorf("echo return loss enhancement %.1f dB, %d frames played", d, device.played)
 	}
-	if sink.(audio.Flusher).Flush(); device.flushed != 1 {
-		t.Errorf("flushed %d times", device.flushed)
+	for i, end := range []any{sink, source} {
+		if end.(audio.Flusher).Flush(); device.flushed != i+1 {
+			t.Errorf("%T: flushed %d times", end, device.flushed)
+		}
 	}
 	if err := errors.Join(source.(io.Closer).Close(), sink.(io.Closer).Close()); err != nil || device.closed != 2 {
 		t.Errorf("%v, closed %d times", err, device.closed)
