@@ -30,6 +30,7 @@ type fakeBus struct {
 	objects map[dbus.ObjectPath]interfaces
 	matches []string
 	refuse  string // the member that fails
+	onSet   func() // nil: nothing
 	out     *bufio.Writer
 	conn    net.Conn // the latest
 }
@@ -118,6 +119,9 @@ func (b *fakeBus) answer(call *dbus.Message) {
 		}
 	case "Set":
 		b.objects[path][call.Body[0].(string)][call.Body[1].(string)] = call.Body[2].(dbus.Variant)
+		if b.onSet != nil {
+			b.onSet()
+		}
 	}
 	if member == b.refuse {
 		failure = "org.bluez.Error.Failed"

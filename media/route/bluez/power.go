@@ -14,8 +14,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// errInCall says that a running program has powered the radios down already.
-var errInCall = errors.New("another program has powered the Bluetooth radios down")
+// errInCall says that a running program, this one or another, has powered the
+// radios down already.
+var errInCall = errors.New("the Bluetooth radios are powered down for another call")
 
 // Radios are those that were powered down and are to be powered up again.
 type Radios struct {
@@ -59,7 +60,7 @@ func (r *Radios) powerDown(ctx context.Context) error {
 	}
 	for _, a := range powered {
 		if err := s.power(ctx, a, false); err != nil {
-			return errors.Join(err, r.Restore(ctx))
+			return errors.Join(err, r.Restore(context.WithoutCancel(ctx))) // each call has its own patience
 		}
 	}
 	return nil
@@ -104,7 +105,7 @@ func Recover(ctx context.Context, path string) error {
 // open reads and locks what a program has left at path, which may be nothing.
 func open(path string) (*Radios, error) {
 	r := &Radios{path: path}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := openLocked(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -112,13 +113,45 @@ func open(path string) (*Radios, error) {
 		return nil, err
 	}
 	r.file = f
-	if err := lock(f); err != nil {
-		return nil, errors.Join(errInCall, r.close())
-	}
 	if err := json.NewDecoder(f).Decode(&r.addresses); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s is damaged; power the Bluetooth radio up by hand and remove the file: %w", path, err), r.close())
 	}
 	return r, nil
+}
+
+// openLocked opens and locks the file that is at path. Who had the lock before may
+// have removed or replaced it in between: a lock on what is not there any more
+// keeps nobody out.
+func openLocked(path string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		if err := lock(f); err != nil {
+			return nil, errors.Join(errInCall, f.Close())
+		}
+		there, err := isAt(f, path)
+		if there && err == nil {
+			return f, nil
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isAt reports whether path still leads to f.
+func isAt(f *os.File, path string) (bool, error) {
+	opened, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	now, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(opened, now), err
 }
 
 // close gives the lock back.

@@ -1,9 +1,12 @@
 package bluez
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -36,11 +39,12 @@ func TestPower(t *testing.T) {
 	if bus.powered(radio) || bus.powered("/org/bluez/hci1") {
 		t.Error("powered")
 	}
-	// A second program that starts meanwhile leaves the radio as it is.
+	// A program that starts meanwhile leaves the radio as it is, and so does a
+	// second call, of whichever program.
 	if err := Recover(t.Context(), file); err != nil || bus.powered(radio) {
 		t.Errorf("%v, powered %v", err, bus.powered(radio))
 	}
-	if _, err := PowerDown(t.Context(), file); err == nil || !strings.Contains(err.Error(), "another program") {
+	if _, err := PowerDown(t.Context(), file); err == nil || !strings.Contains(err.Error(), "another call") {
 		t.Error(err)
 	}
 	if err := down.Restore(t.Context()); err != nil || !bus.powered(radio) || bus.powered("/org/bluez/hci1") {
@@ -122,5 +126,94 @@ func TestPowerWithoutBlueZ(t *testing.T) {
 	}
 	if _, err := os.Stat(file); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who gives up in the midst of it has every radio as it was.
+func TestPowerDownIsCalledOff(t *testing.T) {
+	bus, file := startRadios(t)
+	const second = dbus.ObjectPath("/org/bluez/hci1")
+	ctx, cancel := context.WithCancel(t.Context())
+	bus.do(func() {
+		bus.objects[second][adapterName]["Powered"] = is(true)
+		bus.onSet = cancel
+	})
+	if _, err := PowerDown(ctx, file); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if !bus.powered(radio) || !bus.powered(second) {
+		t.Error("a radio stays down")
+	}
+	if left, err := os.ReadDir(filepath.Dir(file)); len(left) != 0 || err != nil {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// A file that was removed or replaced before it was locked is not the one at its
+// path.
+func TestReplacedFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "radios")
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte("[]"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(file)
+	f, err := openLocked(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	expect := func(when string, want bool) {
+		t.Helper()
+		if there, err := isAt(f, file); there != want || err != nil {
+			t.Errorf("%s: %v, %v", when, there, err)
+		}
+	}
+	expect("as it was", true)
+	write(file + ".new")
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+	expect("replaced", false)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	expect("removed", false)
+}
+
+// While calls come and go, no start of another program takes the file of a call
+// away or powers a radio up.
+func TestRecoverBesideCalls(t *testing.T) {
+	bus, file := startRadios(t)
+	stop := make(chan struct{})
+	var starts sync.WaitGroup
+	defer starts.Wait()
+	defer close(stop)
+	starts.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := Recover(t.Context(), file); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 50 {
+		down, err := PowerDown(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bus.powered(radio) {
+			t.Error("powered in a call")
+		}
+		if err := down.Restore(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
