@@ -93,32 +93,23 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 	if err != nil {
 		return engine.Audio{}, err
 	}
-	off, err := powerDown(ctx, c.Policy)
-	if err != nil {
-		return engine.Audio{}, err
-	}
 	watch, err := system.Open(route.Self{PID: os.Getpid(), Capture: 1, Playback: 1})
 	if err != nil {
-		if off != nil {
-			err = errors.Join(err, off.Restore(context.WithoutCancel(ctx)))
-		}
 		return engine.Audio{}, err
 	}
-	if a.Watch = watch; off != nil {
-		a.Watch = darkness{watch, off}
-	}
+	a.Watch = watch
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 			a = engine.Audio{}
 		}
 	}()
-	routes, err := classes(ctx, watch, capture, playback)
+	off, err := c.admit(ctx, watch, capture, playback)
 	if err != nil {
 		return a, err
 	}
-	if _, err = c.Policy.Verify(routes...); err != nil {
-		return a, err
+	if off != nil {
+		a.Watch = darkness{watch, off}
 	}
 	source, err := device.OpenSource(ctx, capture)
 	if err != nil {
@@ -131,6 +122,20 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 	}
 	a.Sink = &loudspeaker{sink}
 	return a, nil
+}
+
+// admit verifies the two devices, and only then powers the radios down: the engine
+// asks again and again for devices that are refused, and each time they would go
+// down and up.
+func (c Choice) admit(ctx context.Context, w watch, capture, playback string) (radios, error) {
+	routes, err := classes(ctx, w, capture, playback)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = c.Policy.Verify(routes...); err != nil {
+		return nil, err
+	}
+	return powerDown(ctx, c.Policy)
 }
 
 // find returns the devices that are chosen.
@@ -163,8 +168,14 @@ func pick(all []device.Device, d device.Direction, id string) (string, error) {
 	return all[i].ID, nil
 }
 
+// watch is a [system.Watch].
+type watch interface {
+	route.Watch
+	Devices(ctx context.Context) ([]route.Route, error)
+}
+
 // classes waits until the watch knows what the two devices are.
-func classes(ctx context.Context, w *system.Watch, capture, playback string) ([]route.Route, error) {
+func classes(ctx context.Context, w watch, capture, playback string) ([]route.Route, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {

@@ -61,3 +61,40 @@ func TestPowerDown(t *testing.T) {
 		t.Error("the radio stays down, and nobody hears of it")
 	}
 }
+
+// known is a watch that knows two devices.
+type known struct {
+	route.Watch
+	devices []route.Route
+}
+
+func (k known) Devices(context.Context) ([]route.Route, error) { return k.devices, nil }
+
+// Where the devices are refused nobody touches the radios: here, who does has an
+// error.
+func TestRefusedBeforePowerDown(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("HOME", home)
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(home, "none"))
+	c := Choice{Policy: route.Policy{AdapterOff: true}}
+	for class, refused := range map[route.Class]bool{route.BluetoothA2DP: true, route.BuiltinSpeaker: false} {
+		w := known{route.NewReporter(route.Report{}), []route.Route{
+			{Class: route.BuiltinMic, Device: "mic", Capture: true}, {Class: class, Device: "speaker"},
+		}}
+		_, err := c.admit(t.Context(), w, "mic", "speaker")
+		if got := errors.As(err, new(*route.Refusal)); got != refused || err == nil {
+			t.Errorf("%v: %v", class, err)
+		}
+		file, err := radiosFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Dir(file)); errors.Is(err, os.ErrNotExist) != refused {
+			t.Errorf("%v: the radios are touched, or not: %v", class, err)
+		}
+		if err := os.RemoveAll(filepath.Dir(file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
