@@ -3,6 +3,7 @@
 package bluez
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,7 +161,7 @@ func (s *session) follow(ctx context.Context, signals *inbox) error {
 				err = errOverflow
 			}
 		case <-alive.C:
-			err = s.call(ctx, s.conn.Object(bus, "/"), bus+".Peer.Ping").Err
+			err = s.ping(ctx)
 		case <-s.conn.Context().Done():
 			err = errBusClosed
 		}
@@ -199,11 +200,21 @@ func (s *session) begin(ctx context.Context) (dbus.Sequence, error) {
 	}
 	now := time.Now()
 	for path, added := range listed {
-		if err := s.tellAll(now, s.objects.add(path, added)); err != nil {
+		facts, err := s.objects.add(path, added)
+		if err != nil {
+			return 0, err
+		}
+		if err := s.tellAll(now, facts); err != nil {
 			return 0, err
 		}
 	}
 	return list.ResponseSequence, s.tell(now, route.Ready{})
+}
+
+// ping asks BlueZ for a sign of life, or the bus if BlueZ does not run. Every
+// program that the bus knows answers this.
+func (s *session) ping(ctx context.Context) error {
+	return s.call(ctx, s.conn.Object(cmp.Or(s.owner, bus), "/"), bus+".Peer.Ping").Err
 }
 
 // call waits for an answer for as long as patience lasts.

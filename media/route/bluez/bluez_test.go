@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -132,6 +133,15 @@ func TestConfused(t *testing.T) {
 		"cannot be understood": func(b *fakeBus) {
 			b.signal(blueZ, "/", manager+".InterfacesAdded", "no path", uint32(3))
 		},
+		"does not answer": func(b *fakeBus) {
+			b.do(func() { b.stuck = blueZ })
+		},
+		"UUIDs of another type": func(b *fakeBus) {
+			b.signal(blueZ, "/", manager+".InterfacesAdded", headset, interfaces{"org.bluez.Device1": {"Connected": is(true), "UUIDs": is("0000110b")}})
+		},
+		"another type later": func(b *fakeBus) {
+			b.signal(blueZ, radio, properties+".PropertiesChanged", adapterName, map[string]dbus.Variant{"Powered": is("no")}, []string{})
+		},
 		"signals": func(b *fakeBus) {
 			b.signal(blueZ, headset, properties+".PropertiesChanged", "org.bluez.Device1")
 		},
@@ -142,7 +152,7 @@ func TestConfused(t *testing.T) {
 			expect(t, events, route.Ready{})
 			confuse(bus)
 			e := <-events
-			if l, ok := e.Fact.(route.Lost); !ok || !strings.Contains(l.Reason, errMalformed.Error()) {
+			if l, ok := e.Fact.(route.Lost); !ok || !strings.Contains(l.Reason, errMalformed.Error()) && (name != "does not answer" || !strings.Contains(l.Reason, "deadline")) {
 				t.Errorf("%+v", e)
 			}
 		})
@@ -153,6 +163,13 @@ func TestConfused(t *testing.T) {
 	}
 	if !i.full.Load() {
 		t.Error("a lost signal is not noticed")
+	}
+	many := deviceObject(true)
+	services := append(make([]string, 100), "0000110b-0000-1000-8000-00805f9b34fb")
+	many["org.bluez.Device1"]["UUIDs"] = is(services)
+	facts, err := objects{}.add(headset, many)
+	if err != nil || len(facts) != 1 || !slices.Equal(facts[0].(route.BluetoothDevice).UUIDs, services) {
+		t.Errorf("a service hides behind others: %+v, %v", facts, err)
 	}
 	all := objects{}
 	for n := range maxObjects {
@@ -179,8 +196,10 @@ func FuzzTake(f *testing.F) {
 			{value, key}, {}, {nil, nil, nil},
 		}
 		o := objects{}
-		o.add(p, interfaces{name: {key: value}})
-		o.add("/a", deviceObject(true))
+		_, _ = o.add(p, interfaces{name: {key: value}})
+		if _, err := o.add("/a", deviceObject(true)); err != nil {
+			t.Error(err)
+		}
 		for _, signal := range []string{manager + ".InterfacesAdded", manager + ".InterfacesRemoved", properties + ".PropertiesChanged"} {
 			facts, _ := o.take(&dbus.Signal{Path: p, Name: signal, Body: bodies[int(which)%len(bodies)]})
 			if len(facts) > 2 || len(o) > 3 {

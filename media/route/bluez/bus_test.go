@@ -31,6 +31,7 @@ type fakeBus struct {
 	matches []string
 	refuse  string // the member that fails
 	onSet   func() // nil: nothing
+	stuck   string // who does not answer pings
 	out     *bufio.Writer
 	conn    net.Conn // the latest
 }
@@ -105,6 +106,10 @@ func (b *fakeBus) answer(call *dbus.Message) {
 	var body []any
 	failure := ""
 	switch member {
+	case "Ping":
+		if call.Headers[dbus.FieldDestination].Value() == b.stuck {
+			return
+		}
 	case "Hello":
 		body = []any{us}
 	case "AddMatch":

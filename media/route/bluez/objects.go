@@ -11,7 +11,7 @@ import (
 
 const (
 	maxObjects = 4096 // a scan shows everybody's devices
-	maxUUIDs   = 64
+	maxProps   = 64   // of one interface
 )
 
 var (
@@ -29,7 +29,6 @@ var known = map[string]func(dbus.ObjectPath, values) route.Fact{
 			ID: route.ID(p), Address: get[string](v, "Address"), Name: get[string](v, "Alias"), Connected: get[bool](v, "Connected"),
 			Class: get[uint32](v, "Class"), Icon: get[string](v, "Icon"), UUIDs: get[[]string](v, "UUIDs"),
 		}
-		d.UUIDs = d.UUIDs[:min(len(d.UUIDs), maxUUIDs)]
 		if d.Name == "" {
 			d.Name = get[string](v, "Name")
 		}
@@ -48,7 +47,28 @@ var known = map[string]func(dbus.ObjectPath, values) route.Fact{
 // values are the properties of one interface.
 type values map[string]dbus.Variant
 
-// get is the value of a property, or zero if it has another type.
+// types are those of the properties that are looked at.
+var types = map[string]func(dbus.Variant) bool{
+	"Address": isA[string], "Alias": isA[string], "Name": isA[string], "Icon": isA[string], "UUIDs": isA[[]string], "Class": isA[uint32],
+	"Connected": isA[bool], "Powered": isA[bool], "Device": isA[dbus.ObjectPath], "UUID": isA[string], "State": isA[string],
+}
+
+func isA[T any](v dbus.Variant) bool {
+	_, ok := v.Value().(T)
+	return ok
+}
+
+// wellFormed reports whether what is said has the types of BlueZ's documents.
+func (v values) wellFormed() bool {
+	for name, value := range v {
+		if right, looked := types[name]; looked && !right(value) {
+			return false
+		}
+	}
+	return true
+}
+
+// get is the value of a property, or zero if it has not been said.
 func get[T any](v values, name string) T {
 	value, _ := v[name].Value().(T)
 	return value
@@ -71,7 +91,7 @@ func (o objects) take(s *dbus.Signal) ([]route.Fact, error) {
 		if len(o) >= maxObjects {
 			return nil, errTooMany
 		}
-		return o.add(path, added), nil
+		return o.add(path, added)
 	case manager + ".InterfacesRemoved":
 		path, isPath := at[dbus.ObjectPath](s.Body, 0)
 		removed, isList := at[[]string](s.Body, 1)
@@ -84,6 +104,9 @@ func (o objects) take(s *dbus.Signal) ([]route.Fact, error) {
 		changed, isMap := at[map[string]dbus.Variant](s.Body, 1)
 		invalid, isList := at[[]string](s.Body, 2)
 		if !isText || !isMap || !isList {
+			return nil, errMalformed
+		}
+		if _, interesting := known[name]; interesting && !values(changed).wellFormed() {
 			return nil, errMalformed
 		}
 		return o.change(s.Path, name, changed, invalid), nil
@@ -115,11 +138,14 @@ func managed(list *dbus.Call) (map[dbus.ObjectPath]interfaces, error) {
 	return all, nil
 }
 
-func (o objects) add(path dbus.ObjectPath, added interfaces) (facts []route.Fact) {
+func (o objects) add(path dbus.ObjectPath, added interfaces) (facts []route.Fact, err error) {
 	for name, props := range added {
 		fact, interesting := known[name]
 		if !interesting {
 			continue
+		}
+		if !values(props).wellFormed() {
+			return nil, errMalformed
 		}
 		if o[path] == nil {
 			o[path] = map[string]values{}
@@ -127,7 +153,7 @@ func (o objects) add(path dbus.ObjectPath, added interfaces) (facts []route.Fact
 		o[path][name] = props
 		facts = append(facts, fact(path, props))
 	}
-	return facts
+	return facts, nil
 }
 
 func (o objects) remove(path dbus.ObjectPath, removed []string) (facts []route.Fact) {
@@ -154,7 +180,7 @@ func (o objects) change(path dbus.ObjectPath, name string, changed map[string]db
 		delete(props, property)
 	}
 	for property, value := range changed {
-		if _, there := props[property]; there || len(props) < maxUUIDs {
+		if _, there := props[property]; there || len(props) < maxProps {
 			props[property] = value
 		}
 	}
