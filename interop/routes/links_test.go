@@ -25,6 +25,9 @@ func TestLinkedToHeadset(t *testing.T) {
 	t.Run("our stream", func(t *testing.T) { linkAgainAndAgain(t, c, ours, ear) })
 	sum := w.air.traffic(t)
 	figure(t, "our stream, with nobody to mute it: %d packets on air, of them %d not digital silence", sum.Packets, sum.Loud)
+	if sum.Loud == 0 {
+		t.Error("nothing was heard on air, where it had to be: the other scenes show nothing")
+	}
 	t.Run("our microphone", func(t *testing.T) { linkAgainAndAgain(t, c, source, ear) })
 }
 
