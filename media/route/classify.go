@@ -182,18 +182,22 @@ func (t testimony) plug() (Class, saying, bool) {
 	return Unknown, saying{}, false
 }
 
-// lacks says what is missing for a sound card that the kernel drives, which is
-// what no program can make up. Empty: nothing.
+// lacks says what is missing for a sound card that the kernel drives. Its card
+// has to be one, and the same, wherever it is named; a program can say all that
+// of a device of its own, so that the kernel is asked too (see corroborate).
+// Empty: nothing.
 func (t testimony) lacks(from Origin) string {
 	switch {
 	case !t.driven(from):
 		return "no driver of a sound card vouches for it"
 	case from != ALSA && t.either("device.api") != "alsa":
 		return "it is not of ALSA"
-	case !number(t.either("alsa.card", "api.alsa.pcm.card", "api.alsa.card")):
+	case !number(t.either(cardKeys...)):
 		return "it has no sound card"
 	case !direct(t.prop("api.alsa.path")), !direct(t.prop("device.string")):
 		return "it goes through a plug-in of ALSA"
+	case !t.onCard("api.alsa.path"), !t.onCard("device.string"):
+		return "it goes to another sound card than it says"
 	}
 	return ""
 }
@@ -306,6 +310,33 @@ func direct(device string) bool {
 		kind = hw
 	}
 	return slices.Contains([]string{"", "hw", "front"}, kind) || strings.HasPrefix(kind, "surround")
+}
+
+// cardKeys are what the systems call the number of a device's sound card.
+var cardKeys = []string{"alsa.card", "api.alsa.pcm.card", "api.alsa.card"}
+
+// onCard reports whether the name of ALSA's under key, if there is one, means
+// the card that t has the number of. A card's own name the kernel knows.
+func (t testimony) onCard(key string) bool {
+	device := t.prop(key)
+	if device == "" {
+		return true
+	}
+	card := cardOf(device)
+	return card != "" && (!number(card) || card == t.either(cardKeys...))
+}
+
+// cardOf is the card in a name of ALSA's, such as 0 in hw:0,3 and PCH in
+// front:CARD=PCH: its number or its name. Empty: whatever is the default.
+func cardOf(device string) string {
+	_, arguments, _ := strings.Cut(device, ":")
+	first, _, _ := strings.Cut(arguments, ",")
+	for argument := range strings.SplitSeq(arguments, ",") {
+		if card, ok := strings.CutPrefix(argument, "CARD="); ok {
+			return card
+		}
+	}
+	return first
 }
 
 func number(s string) bool {

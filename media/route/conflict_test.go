@@ -38,6 +38,7 @@ func TestConflictingMonitors(t *testing.T) {
 		{"PipeWire says that it is USB", nil, []route.Fact{pipewire(disguised)}, nil, route.USBAudio},
 		{"the kernel says that it is USB", nil, nil, kernelCard(with(card(disguised), func(n *route.Node) { n.ID = "hw:PCH,0 p" })), route.USBAudio},
 		{"the kernel has no such card", nil, nil, []route.Fact{route.Ready{}}, route.Unknown},
+		{"the kernel's card of that number has another name", []route.Fact{with(speaker(), set("device.string", "front:CARD=Stick"))}, nil, kernelCard(), route.Unknown},
 		{"the kernel has another card", nil, nil, []route.Fact{with(card(speaker()), set("alsa.card", "1")), route.Ready{}}, route.Unknown},
 		{"headphones are plugged in", nil, nil, kernelCard(route.Jack{ID: "jack 3", Card: "PCH", Name: "Headphone Jack", Plugged: true}), route.WiredHeadphones},
 		{"a microphone is plugged in", nil, nil, kernelCard(route.Jack{ID: "jack 4", Card: "PCH", Name: "Mic Jack", Plugged: true}), route.WiredHeadset},

@@ -12,7 +12,7 @@ type graph struct {
 	from       Origin
 	nodes      map[ID]Node
 	verdicts   map[ID]Route // of devices and of suspects
-	twin       map[ID]bool  // devices with the name of another
+	twin       map[ID]bool  // devices with the name, or the place on the card, of another
 	next, prev map[ID][]edge
 }
 
@@ -30,11 +30,11 @@ const inside = "\x00"
 // node of a group comes out of the others.
 func (v *view) graph(from Origin) *graph {
 	g := &graph{from: from, nodes: map[ID]Node{}, verdicts: map[ID]Route{}, twin: map[ID]bool{}, next: map[ID][]edge{}, prev: map[ID][]edge{}}
-	type name struct {
-		kind Kind
-		name string
+	type mark struct {
+		kind               Kind
+		name, card, device string
 	}
-	twins := map[name][]ID{}
+	twins := map[mark][]ID{}
 	for _, id := range slices.Sorted(maps.Keys(v.objects)) {
 		switch f := v.objects[id].fact.(type) {
 		case Link:
@@ -46,7 +46,12 @@ func (v *view) graph(from Origin) *graph {
 			}
 			if f.Kind == Sink || f.Kind == Source {
 				g.verdicts[id] = v.objects[id].verdict
-				twins[name{f.Kind, f.Name}] = append(twins[name{f.Kind, f.Name}], id)
+				name := mark{kind: f.Kind, name: f.Name}
+				twins[name] = append(twins[name], id)
+				pcm := mark{kind: f.Kind}
+				if pcm.card, pcm.device = f.pcm(); f.MonitorOf == "" && pcm.card != "" && pcm.device != "" {
+					twins[pcm] = append(twins[pcm], id)
+				}
 			}
 			if f.MonitorOf != "" {
 				g.flow(f.MonitorOf, id, false)

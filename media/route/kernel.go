@@ -89,9 +89,20 @@ func (w *World) corroborate(r Route, n Node) Route {
 	return r
 }
 
-// sameCard reports whether k, of the kernel, is what the daemon means by n.
+// sameCard reports whether k, of the kernel, is what the daemon means by n. A
+// card that n has by its name has to be the one of that name.
 func sameCard(k, n Node) bool {
-	card := cmp.Or(n.Props["alsa.card"], n.Props["api.alsa.pcm.card"], n.Props["api.alsa.card"])
-	device := cmp.Or(n.Props["alsa.device"], n.Props["api.alsa.pcm.device"])
+	for _, key := range []string{"api.alsa.path", "device.string"} {
+		if name := cardOf(n.Props[key]); name != "" && !number(name) && name != k.Props["alsa.id"] {
+			return false
+		}
+	}
+	card, device := n.pcm()
 	return card != "" && k.Props["alsa.card"] == card && (device == "" || k.Props["alsa.device"] == "" || k.Props["alsa.device"] == device)
+}
+
+// pcm is the number of the sound card that n says it is on, and of the device
+// there.
+func (n Node) pcm() (card, device string) {
+	return cmp.Or(n.Props["alsa.card"], n.Props["api.alsa.pcm.card"], n.Props["api.alsa.card"]), cmp.Or(n.Props["alsa.device"], n.Props["api.alsa.pcm.device"])
 }

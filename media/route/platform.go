@@ -261,7 +261,7 @@ func (e WindowsEndpoint) route() Route {
 		class = USBHeadset
 	case bus == "USB":
 		class = USBAudio
-	case bus == "HDAUDIO" || bus == "INTELAUDIO":
+	case bus == "HDAUDIO": // INTELAUDIO has endpoints for Bluetooth too
 		class = formFactors[e.FormFactor]
 	}
 	return said(Route{Class: class, Device: e.ID, Name: e.Name, Capture: e.Capture},

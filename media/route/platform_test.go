@@ -165,7 +165,7 @@ func windowsCases() (all []platformCase) {
 			usb, virtual, other = route.Network, route.Network, route.Network
 		}
 		all = append(all,
-			windows(f, "HDAUDIO", out, in), windows(f, "hdaudio", out, in), windows(f, "INTELAUDIO", out, in),
+			windows(f, "HDAUDIO", out, in), windows(f, "hdaudio", out, in), windows(f, "INTELAUDIO", other, other),
 			windows(f, "USB", usb, usb), windows(f, "SWD", virtual, virtual), windows(f, "ROOT", virtual, virtual), windows(f, "SW", virtual, virtual),
 			windows(f, "BTHENUM", route.BluetoothA2DP, route.BluetoothSCO), windows(f, "BTHHFENUM", route.BluetoothSCO, route.BluetoothSCO),
 			windows(f, "BTHLEDevice", route.BLEAudio, route.BLEAudio), windows(f, "BthLEEnum", route.BLEAudio, route.BLEAudio),

@@ -208,7 +208,7 @@ func (s *survey) verdict(g *graph, n Node) Route {
 	case r.Class.rule() == refused:
 		return r
 	case g.twin[n.ID]:
-		r.Class, r.Reason = Unknown, "another device has the same name"
+		r.Class, r.Reason = Unknown, "another device says that it is the same one"
 		return r
 	}
 	return s.world.corroborate(r, n)

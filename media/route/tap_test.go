@@ -31,7 +31,10 @@ func TestTaps(t *testing.T) {
 			[]route.Tap{{Program: spy, Device: mic, Stream: "out 30"}}},
 		{"the same, of what we play", []route.Fact{stream("out 30", route.Playback, theirPID), link("sink 0", "out 30")},
 			[]route.Tap{{Program: spy, Device: out, Stream: "out 30", Monitor: true}}},
-		{"who calls what takes a microphone", []route.Fact{with(microphone(), func(n *route.Node) { n.ID, n.Name, n.Description = "source 9", "mine", "Mine" }), link("source 1", "source 9")},
+		{"who calls what takes a microphone", []route.Fact{with(microphone(), func(n *route.Node) {
+			n.ID, n.Name, n.Description = "source 9", "mine", "Mine"
+			n.Props["alsa.device"] = "7"
+		}), link("source 1", "source 9")},
 			[]route.Tap{{Program: route.Process{Name: "module-alsa-card.c"}, Device: mic, Stream: "Mine"}}},
 		{"behind a filter, linked in beside it", []route.Fact{
 			filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 1", "in 20"), link("source 1", "out 21"),
@@ -45,7 +48,7 @@ func TestTaps(t *testing.T) {
 		{"who gives our PID for its own", []route.Fact{stream("in 30", route.Capture, ourPID), link("source 1", "in 30")},
 			[]route.Tap{{Program: route.Process{PID: ourPID, Name: "a program that calls itself this one"}, Stream: "1 streams too many"}}},
 		{"other devices do not matter", []route.Fact{
-			stream("in 30", route.Capture, theirPID), link("source 3", "in 30"), with(microphone(), func(n *route.Node) { n.ID, n.Name = "source 3", "other" }),
+			stream("in 30", route.Capture, theirPID), link("source 3", "in 30"), with(microphone(), func(n *route.Node) { n.ID, n.Name = "source 3", "other"; n.Props["alsa.device"] = "7" }),
 			stream("out 31", route.Playback, theirPID), link("out 31", "sink 0"),
 		}, nil},
 	} {

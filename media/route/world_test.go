@@ -63,7 +63,7 @@ func filter(id route.ID, kind route.Kind, group string) route.Node {
 func listed(id route.ID) route.Node {
 	return with(pipewire(speaker()), func(n *route.Node) {
 		n.ID, n.Name = id, "what"
-		n.Props["device.bus"] = "usb"
+		n.Props["device.bus"], n.Props["alsa.device"] = "usb", "7"
 	})
 }
 
@@ -164,6 +164,7 @@ func TestWaysOut(t *testing.T) {
 			route.Node{ID: "node 99", Name: "filter"}, headset("sink 9"), link("out 10", "node 99"), link("node 99", "sink 9"),
 		}, route.BluetoothA2DP, "through=filter"},
 		{"a twin of the speaker", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID = "sink 9" })}, route.Unknown, ""},
+		{"a twin of the speaker by its card", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID, n.Name = "sink 9", "what" })}, route.Unknown, ""},
 		{"a twin of a listed headset", []route.Fact{listed("sink 8"), listed("sink 9"), link("out 10", "sink 9")}, route.Unknown, ""},
 		{"a program that calls what it sends a stream that records", []route.Fact{stream("in 30", route.Capture, theirPID), link("in 30", "in 11")}, route.Virtual, ""},
 		{"a device that nobody has described", []route.Fact{route.Node{ID: "sink 9", Kind: route.Sink, Name: "what"}, link("out 10", "sink 9")}, route.Unknown, ""},
