@@ -19,7 +19,7 @@ func engineMutants() []mutant {
 		{"engine/watch.go", "Unknown: \"the audio devices could not be looked at: \" + inWords(err)", "Routes: []route.Route{{Class: route.Internal}}", "TestReportTimesOut"},
 		off("engine/route.go", "r.Class != route.Internal", "TestUnwatchedDevice"),
 		without("media/playout.go", "clear(frame)", "TestGateSilencesSink"),
-		{"media/sender.go", " || !s.cfg.Gate.Passes()", "", "TestGateSilencesSender"},
+		{"media/sender.go", " || !passed || !s.cfg.Gate.Passes()", " || passed && false", "TestGateSilencesSender"},
 		off("engine/trust.go", "r.Flags.Disclosure && l.rule(disclosed) == endCall", "E6_|E7_"),
 		{"engine/trust.go", "case t.peer.CacheMismatch && (t.relayed || !t.compared):", "case false:", "E4_WhatSecuredSays|E1_"},
 		{"engine/trust.go", "(t.relayed || !t.compared)", "!t.compared", "E1_RelayHidesNoMismatch"},
