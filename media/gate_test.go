@@ -2,7 +2,9 @@ package media_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"sotto/media"
 	"sotto/media/audio"
@@ -145,5 +147,49 @@ func TestGateSilencesSink(t *testing.T) {
 	run(20)
 	if heard.silent(110) || heard.flushed != 1 {
 		t.Errorf("nothing is heard after, or %d flushes", heard.flushed)
+	}
+}
+
+// Voice that was heard before a mute and waits for its packet to be full is not
+// sent after it, however long packets are and whenever in one it comes.
+func TestNoVoiceWaitsInThePacket(t *testing.T) {
+	const ulawZero = 0xff
+	for _, packetTime := range []time.Duration{10, 20, 40, 60} {
+		for n := 6; n < 12; n++ {
+			for _, muted := range []bool{true, false} {
+				w, gate := &wire{}, &media.Gate{}
+				c := senderConfig(t, tone(), w)
+				c.Codec, c.PayloadType, c.Gate = codec(t, "PCMU"), 0, gate
+				c.Coding.PacketTime = packetTime * time.Millisecond
+				s := newSender(t, c)
+				must(t, s.Release(verified(t), sealer(t, 1)))
+				route := verified(t)
+				must(t, gate.Open(route))
+				keys := opener(t, 1)
+				run := func(n int) (sound bool) {
+					t.Helper()
+					for range n {
+						must(t, s.Tick())
+					}
+					for _, p := range w.take() {
+						n, err := keys.Open(p)
+						must(t, err)
+						sound = sound || slices.ContainsFunc(p[12:n], func(b byte) bool { return b != ulawZero })
+					}
+					return sound
+				}
+				if !run(n) {
+					t.Fatal("nothing was heard before")
+				}
+				if muted {
+					s.Mute(true)
+				} else {
+					route.Revoke()
+				}
+				if run(12) {
+					t.Errorf("packets of %d ms, muted %v after %d ticks: voice leaves", packetTime, muted, n)
+				}
+			}
+		}
 	}
 }

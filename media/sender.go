@@ -245,6 +245,9 @@ func (s *Sender) Prepare() error {
 		failed = s.capture()
 		s.trace.Stamp(StageCaptured, s.stamp)
 	}
+	if s.silenced() { // what was heard before goes no further
+		clear(s.queue[:s.have])
+	}
 	if s.tick < s.ticks {
 		return failed
 	}
@@ -314,6 +317,9 @@ func (s *Sender) Send() error {
 // may reports whether something may be sent under k now.
 func (s *Sender) may(k *sealing) bool { return !s.held.Load() && k.open() }
 
+// silenced reports whether silence takes the place of voice now.
+func (s *Sender) silenced() bool { return s.muted.Load() || !s.cfg.Gate.Passes() }
+
 // capture reads a frame into the queue. A muted source is read all the same, so
 // that it does not speak of the past when it is heard again.
 func (s *Sender) capture() error {
@@ -321,9 +327,9 @@ func (s *Sender) capture() error {
 	if s.ended {
 		return nil // pcm was cleared when it ended
 	}
-	passed := s.cfg.Gate.Passes() // and not only when the frame has been read
+	before := s.silenced() // and not only when the frame has been read
 	err := s.cfg.Source.ReadFrame(s.pcm[:])
-	if err != nil || s.muted.Load() || !passed || !s.cfg.Gate.Passes() {
+	if err != nil || before || s.silenced() {
 		clear(s.pcm[:])
 	}
 	if errors.Is(err, io.EOF) {
