@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sotto/media/route"
@@ -49,7 +50,8 @@ func (w *watcher) run(ctx context.Context, sightings chan<- sighting) {
 			if ok {
 				s = w.look(ctx, a.Text, again)
 			} else {
-				s, alarms = w.judge(route.Report{Unknown: "the watch over the audio devices has ended"}), nil
+				again.Stop()
+				s, alarms = w.judge(route.Report{Unknown: inWords(route.ErrWatch)}), nil
 				s.lost = true
 			}
 			to = sightings
@@ -63,17 +65,24 @@ func (w *watcher) run(ctx context.Context, sightings chan<- sighting) {
 	}
 }
 
-// look asks for the route. If there is no telling, it sets again.
+// look asks for the route. If there is no telling for now, it sets again. Until it
+// has an answer there is silence: alarms wait meanwhile, and what the last
+// sighting verified would pass the gate through them.
 func (w *watcher) look(ctx context.Context, alarm string, again *time.Timer) sighting {
+	w.verified.Revoke()
+	again.Stop()
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	report, err := w.watch.Report(ctx)
+	lost := errors.Is(err, route.ErrWatch)
 	if err != nil {
 		report = route.Report{Unknown: "the audio devices could not be looked at: " + inWords(err)}
+	}
+	if err != nil && !lost {
 		again.Reset(askAgain)
 	}
 	s := w.judge(report)
-	s.alarm = alarm
+	s.alarm, s.lost = alarm, lost
 	return s
 }
 

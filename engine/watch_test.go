@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -74,9 +75,13 @@ func (c *card) all() []played {
 type slowWatch struct {
 	*route.Reporter
 	takes *atomic.Int64 // a time.Duration
+	gone  *atomic.Bool  // it has ended, and its alarms don't say so
 }
 
 func (w slowWatch) Report(ctx context.Context) (route.Report, error) {
+	if w.gone.Load() {
+		return route.Report{}, fmt.Errorf("daemon: %w", route.ErrWatch)
+	}
 	select {
 	case <-time.After(time.Duration(w.takes.Load())):
 		return w.Reporter.Report(ctx)
@@ -96,6 +101,7 @@ type line struct {
 	sightings chan sighting
 
 	takes atomic.Int64 // how long a report takes
+	gone  atomic.Bool  // there are no reports any more
 	lost  atomic.Bool
 
 	mu      sync.Mutex
@@ -122,7 +128,7 @@ func runLine(t *testing.T, takes time.Duration, do func(*line)) {
 			return nil
 		})
 		l.takes.Store(int64(takes))
-		w := &watcher{watch: slowWatch{l.watch, &l.takes}, jack: j}
+		w := &watcher{watch: slowWatch{l.watch, &l.takes, &l.gone}, jack: j}
 		var group sync.WaitGroup
 		group.Go(func() { w.run(ctx, l.sightings) })
 		group.Go(func() { l.lead(ctx) })
@@ -321,6 +327,56 @@ func TestReportTimesOut(t *testing.T) {
 			t.Error("nothing is heard after")
 		}
 		l.rhythm()
+	})
+}
+
+// A report that failed is asked for again only until there is one: a look that
+// nobody needs would keep the next alarm waiting, with the gate open.
+func TestLookAgainIsForgotten(t *testing.T) {
+	runLine(t, 0, func(l *line) {
+		l.takes.Store(int64(2 * askTimeout))
+		l.watch.Set(good)
+		time.Sleep(askTimeout + time.Millisecond)
+		again := time.Now().Add(askAgain)
+		l.takes.Store(0)
+		l.watch.Set(good)
+		time.Sleep(200 * time.Millisecond)
+		if !l.heard(time.Now().Add(-50 * time.Millisecond)) {
+			t.Fatal("nothing is heard before")
+		}
+		l.takes.Store(int64(askTimeout - time.Millisecond))
+		time.Sleep(time.Until(again) + time.Millisecond)
+		alarm := time.Now()
+		l.watch.Set(bad)
+		time.Sleep(2 * time.Second)
+		l.silent(alarm)
+		l.rhythm()
+	})
+}
+
+// A look revokes what the last one verified, before it asks.
+func TestLookRevokes(t *testing.T) {
+	w := &watcher{watch: route.NewReporter(good)}
+	again := time.NewTimer(time.Hour)
+	before := w.look(t.Context(), "", again).verified
+	after := w.look(t.Context(), "", again).verified
+	if before.Valid() || !after.Valid() {
+		t.Errorf("valid: %v before, %v after", before.Valid(), after.Valid())
+	}
+}
+
+// A watch whose reports say that it has ended is lost, alarm or not.
+func TestReportsAreLost(t *testing.T) {
+	runLine(t, 0, func(l *line) {
+		l.gone.Store(true)
+		alarm := time.Now()
+		l.watch.Set(good)
+		time.Sleep(3 * time.Second)
+		l.silent(alarm)
+		l.rhythm()
+		if !l.lost.Load() {
+			t.Error("nobody is told")
+		}
 	})
 }
 
