@@ -37,6 +37,7 @@ type opened struct {
 // may take their time. The goroutine reports once; finish waits for it if nobody
 // has.
 func (l *leg) openAudio(old Audio) {
+	l.path.reopenAt = time.Time{}
 	reports := make(chan opened, 1)
 	go func() {
 		_ = old.Close() // nothing follows from it

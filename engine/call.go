@@ -81,19 +81,25 @@ func (c *Call) Enroll() error { return c.do(func(l *leg) error { return l.enroll
 // before the other side has answered, the call is hung up, because nobody knows
 // any more what the two sides agree on. Any other error means that the call
 // goes on as it was, unless Ended follows.
-func (c *Call) Hold(ctx context.Context) error { return c.redirect(ctx, sdp.SendOnly) }
+func (c *Call) Hold(ctx context.Context) error { return c.redirect(ctx, sdp.SendOnly, false) }
 
 // Resume ends Hold. Its ctx and its error are as those of Hold.
-func (c *Call) Resume(ctx context.Context) error { return c.redirect(ctx, sdp.SendRecv) }
+func (c *Call) Resume(ctx context.Context) error { return c.redirect(ctx, sdp.SendRecv, false) }
 
 // redirect offers another direction to the peer. It waits for the peer here,
-// so that the leg goroutine does not.
-func (c *Call) redirect(ctx context.Context, d sdp.Direction) error {
+// so that the leg goroutine does not. If it is because of the route, it is not
+// done when that or the user wants it otherwise by now.
+func (c *Call) redirect(ctx context.Context, d sdp.Direction, forRoute bool) error {
 	var offer *sdp.Session
 	var dialog *sip.Dialog // its methods may be called from here
 	err := c.do(func(l *leg) (err error) {
 		dialog = l.dialog
-		offer, err = l.reoffer(d)
+		if forRoute && !l.wantsForRoute(d) {
+			return errOutdated
+		}
+		if offer, err = l.reoffer(d); err == nil {
+			l.change.forRoute = forRoute
+		}
 		return err
 	})
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 // the stream flows; without anything there is silence. The players read and
 // write it, the leg plugs and pulls, the watch flushes.
 type jack struct {
-	in     atomic.Pointer[Audio]
-	failed chan failure // takes one: what was plugged in has failed, and is out
+	in      atomic.Pointer[Audio]
+	plugged bool         // by the leg, which owns it; in is nil all the same once it has failed
+	failed  chan failure // takes one: what was plugged in has failed, and is out
 }
 
 // failure is an error on its way to the leg.
@@ -50,10 +51,21 @@ func (j *jack) WriteFrame(pcm []int16) error {
 	return nil
 }
 
+// plug has the stream use a.
+func (j *jack) plug(a Audio) {
+	j.in.Store(&a)
+	j.plugged = true
+}
+
+// out reports whether what the leg has plugged in has failed. What failed tells
+// may be about audio that was pulled meanwhile.
+func (j *jack) out() bool { return j.plugged && j.in.Load() == nil }
+
 // pull leaves silence, and forgets that what was plugged in has failed. One
 // goroutine may call it.
 func (j *jack) pull() {
 	j.in.Store(nil)
+	j.plugged = false
 	select {
 	case <-j.failed:
 	default:

@@ -148,7 +148,9 @@ func (l *leg) run() {
 		case err := <-l.voice.over:
 			l.onAudioOver(err)
 		case f := <-l.voice.jack.failed:
-			l.onAudioFailed(f.err)
+			if l.voice.jack.out() {
+				l.onAudioFailed(f.err)
+			}
 		case s := <-l.path.sightings:
 			l.onSighting(s)
 		case <-timer.C:
@@ -259,10 +261,14 @@ func (l *leg) end(r Reason) {
 }
 
 // rule holds what has happened against the rules. Its verdict is the caller's to
-// carry out.
+// carry out, but what is over is silent at once: the disk may keep the record of
+// it waiting.
 func (l *leg) rule(c cause) verdict {
 	was, next := l.state, l.mode.on(l.state, c)
 	l.state = next.to
+	if next.to == over {
+		l.voice.silence()
+	}
 	if next.to != was {
 		l.record("state", "cause", c.String(), "from", was.String(), "to", next.to.String())
 	}

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// maxUnread is how many events may wait before those that the peer can bring
-// about again and again make room.
+// maxUnread is how many events may wait before those that come again and again
+// make room.
 const maxUnread = 32
 
 // queue holds a call's events until somebody takes them. A call has few but for
@@ -33,12 +33,17 @@ func (q *queue) put(e Event) {
 	q.signal()
 }
 
-// makeRoom drops the oldest event of those that repeat, if too many wait.
+// makeRoom drops the oldest event of those that repeat, if too many wait; a
+// warning only if there is no other.
 func (q *queue) makeRoom() {
 	if len(q.events) < maxUnread {
 		return
 	}
-	if i := slices.IndexFunc(q.events, repeats); i >= 0 {
+	i := slices.IndexFunc(q.events, repeats)
+	if i < 0 {
+		i = slices.IndexFunc(q.events, warns)
+	}
+	if i >= 0 {
 		q.events = slices.Delete(q.events, i, i+1)
 	}
 }
@@ -50,6 +55,13 @@ func repeats(e Event) bool {
 		return true
 	}
 	return false
+}
+
+// warns reports whether e is a Warning: programs that listen in decide how often
+// one comes.
+func warns(e Event) bool {
+	_, is := e.(Warning)
+	return is
 }
 
 func (q *queue) signal() {

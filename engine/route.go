@@ -22,7 +22,7 @@ type path struct {
 	stop      context.CancelFunc
 	refusal   *route.Refusal // why there is silence; nil: there need be none
 	taps      []route.Tap    // told
-	onHold    bool           // we have put the call on hold because of it
+	onHold    bool           // the call is, because of it and not because our user wants it
 
 	reopenAt, holdAt, endAt time.Time // zero: never
 }
@@ -59,7 +59,9 @@ func (l *leg) onSighting(s sighting) {
 		l.record("alarm", "text", s.alarm)
 		l.rule(routeDoubted)
 	}
-	l.tellTaps(s.taps)
+	if !s.unknown {
+		l.tellTaps(s.taps)
+	}
 	var refusal *route.Refusal
 	switch {
 	case errors.As(s.err, &refusal) && s.lost:
@@ -83,12 +85,28 @@ func (l *leg) acceptRoute(v route.Verified) {
 	if l.path.refusal != nil {
 		l.path.refusal, l.path.holdAt, l.path.endAt = nil, time.Time{}, time.Time{}
 		l.say(RouteRestored{})
-		if l.path.onHold {
-			l.path.onHold = false
-			l.engine.wg.Go(func() { _ = l.call.Resume(l.ctx) }) // the user hears of the end of the hold, or can try again
-		}
+		l.resumeForRoute()
 	}
 	l.proceed()
+}
+
+// errOutdated says that a hold because of the route has lost its cause.
+var errOutdated = errors.New("engine: the route or the user wants it otherwise by now")
+
+// wantsForRoute reports whether the route asks for d: a hold while it is refused,
+// and then the end of that hold, but never of one that our user has asked for.
+func (l *leg) wantsForRoute(d sdp.Direction) bool {
+	if d == sdp.SendRecv {
+		return l.path.onHold && l.path.refusal == nil
+	}
+	return l.local.Direction == sdp.SendRecv && l.path.refusal != nil
+}
+
+// resumeForRoute ends a hold because of the route, if there is one and it is over.
+func (l *leg) resumeForRoute() {
+	if l.wantsForRoute(sdp.SendRecv) {
+		l.engine.wg.Go(func() { _ = l.call.redirect(l.ctx, sdp.SendRecv, true) }) // the user hears of it, or can try again
+	}
 }
 
 // refuseRoute keeps the call silent until there is a route, or for as long as
@@ -184,8 +202,7 @@ func (l *leg) onRouteTime(now time.Time) {
 		l.openAudio(Audio{})
 	}
 	if due(now, &p.holdAt) && l.local.Direction == sdp.SendRecv {
-		p.onHold = true
-		l.engine.wg.Go(func() { _ = l.call.Hold(l.ctx) }) // the call is silent, held or not
+		l.engine.wg.Go(func() { _ = l.call.redirect(l.ctx, sdp.SendOnly, true) }) // the call is silent, held or not
 	}
 	if due(now, &p.endAt) && l.rule(routeLost) == endCall {
 		l.refuse(NoRoute, inWords(p.refusal), p.refusal)

@@ -246,6 +246,7 @@ func (l *leg) tellHold(held, remote bool) {
 type change struct {
 	offer     *sdp.Session
 	direction sdp.Direction
+	forRoute  bool // nobody has asked for it
 }
 
 // reoffer makes our offer to change the direction; reanswered follows.
@@ -258,7 +259,7 @@ func (l *leg) reoffer(d sdp.Direction) (*sdp.Session, error) {
 	}
 	local := l.local
 	local.Direction = d
-	l.change = &change{sdp.Reoffer(l.ours, local), d}
+	l.change = &change{offer: sdp.Reoffer(l.ours, local), direction: d}
 	return l.change.offer, nil
 }
 
@@ -284,6 +285,8 @@ func (l *leg) reanswered(answer []byte, err error) error {
 	l.voice.mute(held)
 	l.tellHold(held, false)
 	l.follow(agreed)
+	l.path.onHold = held && c.forRoute
+	l.resumeForRoute()
 	return nil
 }
 

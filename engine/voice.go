@@ -137,7 +137,7 @@ func (v *voice) redirect(a sdp.Agreed) {
 // plug has the stream use a from now on.
 func (v *voice) plug(a Audio) {
 	v.audio = a
-	v.jack.in.Store(&a)
+	v.jack.plug(a)
 }
 
 // start makes the stream that the SDP has agreed on and begins to tick. Nothing
@@ -341,8 +341,8 @@ func (v *voice) stats() media.Stats {
 	return v.final
 }
 
-// stuckAfter is how long a player may take to end before its device is closed
-// under it. A frame has 20 ms.
+// stuckAfter is how long players and watchers may take to end before the audio is
+// closed under them. A frame has 20 ms.
 const stuckAfter = 200 * time.Millisecond
 
 // close ends everything and waits for it, after silence.
@@ -350,9 +350,9 @@ func (v *voice) close() {
 	if v.stopPlaying != nil {
 		v.stopPlaying()
 	}
-	v.watchers.Wait()
 	closeAudio := sync.OnceFunc(func() { _ = v.audio.Close() })
 	rescue := time.AfterFunc(stuckAfter, closeAudio)
+	v.watchers.Wait()
 	v.players.Wait()
 	rescue.Stop()
 	closeAudio() // waits for rescue if that has begun

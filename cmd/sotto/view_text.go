@@ -55,7 +55,7 @@ func (v *textView) show(event any) {
 	case engine.RouteRefused:
 		v.large("SILENT", e.Text)
 	case engine.RouteRestored:
-		v.line("The audio route is verified again: you are heard.")
+		v.line("The audio route is verified again.")
 	case engine.Held:
 		v.line("On hold, by %s.", who(e.Remote))
 	case engine.Resumed:
