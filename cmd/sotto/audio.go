@@ -92,7 +92,7 @@ func (o *options) openFiles(context.Context) (engine.Audio, error) {
 	if err != nil {
 		return engine.Audio{}, err
 	}
-	o.answered++
+	n := o.answered.Add(1)
 	from := route.Route{Class: class, Device: o.in, Evidence: []string{"--in"}}
 	if o.simulateRoute != "" {
 		from = route.Route{Class: class, Device: "simulated", Evidence: []string{"--simulate-route"}}
@@ -101,7 +101,7 @@ func (o *options) openFiles(context.Context) (engine.Audio, error) {
 	if o.out == "" {
 		return a, nil
 	}
-	path := numbered(o.out, o.answered)
+	path := numbered(o.out, int(n))
 	sink, err := audio.CreateWAV(path)
 	if err != nil {
 		if file, ok := source.(io.Closer); ok {

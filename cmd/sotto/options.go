@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ type options struct {
 
 	routes   route.Policy   // what policy says
 	choice   devices.Choice // if there are no files
-	answered int            // calls that have opened their files
+	answered atomic.Int64   // calls that have opened their files
 }
 
 // register adds the flags to cmd. defaultBind is where SIP listens.

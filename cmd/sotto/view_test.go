@@ -116,7 +116,7 @@ func TestTextView(t *testing.T) {
 	v.show(incoming{"sip:\x1b[31mred\r\n@h"})
 	for _, want := range []string{
 		"Listening on 127.0.0.1:1", "Calling sip:b@h", "sip:b@h is calling", "Ringing", "with opus", "g k r z", "Type y and Enter",
-		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "!! REFUSED: nothing is sent or played.\n  !! no\n  !!!!", "!! SILENT: nothing is sent or played.\n  !! take the buds out and again and again", "again\n  !! and again", "you are heard", "by the other side", "by you", "The other side sends #.", "Warning: w", "Quality of what you hear: high, MOS 4.2.", "Quality of what the other side hears: poor, MOS 1.6.", "What you heard: R 71, MOS 3.7; listening alone 3.9.", "Ended: busy", "lost 2, late 3",
+		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "!! REFUSED: nothing is sent or played.\n  !! no\n  !!!!", "!! SILENT: nothing is sent or played.\n  !! take the buds out and again and again", "again\n  !! and again", "The audio route is verified again.", "by the other side", "by you", "The other side sends #.", "Warning: w", "Quality of what you hear: high, MOS 4.2.", "Quality of what the other side hears: poor, MOS 1.6.", "What you heard: R 71, MOS 3.7; listening alone 3.9.", "Ended: busy", "lost 2, late 3",
 		"helpful", "  sip:[31mred @h is calling.\n",
 	} {
 		if !strings.Contains(b.String(), want) {
