@@ -546,3 +546,14 @@ func ended(t *testing.T, c *Call) Ended {
 	t.Helper()
 	return until[Ended](t, c)
 }
+
+// Audio that is opened need not be opened again when that was due.
+func TestOpensOnce(t *testing.T) {
+	l := waiting(t, Config{})
+	l.path.reopenAt = time.Now()
+	l.openAudio(Audio{})
+	if !l.path.reopenAt.IsZero() {
+		t.Error("it is opened again")
+	}
+	l.onAudio(<-l.opening)
+}

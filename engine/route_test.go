@@ -294,7 +294,10 @@ func TestTapIsTold(t *testing.T) {
 	if e := until[engine.Warning](t, call); !strings.Contains(e.Text, "spy") || !strings.Contains(e.Text, "4711") {
 		t.Errorf("%+v", e)
 	}
+	w.Set(route.Report{Unknown: "the server is gone"}) // which says nothing of the program
+	next[engine.RouteRefused](t, call)
 	w.Set(spied)
+	next[engine.RouteRestored](t, call)
 	w.Set(headset)
 	next[engine.RouteRefused](t, call)
 
@@ -320,4 +323,70 @@ func TestEndWhileRouteIsRefused(t *testing.T) {
 	if _, err := h.watch(t).Report(t.Context()); !errors.Is(err, route.ErrWatch) {
 		t.Errorf("the watch goes on: %v", err)
 	}
+}
+
+// A hold that the user asks for outlasts the one because of the route.
+func TestOurHoldOutlastsTheRoute(t *testing.T) {
+	t.Parallel()
+	h := newHardware(builtin)
+	a := newEngine(t, engine.Config{OpenAudio: h.open, Routes: route.Policy{HoldAfter: time.Millisecond}})
+	caller, callee := connect(t, a, newEngine(t, engine.Config{}))
+	until[engine.Secured](t, caller)
+	until[engine.Secured](t, callee)
+	w := h.watch(t)
+	w.Set(headset)
+	until[engine.Held](t, caller)
+	if err := caller.Hold(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next[engine.Held](t, caller)
+	w.Set(builtin)
+	next[engine.RouteRestored](t, caller)
+	w.Set(headset) // by now the call would be resumed
+	next[engine.RouteRefused](t, caller)
+	w.Set(builtin)
+	next[engine.RouteRestored](t, caller)
+	if err := caller.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next[engine.Resumed](t, caller)
+}
+
+// deafWatch reports once and then, whatever becomes of the context, when it is
+// closed.
+type deafWatch struct {
+	*route.Reporter
+	asked  atomic.Int64
+	closed chan struct{}
+}
+
+func (w *deafWatch) Report(ctx context.Context) (route.Report, error) {
+	if w.asked.Add(1) > 1 {
+		<-w.closed
+	}
+	return w.Reporter.Report(ctx)
+}
+
+func (w *deafWatch) Close() error {
+	close(w.closed)
+	return w.Reporter.Close()
+}
+
+// A report that does not end with its context keeps no call from ending.
+func TestDeafWatch(t *testing.T) {
+	t.Parallel()
+	w := &deafWatch{Reporter: route.NewReporter(builtin), closed: make(chan struct{})}
+	call, _, _ := newRogue(t, true).call(engine.Config{OpenAudio: func(context.Context) (engine.Audio, error) {
+		return engine.Audio{Source: audio.Silence{}, Sink: audio.Discard{}, Watch: w}, nil
+	}})
+	until[engine.Secured](t, call)
+	w.Set(builtin)
+	for start := time.Now(); w.asked.Load() < 2; {
+		if time.Since(start) > limit {
+			t.Fatal("nobody asks")
+		}
+	}
+	go func() { _ = call.Close() }()
+	until[engine.Ended](t, call)
+	isClosed(t, w.closed, "the watch")
 }

@@ -509,3 +509,25 @@ func TestFlushedEnds(t *testing.T) {
 	l.onAudio(opened{audio: internal(source, sink)})
 	flushed("a route", 1, 0)
 }
+
+// A failure of audio that was pulled meanwhile is not that of what is plugged in
+// now.
+func TestStaleFailure(t *testing.T) {
+	j, watch := newJack(), route.NewReporter(good)
+	a := &Audio{Watch: watch}
+	j.in.Store(a)
+	j.plugged = true
+	j.fail(a, errors.New("unplugged"))
+	if !j.out() {
+		t.Error("what has failed is in")
+	}
+	j.pull()
+	j.failed <- failure{errors.New("late")} // by a player that was on its way
+	if j.out() {
+		t.Error("what was pulled has failed")
+	}
+	j.plug(Audio{Watch: watch})
+	if j.out() {
+		t.Error("what is new has failed")
+	}
+}
