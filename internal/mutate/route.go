@@ -22,7 +22,7 @@ func routeMutants() []mutant {
 		off("media/route/survey.go", "len(playback) < s.self.Playback", "TestUnknownRoute"),
 		off("media/route/survey.go", "extra := len(capture) - s.self.Capture; extra > 0", "TestTaps"),
 		{"media/route/survey.go", "case g.twin[n.ID]:", "case false:", "TestWaysOut"},
-		{"media/route/survey.go", "case !f.known:", "case false:", "TestWaysOut"},
+		{"media/route/survey.go", "case !f.says() && !suspect:", "case false:", "TestWaysOut"},
 		{"media/route/survey.go", "f.node.Kind == Playback && !f.linked", "f.node.Kind == Playback", "TestTaps"},
 		{"media/route/survey.go", "f.node.Kind == Source && !f.linked", "f.node.Kind == Source", "TestTaps"},
 		{"media/route/survey.go", "f.node.Kind == Capture && !f.linked", "f.node.Kind == Capture", "TestWaysOut"},
