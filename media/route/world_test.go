@@ -93,82 +93,85 @@ func TestCallOnBuiltinDevices(t *testing.T) {
 	}
 }
 
+// waysOut are ways to elsewhere, each to be added to a call that is fine.
+var waysOut = []struct {
+	name  string
+	facts []route.Fact
+	want  route.Class
+	way   string
+}{
+	{"our stream is moved", []route.Fact{headset("sink 9"), link("out 10", "sink 9"), route.Gone{"link out 10 sink 0"}}, route.BluetoothA2DP, ""},
+	{"our stream is linked to a headset too", []route.Fact{headset("sink 9"), link("out 10", "sink 9")}, route.BluetoothA2DP, ""},
+	{"our microphone is linked to a headset", []route.Fact{headset("sink 9"), link("source 1", "sink 9")}, route.BluetoothA2DP, ""},
+	{"the speaker's monitor is linked to a headset", []route.Fact{headset("sink 9"), link("sink 0", "sink 9")}, route.BluetoothA2DP, "through=alsa_output.pci-0000_00_1f.3.analog-stereo"},
+	{"remap", []route.Fact{
+		headset("sink 9"), filter("sink 20", route.Sink, "remap-sink"), filter("out 21", route.Playback, "remap-sink"),
+		link("out 10", "sink 20"), link("out 21", "sink 9"),
+	}, route.BluetoothA2DP, "through=sink 20, out 21"},
+	{"remap of the speaker", []route.Fact{
+		filter("sink 20", route.Sink, "remap-sink"), filter("out 21", route.Playback, "remap-sink"), link("out 10", "sink 20"), link("out 21", "sink 0"),
+	}, route.Virtual, ""},
+	{"combine", []route.Fact{
+		headset("sink 9"), filter("sink 20", route.Sink, "combine-sink"), filter("out 21", route.Playback, "combine-sink"), filter("out 22", route.Playback, "combine-sink"),
+		link("out 10", "sink 20"), link("out 21", "sink 0"), link("out 22", "sink 9"),
+	}, route.BluetoothA2DP, "through=sink 20, out 22"},
+	{"three filters in a row", []route.Fact{
+		headset("sink 9"),
+		filter("sink 20", route.Sink, "a"), filter("out 21", route.Playback, "a"), link("out 10", "sink 20"),
+		filter("sink 22", route.Sink, "b"), filter("out 23", route.Playback, "b"), link("out 21", "sink 22"),
+		filter("sink 24", route.Sink, "c"), filter("out 25", route.Playback, "c"), link("out 23", "sink 24"), link("out 25", "sink 9"),
+	}, route.BluetoothA2DP, "through=sink 20, out 21, sink 22, out 23, sink 24, out 25"},
+	{"filters in a circle", []route.Fact{
+		filter("sink 20", route.Sink, "a"), filter("out 21", route.Playback, "a"), link("out 10", "sink 20"),
+		filter("sink 22", route.Sink, "b"), filter("out 23", route.Playback, "b"), link("out 21", "sink 22"), link("out 23", "sink 20"),
+	}, route.Virtual, ""},
+	{"loopback of our microphone", []route.Fact{
+		headset("sink 9"), filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 1", "in 20"), link("out 21", "sink 9"),
+	}, route.BluetoothA2DP, "through=in 20, out 21"},
+	{"loopback of the speaker's monitor", []route.Fact{
+		headset("sink 9"), with(microphone(), func(n *route.Node) { n.ID, n.MonitorOf, n.Name = "source 2", "sink 0", "x.monitor" }),
+		filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 2", "in 20"), link("out 21", "sink 9"),
+	}, route.BluetoothA2DP, "through=alsa_output.pci-0000_00_1f.3.analog-stereo, x.monitor, in 20, out 21"},
+	{"tunnel", []route.Fact{
+		with(speaker(), func(n *route.Node) { n.ID, n.Name, n.Network = "sink 9", "tunnel-sink.host", true }), link("out 10", "sink 9"),
+	}, route.Network, ""},
+	{"echo canceller before our stream", []route.Fact{
+		filter("source 20", route.Source, "echo-cancel"), filter("in 21", route.Capture, "echo-cancel"),
+		link("source 20", "in 11"), link("source 1", "in 21"), route.Gone{"link source 1 in 11"},
+	}, route.Virtual, ""},
+	{"a filter whose microphone is a headset's", []route.Fact{
+		with(headset("source 9"), func(n *route.Node) { n.Kind = route.Source }), filter("source 20", route.Source, "echo-cancel"),
+		filter("in 21", route.Capture, "echo-cancel"), link("source 20", "in 11"), link("source 9", "in 21"),
+	}, route.BluetoothA2DP, "through=in 21, source 20"},
+	{"our stream records the speaker", []route.Fact{link("sink 0", "in 11")}, route.Monitor, ""},
+	{"a program plays into our stream", []route.Fact{stream("out 30", route.Playback, theirPID), link("out 30", "in 11")}, route.Virtual, ""},
+	{"a link to what nobody has told of", []route.Fact{link("out 10", "node 99")}, route.Unknown, ""},
+	{"a link from what nobody has told of", []route.Fact{link("node 99", "in 11")}, route.Unknown, ""},
+	{"a microphone's link to what nobody has told of", []route.Fact{link("source 1", "node 99")}, route.Unknown, ""},
+	{"a node without a kind before our stream", []route.Fact{route.Node{ID: "node 99", Name: "filter"}, link("node 99", "in 11")}, route.Unknown, ""},
+	{"a node without a kind that takes our microphone", []route.Fact{route.Node{ID: "node 99", Name: "filter", Owner: route.Process{PID: theirPID}}, link("source 1", "node 99")}, route.Unknown, ""},
+	{"the same, with our PID", []route.Fact{route.Node{ID: "node 99", Name: "filter", Owner: route.Process{PID: ourPID}}, link("source 1", "node 99")}, route.Unknown, ""},
+	{"a headset without a kind", []route.Fact{with(headset("node 99"), kind(0)), link("source 1", "node 99")}, route.BluetoothA2DP, ""},
+	{"a headset that is a stream, after our stream", []route.Fact{with(headset("in 30"), kind(route.Capture)), link("out 10", "in 30")}, route.BluetoothA2DP, ""},
+	{"a headset that is a stream, after our microphone", []route.Fact{with(headset("in 30"), kind(route.Capture)), link("source 1", "in 30")}, route.BluetoothA2DP, ""},
+	{"a headset that is a stream, before our stream", []route.Fact{with(headset("out 30"), kind(route.Playback)), link("out 30", "in 11")}, route.BluetoothA2DP, ""},
+	{"a sender that is a stream", []route.Fact{with(stream("in 30", route.Capture, theirPID), func(n *route.Node) { n.Name = "rtp-sink" }), link("sink 0", "in 30")}, route.Network, ""},
+	{"a stream that cannot be read", []route.Fact{with(stream("in 30", route.Capture, theirPID), func(n *route.Node) { n.Description = "ear\u202ebuds" }), link("source 1", "in 30")}, route.Unknown, ""},
+	{"a headset's microphone that our microphone is linked to", []route.Fact{with(headset("source 30"), kind(route.Source)), link("source 1", "source 30")}, route.BluetoothA2DP, ""},
+	{"a node without a kind between us and a headset", []route.Fact{
+		route.Node{ID: "node 99", Name: "filter"}, headset("sink 9"), link("out 10", "node 99"), link("node 99", "sink 9"),
+	}, route.BluetoothA2DP, "through=filter"},
+	{"a twin of the speaker", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID = "sink 9" })}, route.Unknown, ""},
+	{"a twin of the speaker by its card", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID, n.Name = "sink 9", "what" })}, route.Unknown, ""},
+	{"a twin of a listed headset", []route.Fact{listed("sink 8"), listed("sink 9"), link("out 10", "sink 9")}, route.Unknown, ""},
+	{"a program that calls what it sends a stream that records", []route.Fact{stream("in 30", route.Capture, theirPID), link("in 30", "in 11")}, route.Virtual, ""},
+	{"a device that nobody has described", []route.Fact{route.Node{ID: "sink 9", Kind: route.Sink, Name: "what"}, link("out 10", "sink 9")}, route.Unknown, ""},
+}
+
 // What leads from our streams or our microphone to elsewhere is found, however
-// long the way. Each case is added to a call that is fine.
+// long the way.
 func TestWaysOut(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		facts []route.Fact
-		want  route.Class
-		way   string
-	}{
-		{"our stream is moved", []route.Fact{headset("sink 9"), link("out 10", "sink 9"), route.Gone{"link out 10 sink 0"}}, route.BluetoothA2DP, ""},
-		{"our stream is linked to a headset too", []route.Fact{headset("sink 9"), link("out 10", "sink 9")}, route.BluetoothA2DP, ""},
-		{"our microphone is linked to a headset", []route.Fact{headset("sink 9"), link("source 1", "sink 9")}, route.BluetoothA2DP, ""},
-		{"the speaker's monitor is linked to a headset", []route.Fact{headset("sink 9"), link("sink 0", "sink 9")}, route.BluetoothA2DP, "through=alsa_output.pci-0000_00_1f.3.analog-stereo"},
-		{"remap", []route.Fact{
-			headset("sink 9"), filter("sink 20", route.Sink, "remap-sink"), filter("out 21", route.Playback, "remap-sink"),
-			link("out 10", "sink 20"), link("out 21", "sink 9"),
-		}, route.BluetoothA2DP, "through=sink 20, out 21"},
-		{"remap of the speaker", []route.Fact{
-			filter("sink 20", route.Sink, "remap-sink"), filter("out 21", route.Playback, "remap-sink"), link("out 10", "sink 20"), link("out 21", "sink 0"),
-		}, route.Virtual, ""},
-		{"combine", []route.Fact{
-			headset("sink 9"), filter("sink 20", route.Sink, "combine-sink"), filter("out 21", route.Playback, "combine-sink"), filter("out 22", route.Playback, "combine-sink"),
-			link("out 10", "sink 20"), link("out 21", "sink 0"), link("out 22", "sink 9"),
-		}, route.BluetoothA2DP, "through=sink 20, out 22"},
-		{"three filters in a row", []route.Fact{
-			headset("sink 9"),
-			filter("sink 20", route.Sink, "a"), filter("out 21", route.Playback, "a"), link("out 10", "sink 20"),
-			filter("sink 22", route.Sink, "b"), filter("out 23", route.Playback, "b"), link("out 21", "sink 22"),
-			filter("sink 24", route.Sink, "c"), filter("out 25", route.Playback, "c"), link("out 23", "sink 24"), link("out 25", "sink 9"),
-		}, route.BluetoothA2DP, "through=sink 20, out 21, sink 22, out 23, sink 24, out 25"},
-		{"filters in a circle", []route.Fact{
-			filter("sink 20", route.Sink, "a"), filter("out 21", route.Playback, "a"), link("out 10", "sink 20"),
-			filter("sink 22", route.Sink, "b"), filter("out 23", route.Playback, "b"), link("out 21", "sink 22"), link("out 23", "sink 20"),
-		}, route.Virtual, ""},
-		{"loopback of our microphone", []route.Fact{
-			headset("sink 9"), filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 1", "in 20"), link("out 21", "sink 9"),
-		}, route.BluetoothA2DP, "through=in 20, out 21"},
-		{"loopback of the speaker's monitor", []route.Fact{
-			headset("sink 9"), with(microphone(), func(n *route.Node) { n.ID, n.MonitorOf, n.Name = "source 2", "sink 0", "x.monitor" }),
-			filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 2", "in 20"), link("out 21", "sink 9"),
-		}, route.BluetoothA2DP, "through=alsa_output.pci-0000_00_1f.3.analog-stereo, x.monitor, in 20, out 21"},
-		{"tunnel", []route.Fact{
-			with(speaker(), func(n *route.Node) { n.ID, n.Name, n.Network = "sink 9", "tunnel-sink.host", true }), link("out 10", "sink 9"),
-		}, route.Network, ""},
-		{"echo canceller before our stream", []route.Fact{
-			filter("source 20", route.Source, "echo-cancel"), filter("in 21", route.Capture, "echo-cancel"),
-			link("source 20", "in 11"), link("source 1", "in 21"), route.Gone{"link source 1 in 11"},
-		}, route.Virtual, ""},
-		{"a filter whose microphone is a headset's", []route.Fact{
-			with(headset("source 9"), func(n *route.Node) { n.Kind = route.Source }), filter("source 20", route.Source, "echo-cancel"),
-			filter("in 21", route.Capture, "echo-cancel"), link("source 20", "in 11"), link("source 9", "in 21"),
-		}, route.BluetoothA2DP, "through=in 21, source 20"},
-		{"our stream records the speaker", []route.Fact{link("sink 0", "in 11")}, route.Monitor, ""},
-		{"a program plays into our stream", []route.Fact{stream("out 30", route.Playback, theirPID), link("out 30", "in 11")}, route.Virtual, ""},
-		{"a link to what nobody has told of", []route.Fact{link("out 10", "node 99")}, route.Unknown, ""},
-		{"a link from what nobody has told of", []route.Fact{link("node 99", "in 11")}, route.Unknown, ""},
-		{"a microphone's link to what nobody has told of", []route.Fact{link("source 1", "node 99")}, route.Unknown, ""},
-		{"a node without a kind before our stream", []route.Fact{route.Node{ID: "node 99", Name: "filter"}, link("node 99", "in 11")}, route.Unknown, ""},
-		{"a node without a kind that takes our microphone", []route.Fact{route.Node{ID: "node 99", Name: "filter", Owner: route.Process{PID: theirPID}}, link("source 1", "node 99")}, route.Unknown, ""},
-		{"the same, with our PID", []route.Fact{route.Node{ID: "node 99", Name: "filter", Owner: route.Process{PID: ourPID}}, link("source 1", "node 99")}, route.Unknown, ""},
-		{"a headset without a kind", []route.Fact{with(headset("node 99"), kind(0)), link("source 1", "node 99")}, route.BluetoothA2DP, ""},
-		{"a headset that is a stream, after our stream", []route.Fact{with(headset("in 30"), kind(route.Capture)), link("out 10", "in 30")}, route.BluetoothA2DP, ""},
-		{"a headset that is a stream, after our microphone", []route.Fact{with(headset("in 30"), kind(route.Capture)), link("source 1", "in 30")}, route.BluetoothA2DP, ""},
-		{"a headset that is a stream, before our stream", []route.Fact{with(headset("out 30"), kind(route.Playback)), link("out 30", "in 11")}, route.BluetoothA2DP, ""},
-		{"a sender that is a stream", []route.Fact{with(stream("in 30", route.Capture, theirPID), func(n *route.Node) { n.Name = "rtp-sink" }), link("sink 0", "in 30")}, route.Network, ""},
-		{"a stream that cannot be read", []route.Fact{with(stream("in 30", route.Capture, theirPID), func(n *route.Node) { n.Description = "ear\u202ebuds" }), link("source 1", "in 30")}, route.Unknown, ""},
-		{"a headset's microphone that our microphone is linked to", []route.Fact{with(headset("source 30"), kind(route.Source)), link("source 1", "source 30")}, route.BluetoothA2DP, ""},
-		{"a node without a kind between us and a headset", []route.Fact{
-			route.Node{ID: "node 99", Name: "filter"}, headset("sink 9"), link("out 10", "node 99"), link("node 99", "sink 9"),
-		}, route.BluetoothA2DP, "through=filter"},
-		{"a twin of the speaker", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID = "sink 9" })}, route.Unknown, ""},
-		{"a twin of the speaker by its card", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID, n.Name = "sink 9", "what" })}, route.Unknown, ""},
-		{"a twin of a listed headset", []route.Fact{listed("sink 8"), listed("sink 9"), link("out 10", "sink 9")}, route.Unknown, ""},
-		{"a program that calls what it sends a stream that records", []route.Fact{stream("in 30", route.Capture, theirPID), link("in 30", "in 11")}, route.Virtual, ""},
-		{"a device that nobody has described", []route.Fact{route.Node{ID: "sink 9", Kind: route.Sink, Name: "what"}, link("out 10", "sink 9")}, route.Unknown, ""},
-	} {
+	for _, c := range waysOut {
 		w := route.NewWorld(route.PipeWire)
 		tell(w, route.PipeWire, append(call(route.PipeWire), c.facts...)...)
 		r := w.Report(self)
