@@ -60,30 +60,11 @@ func newSession(conn net.Conn, tell attend.Tell) *session {
 	return &session{conn: conn, tell: tell, proxies: map[uint32]uint32{}, next: registryObject + 1, graph: graph{}}
 }
 
-// read is a message with the time at which it was read.
-type read struct {
-	message
-	at  time.Time
-	err error
-}
-
 // follow tells what the registry says until the connection is lost.
 func (s *session) follow(ctx context.Context) error {
-	messages, done := make(chan read), make(chan struct{})
+	done := make(chan struct{})
 	defer close(done)
-	go func() { // until the connection is closed
-		for {
-			m, err := readMessage(s.conn)
-			select {
-			case messages <- read{m, time.Now(), err}:
-			case <-done:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
+	messages := attend.Reader(done, func() (message, error) { return readMessage(s.conn) })
 	if err := s.greet(); err != nil {
 		return err
 	}
@@ -93,8 +74,8 @@ func (s *session) follow(ctx context.Context) error {
 		var err error
 		select {
 		case m := <-messages:
-			if err = m.err; err == nil {
-				err = s.take(m.message, m.at)
+			if err = m.Err; err == nil {
+				err = s.take(m.Message, m.At)
 			}
 		case <-beat.C:
 			var ask bool

@@ -40,13 +40,6 @@ func newSession(conn net.Conn) *session {
 	return &session{conn: conn, pending: map[uint32]reply{}, asked: map[object]bool{}}
 }
 
-// read is a packet with the time at which it was read.
-type read struct {
-	packet
-	at  time.Time
-	err error
-}
-
 // follow greets the server and tells what it says until the connection is lost.
 func (s *session) follow(ctx context.Context, pipewire bool) error {
 	s.onServer = func(name string) error {
@@ -55,21 +48,9 @@ func (s *session) follow(ctx context.Context, pipewire bool) error {
 		}
 		return nil
 	}
-	packets, done := make(chan read), make(chan struct{})
+	done := make(chan struct{})
 	defer close(done)
-	go func() { // until the connection is closed
-		for {
-			p, err := readPacket(s.conn)
-			select {
-			case packets <- read{p, time.Now(), err}:
-			case <-done:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
+	packets := attend.Reader(done, func() (packet, error) { return readPacket(s.conn) })
 	if err := s.greet(); err != nil {
 		return err
 	}
@@ -79,9 +60,9 @@ func (s *session) follow(ctx context.Context, pipewire bool) error {
 		var err error
 		select {
 		case p := <-packets:
-			if err = p.err; err == nil {
+			if err = p.Err; err == nil {
 				s.heart.Answered()
-				err = s.take(p.packet, p.at)
+				err = s.take(p.Message, p.At)
 			}
 		case <-beat.C:
 			var ask bool

@@ -63,6 +63,33 @@ func Run(ctx context.Context, from route.Origin, out chan<- route.Event, connect
 	}
 }
 
+// Read is a message with the time at which it was read, or why there is none.
+type Read[M any] struct {
+	Message M
+	At      time.Time
+	Err     error
+}
+
+// Reader gives what read returns, up to its first error, or until done is closed.
+// Whoever closes done closes the connection too, so that no read waits for ever.
+func Reader[M any](done <-chan struct{}, read func() (M, error)) <-chan Read[M] {
+	out := make(chan Read[M])
+	go func() {
+		for {
+			m, err := read()
+			select {
+			case out <- Read[M]{m, time.Now(), err}:
+			case <-done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
 // Heart counts beats without an answer. It counts those that its owner could
 // see: a pause of our own process is not held against the system.
 type Heart struct {
