@@ -177,6 +177,13 @@ func (s *Server) AddSink(name string) (module string) {
 	return module
 }
 
+// SetDefault makes a sink or a source the default: PipeWire can't until its session
+// manager is up.
+func (s *Server) SetDefault(kind, name string) {
+	s.t.Helper()
+	s.Until("default "+kind+" "+name, func() bool { _, err := pactl("set-default-"+kind, name); return err == nil })
+}
+
 // Pactl asks the server for something, and returns what it says.
 func (s *Server) Pactl(args ...string) string {
 	s.t.Helper()

