@@ -104,12 +104,12 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 			a = engine.Audio{}
 		}
 	}()
-	off, err := c.admit(ctx, watch, capture, playback)
+	restore, err := c.admit(ctx, watch, capture, playback)
 	if err != nil {
 		return a, err
 	}
-	if off != nil {
-		a.Watch = darkness{watch, off}
+	if restore != nil {
+		a.Watch = darkness{watch, restore}
 	}
 	source, err := device.OpenSource(ctx, capture)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 // admit verifies the two devices, and only then powers the radios down: the engine
 // asks again and again for devices that are refused, and each time they would go
 // down and up.
-func (c Choice) admit(ctx context.Context, w watch, capture, playback string) (radios, error) {
+func (c Choice) admit(ctx context.Context, w watch, capture, playback string) (restore func(context.Context) error, err error) {
 	routes, err := classes(ctx, w, capture, playback)
 	if err != nil {
 		return nil, err

@@ -10,10 +10,8 @@ import (
 	"sotto/media/route/bluez"
 )
 
-// radios are Bluetooth radios that are to be powered up again.
-type radios interface {
-	Restore(ctx context.Context) error
-}
+// radios are those of this machine, for all calls of this process.
+var radios bluez.Radios
 
 // radiosFile is where it is written which radios have to be powered up again,
 // should this program not live to do it. There is one for each user, as there is
@@ -36,8 +34,9 @@ func RecoverRadios(ctx context.Context) error {
 	return bluez.Recover(ctx, file)
 }
 
-// powerDown powers the radios down, if the policy wants it.
-func powerDown(ctx context.Context, policy route.Policy) (radios, error) {
+// powerDown powers the radios down, if the policy wants it. What undoes it is nil
+// otherwise.
+func powerDown(ctx context.Context, policy route.Policy) (restore func(context.Context) error, err error) {
 	if !policy.AdapterOff {
 		return nil, nil
 	}
@@ -45,20 +44,24 @@ func powerDown(ctx context.Context, policy route.Policy) (radios, error) {
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(file), 0o700)
 	}
+	if err == nil {
+		err = radios.PowerDown(ctx, file)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return bluez.PowerDown(ctx, file)
+	return radios.Restore, nil
 }
 
-// darkness is a watch at whose end the radios are powered up again.
+// darkness is a watch at whose end the radios are powered up again, unless another
+// call wants them down.
 type darkness struct {
 	route.Watch
-	radios radios
+	restore func(context.Context) error
 }
 
 func (d darkness) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return errors.Join(d.Watch.Close(), d.radios.Restore(ctx))
+	return errors.Join(d.Watch.Close(), d.restore(ctx))
 }

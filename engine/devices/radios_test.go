@@ -26,7 +26,7 @@ func (r *restored) Restore(context.Context) error {
 func TestDarkness(t *testing.T) {
 	reporter := route.NewReporter(route.Report{})
 	r := &restored{err: errors.New("the radio does not answer")}
-	if err := (darkness{reporter, r}).Close(); !errors.Is(err, r.err) || r.times != 1 {
+	if err := (darkness{reporter, r.Restore}).Close(); !errors.Is(err, r.err) || r.times != 1 {
 		t.Errorf("%v, %d times", err, r.times)
 	}
 	if _, err := reporter.Report(t.Context()); !errors.Is(err, route.ErrWatch) {
@@ -41,8 +41,8 @@ func TestPowerDown(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", home)
 	t.Setenv("HOME", home)
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(home, "none"))
-	if r, err := powerDown(t.Context(), route.Policy{Strict: true}); r != nil || err != nil {
-		t.Errorf("%v, %v", r, err)
+	if restore, err := powerDown(t.Context(), route.Policy{Strict: true}); restore != nil || err != nil {
+		t.Errorf("it is to be undone: %v, %v", restore != nil, err)
 	}
 	if _, err := powerDown(t.Context(), route.Policy{AdapterOff: true}); err == nil {
 		t.Error("no bus, and no error")

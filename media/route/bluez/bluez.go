@@ -102,7 +102,7 @@ func haveBus() bool {
 func connect(ctx context.Context, signals dbus.SignalHandler) (*dbus.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	slow := time.AfterFunc(patience, cancel)
-	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx), dbus.WithSignalHandler(signals))
+	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx), dbus.WithSignalHandler(signals), dbus.WithIncomingInterceptor(dropCall))
 	if !slow.Stop() {
 		err = errors.Join(attend.ErrSlow, err)
 	}
@@ -112,6 +112,14 @@ func connect(ctx context.Context, signals dbus.SignalHandler) (*dbus.Conn, error
 	}
 	context.AfterFunc(conn.Context(), cancel)
 	return conn, nil
+}
+
+// dropCall makes of a call to us a message that the library passes over. We offer
+// nothing, and it would answer each in a goroutine of its own, however many come.
+func dropCall(m *dbus.Message) {
+	if m.Type == dbus.TypeMethodCall {
+		m.Type = 0 // which the specification calls invalid, and has ignored
+	}
 }
 
 // signal is one signal with the time at which it was read.

@@ -66,6 +66,25 @@ func expect(t *testing.T, events <-chan route.Event, wanted ...route.Fact) {
 	}
 }
 
+// Nobody has any business with us, and who calls all the same costs us nothing.
+func TestCallsOfOthers(t *testing.T) {
+	bus := startBus(t)
+	bus.do(func() { bus.objects[radio] = adapterObject(true) })
+	events := watch(t)
+	expect(t, events, route.BluetoothAdapter{ID: route.ID(radio), Powered: true}, route.Ready{})
+	for range 1000 {
+		bus.call("/", "org.freedesktop.DBus.Peer", "Ping")
+		bus.call("/", "org.freedesktop.DBus.Introspectable", "Introspect")
+	}
+	bus.signal(blueZ, radio, properties+".PropertiesChanged", adapterName, map[string]dbus.Variant{"Powered": is(false)}, []string{})
+	expect(t, events, route.BluetoothAdapter{ID: route.ID(radio)}) // so all calls have been read
+	bus.do(func() {
+		if bus.answers > 0 {
+			t.Errorf("%d calls were answered", bus.answers)
+		}
+	})
+}
+
 func TestWatch(t *testing.T) {
 	bus := startBus(t)
 	bus.do(func() { bus.objects[radio] = adapterObject(true) })

@@ -32,6 +32,7 @@ type fakeBus struct {
 	refuse  string // the member that fails
 	onSet   func() // nil: nothing
 	stuck   string // who does not answer pings
+	answers int    // that we have given
 	out     *bufio.Writer
 	conn    net.Conn // the latest
 }
@@ -101,6 +102,10 @@ func (b *fakeBus) do(f func()) {
 
 // answer answers one call.
 func (b *fakeBus) answer(call *dbus.Message) {
+	if call.Type != dbus.TypeMethodCall {
+		b.answers++
+		return
+	}
 	member := call.Headers[dbus.FieldMember].Value().(string)
 	path := call.Headers[dbus.FieldPath].Value().(dbus.ObjectPath)
 	var body []any
@@ -154,6 +159,16 @@ func (b *fakeBus) signal(sender string, path dbus.ObjectPath, name string, body 
 			dbus.FieldSender: dbus.MakeVariant(sender), dbus.FieldPath: dbus.MakeVariant(path),
 			dbus.FieldInterface: dbus.MakeVariant(name[:dot]), dbus.FieldMember: dbus.MakeVariant(name[dot+1:]),
 		}}, body)
+	})
+}
+
+// call calls us, as another program.
+func (b *fakeBus) call(path dbus.ObjectPath, iface, member string) {
+	b.do(func() {
+		b.write(&dbus.Message{Type: dbus.TypeMethodCall, Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldSender: dbus.MakeVariant(stranger), dbus.FieldDestination: dbus.MakeVariant(us), dbus.FieldPath: dbus.MakeVariant(path),
+			dbus.FieldInterface: dbus.MakeVariant(iface), dbus.FieldMember: dbus.MakeVariant(member),
+		}}, nil)
 	})
 }
 

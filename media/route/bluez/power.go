@@ -9,34 +9,43 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/godbus/dbus/v5"
 )
 
-// errInCall says that a running program, this one or another, has powered the
-// radios down already.
-var errInCall = errors.New("the Bluetooth radios are powered down for another call")
+// errInCall says that another running program has powered the radios down
+// already.
+var errInCall = errors.New("the Bluetooth radios are powered down for a call of another program")
 
-// Radios are those that were powered down and are to be powered up again.
+// Radios powers the radios of this machine down for as long as one call of this
+// program wants it. The zero value has powered none down. Its methods may be
+// called from any goroutine; one waits while BlueZ is asked by another.
 type Radios struct {
-	path      string
-	file      *os.File // the addresses; locked until they are restored
-	addresses []string
+	mu    sync.Mutex // guards what follows
+	calls int        // that want them down
+	down  *list      // nil: none
 }
 
 // PowerDown powers every radio down. Which ones is written to the file at path
 // before, so that [Recover] can power them up at the next start if this program
-// does not live to do it.
-func PowerDown(ctx context.Context, path string) (*Radios, error) {
-	r := &Radios{path: path}
-	if err := r.powerDown(ctx); err != nil {
-		return nil, fmt.Errorf("bluez: %w", err)
+// does not live to do it. Each PowerDown without an error takes a [Radios.Restore]
+// to undo it, and what comes up in between goes down with the next PowerDown.
+func (r *Radios) PowerDown(ctx context.Context, path string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.powerDown(ctx, path); err != nil {
+		if r.calls == 0 {
+			err = errors.Join(err, r.powerUp(context.WithoutCancel(ctx))) // each call to BlueZ has its own patience
+		}
+		return fmt.Errorf("bluez: %w", err)
 	}
-	return r, nil
+	r.calls++
+	return nil
 }
 
-func (r *Radios) powerDown(ctx context.Context) error {
+func (r *Radios) powerDown(ctx context.Context, path string) error {
 	s, powered, err := adapters(ctx, true)
 	if failed := new(dbus.Error); errors.As(err, failed) && failed.Name == bus+".Error.ServiceUnknown" {
 		return nil // without BlueZ no radio carries audio
@@ -45,78 +54,119 @@ func (r *Radios) powerDown(ctx context.Context) error {
 		return err
 	}
 	defer s.conn.Close()
-	left, err := open(r.path) // by a program that has crashed
+	before := r.down
+	if before == nil {
+		if before, err = open(path); err != nil { // by a program that has crashed
+			return err
+		}
+	}
+	addresses := slices.Clone(before.addresses)
+	for _, a := range powered {
+		addresses = append(addresses, a.address)
+	}
+	slices.Sort(addresses)
+	down, err := write(before.path, slices.Compact(addresses))
 	if err != nil {
+		if before != r.down {
+			err = errors.Join(err, before.close())
+		}
 		return err
 	}
-	r.addresses = left.addresses
-	for _, a := range powered {
-		r.addresses = append(r.addresses, a.address)
-	}
-	slices.Sort(r.addresses)
-	r.addresses = slices.Compact(r.addresses)
-	if err := errors.Join(r.record(), left.close()); err != nil {
+	r.down = down
+	if err := before.close(); err != nil {
 		return err
 	}
 	for _, a := range powered {
 		if err := s.power(ctx, a, false); err != nil {
-			return errors.Join(err, r.Restore(context.WithoutCancel(ctx))) // each call has its own patience
+			return err
 		}
 	}
 	return nil
 }
 
-// Restore powers up what [PowerDown] powered down. If that fails, the next
-// [Recover] tries again.
+// Restore powers up what was powered down, if no other call wants it down. If that
+// fails, the next [Recover] tries again.
 func (r *Radios) Restore(ctx context.Context) error {
-	if r.file == nil {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.calls--; r.calls > 0 {
 		return nil
 	}
-	defer r.close()
+	if err := r.powerUp(ctx); err != nil {
+		return fmt.Errorf("bluez: %w", err)
+	}
+	return nil
+}
+
+func (r *Radios) powerUp(ctx context.Context) error {
+	if r.down == nil {
+		return nil
+	}
+	down := r.down
+	r.down = nil
+	return down.powerUp(ctx)
+}
+
+// list is which radios were powered down and are to be powered up again.
+type list struct {
+	path      string
+	file      *os.File // the addresses; locked until they are powered up. nil: there is none
+	addresses []string
+}
+
+// powerUp powers up what is listed, and forgets it.
+func (l *list) powerUp(ctx context.Context) error {
+	if l.file == nil {
+		return nil
+	}
+	defer l.close()
 	s, down, err := adapters(ctx, false)
 	if err != nil {
-		return fmt.Errorf("bluez: %w", err)
+		return err
 	}
 	defer s.conn.Close()
 	for _, a := range down {
-		if slices.Contains(r.addresses, a.address) {
+		if slices.Contains(l.addresses, a.address) {
 			err = errors.Join(err, s.power(ctx, a, true))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("bluez: %w", err)
+		return err
 	}
-	return os.Remove(r.path)
+	return os.Remove(l.path)
 }
 
 // Recover restores what the file at path says, if the program that wrote it is
 // no more. If there is no file there is nothing to restore.
 func Recover(ctx context.Context, path string) error {
-	r, err := open(path)
-	switch {
-	case errors.Is(err, errInCall):
+	l, err := open(path)
+	if errors.Is(err, errInCall) {
 		return nil
-	case err != nil:
+	}
+	if err == nil {
+		err = l.powerUp(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("bluez: %w", err)
 	}
-	return r.Restore(ctx)
+	return nil
 }
 
 // open reads and locks what a program has left at path, which may be nothing.
-func open(path string) (*Radios, error) {
-	r := &Radios{path: path}
+func open(path string) (*list, error) {
+	l := &list{path: path}
 	f, err := openLocked(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil
+		return l, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.file = f
-	if err := json.NewDecoder(f).Decode(&r.addresses); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s is damaged; power the Bluetooth radio up by hand and remove the file: %w", path, err), r.close())
+	l.file = f
+	if err := json.NewDecoder(f).Decode(&l.addresses); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is damaged; power the Bluetooth radio up by hand and remove the file: %w", path, err), l.close())
 	}
-	return r, nil
+	return l, nil
 }
 
 // openLocked opens and locks the file that is at path. Who had the lock before may
@@ -155,31 +205,30 @@ func isAt(f *os.File, path string) (bool, error) {
 }
 
 // close gives the lock back.
-func (r *Radios) close() error {
-	if r.file == nil {
+func (l *list) close() error {
+	if l.file == nil {
 		return nil
 	}
-	return r.file.Close()
+	return l.file.Close()
 }
 
 func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
-// record writes the addresses to a file that appears whole, and locked, or not
+// write writes the addresses to a file that appears whole, and locked, or not
 // at all.
-func (r *Radios) record() error {
-	f, err := os.CreateTemp(filepath.Dir(r.path), filepath.Base(r.path)+".*")
+func write(path string, addresses []string) (*list, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r.file = f
-	err = errors.Join(json.NewEncoder(f).Encode(r.addresses), f.Sync(), lock(f))
+	err = errors.Join(json.NewEncoder(f).Encode(addresses), f.Sync(), lock(f))
 	if err == nil {
-		err = os.Rename(f.Name(), r.path)
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(err, r.close(), os.Remove(f.Name()))
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
-	return nil
+	return &list{path: path, file: f, addresses: addresses}, nil
 }
 
 // adapter is a radio.

@@ -29,8 +29,8 @@ func startRadios(t *testing.T) (bus *fakeBus, file string) {
 // What was on is off, and then on again; what was off stays so.
 func TestPower(t *testing.T) {
 	bus, file := startRadios(t)
-	down, err := PowerDown(t.Context(), file)
-	if err != nil {
+	var down Radios
+	if err := down.PowerDown(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile(file); string(text) != "[\"00:11\"]\n" || err != nil {
@@ -39,12 +39,12 @@ func TestPower(t *testing.T) {
 	if bus.powered(radio) || bus.powered("/org/bluez/hci1") {
 		t.Error("powered")
 	}
-	// A program that starts meanwhile leaves the radio as it is, and so does a
-	// second call, of whichever program.
+	// A program that starts meanwhile leaves the radio as it is, and another one's
+	// call is told why it cannot be.
 	if err := Recover(t.Context(), file); err != nil || bus.powered(radio) {
 		t.Errorf("%v, powered %v", err, bus.powered(radio))
 	}
-	if _, err := PowerDown(t.Context(), file); err == nil || !strings.Contains(err.Error(), "another call") {
+	if err := new(Radios).PowerDown(t.Context(), file); err == nil || !strings.Contains(err.Error(), "another program") {
 		t.Error(err)
 	}
 	if err := down.Restore(t.Context()); err != nil || !bus.powered(radio) || bus.powered("/org/bluez/hci1") {
@@ -55,17 +55,73 @@ func TestPower(t *testing.T) {
 	}
 }
 
+// Of several calls the last one powers the radios up, and each powers down what
+// has come up since.
+func TestPowerOfSeveralCalls(t *testing.T) {
+	bus, file := startRadios(t)
+	const second = dbus.ObjectPath("/org/bluez/hci1")
+	set := func(path dbus.ObjectPath, on bool) {
+		bus.do(func() { bus.objects[path][adapterName]["Powered"] = is(on) })
+	}
+	expect := func(when string, want bool) {
+		t.Helper()
+		if bus.powered(radio) != want || bus.powered(second) != want {
+			t.Errorf("%s: powered %v, %v", when, bus.powered(radio), bus.powered(second))
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var r Radios
+	must(r.PowerDown(t.Context(), file))
+	set(second, true) // somebody has powered it up, and wants it again
+	must(r.PowerDown(t.Context(), file))
+	expect("two calls", false)
+	if text, err := os.ReadFile(file); string(text) != "[\"00:11\",\"00:22\"]\n" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	must(r.Restore(t.Context()))
+	expect("the first has ended", false)
+	must(Recover(t.Context(), file))
+	expect("another program starts", false)
+
+	set(second, true)
+	bus.do(func() { bus.refuse = "Set" })
+	if err := r.PowerDown(t.Context(), file); err == nil {
+		t.Error("a radio has power, and no error")
+	}
+	bus.do(func() { bus.refuse = "" })
+	set(second, false)
+	expect("a call that could not begin", false)
+
+	must(r.Restore(t.Context()))
+	expect("the last has ended", true)
+	if left, err := os.ReadDir(filepath.Dir(file)); len(left) != 0 || err != nil {
+		t.Errorf("left %v, %v", left, err)
+	}
+
+	must(r.PowerDown(t.Context(), file))
+	must(r.PowerDown(t.Context(), file))
+	must(r.Restore(t.Context()))
+	must(r.down.close()) // a crash, while one call is left
+	must(Recover(t.Context(), file))
+	expect("after a crash", true)
+}
+
 // A program that ends without restoring leaves a file, which the next start
 // reads, or which the next call takes over.
 func TestPowerAfterCrash(t *testing.T) {
 	bus, file := startRadios(t)
 	crash := func() {
 		t.Helper()
-		r, err := PowerDown(t.Context(), file)
-		if err != nil {
+		var r Radios
+		if err := r.PowerDown(t.Context(), file); err != nil {
 			t.Fatal(err)
 		}
-		r.file.Close() // as the kernel does
+		r.down.close() // as the kernel does
 	}
 	crash()
 	if err := Recover(t.Context(), file); err != nil || !bus.powered(radio) {
@@ -90,8 +146,9 @@ func TestPowerAfterCrash(t *testing.T) {
 func TestPowerRefused(t *testing.T) {
 	bus, file := startRadios(t)
 	bus.do(func() { bus.refuse = "Set" })
-	if _, err := PowerDown(t.Context(), file); err == nil {
-		t.Error("no error")
+	var r Radios
+	if err := r.PowerDown(t.Context(), file); err == nil || r.calls != 0 || r.down != nil {
+		t.Errorf("%v, for %d calls", err, r.calls)
 	}
 	if err := os.WriteFile(file, []byte("[\"00:1"), 0o600); err != nil {
 		t.Fatal(err)
@@ -100,7 +157,7 @@ func TestPowerRefused(t *testing.T) {
 		if err := Recover(t.Context(), file); err == nil || !strings.Contains(err.Error(), "damaged") {
 			t.Error(err)
 		}
-		if _, err := PowerDown(t.Context(), file); err == nil || !strings.Contains(err.Error(), "damaged") {
+		if err := r.PowerDown(t.Context(), file); err == nil || !strings.Contains(err.Error(), "damaged") {
 			t.Error(err)
 		}
 	}
@@ -111,8 +168,8 @@ func TestPowerRefused(t *testing.T) {
 func TestPowerWithoutBlueZ(t *testing.T) {
 	bus, file := startRadios(t)
 	bus.do(func() { bus.absent = true })
-	r, err := PowerDown(t.Context(), file)
-	if err != nil {
+	var r Radios
+	if err := r.PowerDown(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Restore(t.Context()); err != nil {
@@ -138,7 +195,7 @@ func TestPowerDownIsCalledOff(t *testing.T) {
 		bus.objects[second][adapterName]["Powered"] = is(true)
 		bus.onSet = cancel
 	})
-	if _, err := PowerDown(ctx, file); !errors.Is(err, context.Canceled) {
+	if err := new(Radios).PowerDown(ctx, file); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if !bus.powered(radio) || !bus.powered(second) {
@@ -205,8 +262,8 @@ func TestRecoverBesideCalls(t *testing.T) {
 		}
 	})
 	for range 50 {
-		down, err := PowerDown(t.Context(), file)
-		if err != nil {
+		var down Radios
+		if err := down.PowerDown(t.Context(), file); err != nil {
 			t.Fatal(err)
 		}
 		if bus.powered(radio) {
