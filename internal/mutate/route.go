@@ -18,6 +18,7 @@ func routeMutants() []mutant {
 		{"media/route/evidence.go", "!printable(value) || plain && !plainASCII(value)", "false", "TestTraps"},
 		off("media/route/evidence.go", "len(n.Props) > maxProps", "TestTraps"),
 		off("media/route/world.go", "len(v.objects) > maxObjects || v.bytes > maxBytes", "F6_FloodOfDevices"),
+		off("media/route/pipewire/session.go", "s.bytes > maxBytes", "TestBoundedBytes"),
 		without("media/route/world.go", "*v = view{broken: true, lost: nonsense}", "TestUnknownRoute"),
 		off("media/route/survey.go", "len(playback) < s.self.Playback", "TestUnknownRoute"),
 		off("media/route/survey.go", "extra := len(capture) - s.self.Capture; extra > 0", "TestTaps"),

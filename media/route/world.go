@@ -11,7 +11,8 @@ import (
 // the route is unknown until the monitor has begun again.
 const (
 	maxObjects = 2048
-	maxBytes   = 8 << 20 // text in them
+	maxBytes   = 8 << 20 // in them
+	entryBytes = 64      // what a property takes besides its text
 	maxID      = 256     // bytes
 )
 
@@ -100,7 +101,7 @@ func (v *view) put(from Origin, f Fact) (nonsense string) {
 	}
 	if n, ok := f.(Node); ok {
 		for key, value := range n.Props {
-			o.bytes += len(key) + len(value)
+			o.bytes += len(key) + len(value) + entryBytes
 		}
 		if n.Kind == Sink || n.Kind == Source {
 			o.verdict = Classify(from, n)

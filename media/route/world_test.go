@@ -264,12 +264,19 @@ func TestMonitorComesBack(t *testing.T) {
 // More than a machine can have is not remembered, and not believed, until the
 // monitor begins again.
 func TestAdversary_F6_FloodOfDevices(t *testing.T) {
+	terse := map[string]string{}
+	for i := range 2000 {
+		terse[fmt.Sprint(i)] = ""
+	}
 	for name, flood := range map[string]func(i int) route.Fact{
 		"nodes":   func(i int) route.Fact { return stream(route.ID(fmt.Sprint("x", i)), route.Playback, theirPID) },
 		"links":   func(i int) route.Fact { return link("source 1", route.ID(fmt.Sprint("x", i))) },
 		"devices": func(i int) route.Fact { return route.BluetoothDevice{ID: route.ID(fmt.Sprint("x", i))} },
 		"text": func(i int) route.Fact {
 			return route.Jack{ID: route.ID(fmt.Sprint("x", i%100)), Name: strings.Repeat("y", i*100)}
+		},
+		"properties": func(i int) route.Fact {
+			return route.Node{ID: route.ID(fmt.Sprint("x", i%100)), Kind: route.Sink, Props: terse}
 		},
 	} {
 		w := route.NewWorld(route.Pulse)

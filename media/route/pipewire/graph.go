@@ -6,8 +6,13 @@ import (
 	"sotto/media/route"
 )
 
-// maxObjects is how many objects a graph may have; a desktop has hundreds.
-const maxObjects = 16384
+// What a graph may have. A desktop has hundreds of objects, with some KB of
+// properties each.
+const (
+	maxObjects = 16384
+	maxBytes   = 16 << 20
+	entryBytes = 64 // what a property takes besides its text
+)
 
 // kinds are the kinds of objects that matter.
 type kind uint8
@@ -38,6 +43,14 @@ type global struct {
 // graph is what the registry has told, by the numbers of its objects. A number
 // is used again when its object is gone.
 type graph map[uint32]*global
+
+// size is about how many bytes of memory props take.
+func size(props map[string]string) (bytes int) {
+	for key, value := range props {
+		bytes += len(key) + len(value) + entryBytes
+	}
+	return bytes
+}
 
 func nodeID(number uint32) route.ID {
 	return route.ID("node " + strconv.FormatUint(uint64(number), 10))

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -204,6 +206,45 @@ func TestBounded(t *testing.T) {
 	}
 	if err := s.add(0, device, arrival{}); err != nil || len(s.proxies) != maxObjects { // in the place of another
 		t.Errorf("%v, %d proxies", err, len(s.proxies))
+	}
+}
+
+// Few objects may say much, or many little, and what one says anew or takes
+// with it makes room.
+func TestBoundedBytes(t *testing.T) {
+	long := map[string]string{"node.name": strings.Repeat("x", maxMessage/2)}
+	many := map[string]string{}
+	for n := range maxProps {
+		many[strconv.Itoa(n)] = ""
+	}
+	for name, props := range map[string]map[string]string{"long": long, "many": many} {
+		s := newSession(discard{}, func(time.Time, route.Fact) error { return nil })
+		var pairs []string
+		for key, value := range props {
+			pairs = append(pairs, key, value)
+		}
+		info := appendPOD(appendInt(nil, 0), podLong, binary.NativeEndian.AppendUint64(nil, objectProps))
+		info = append(info, appendDict(nil, pairs...)...)
+		tell := func(id uint32, k kind) error {
+			if k == factory {
+				return s.add(id, k, arrival{props: props})
+			}
+			if err := s.add(id, k, arrival{}); err != nil {
+				return err
+			}
+			return s.info(id, pods{rest: info}, time.Time{})
+		}
+		fits := uint32(maxBytes / size(props))
+		for id := range 2 * fits { // each number twice, so that the first has gone
+			if err := tell(id/2, []kind{device, factory}[id%2]); err != nil {
+				t.Fatalf("%s: %d of %d: %v", name, id/2, fits, err)
+			}
+		}
+		for _, k := range []kind{device, factory} {
+			if err := tell(fits, k); !errors.Is(err, errMalformed) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	}
 }
 

@@ -54,6 +54,7 @@ type session struct {
 	proxies  map[uint32]uint32 // the registry's number of each of our names
 	next     uint32            // our next name
 	graph    graph
+	bytes    int // of the properties in graph
 }
 
 func newSession(conn net.Conn, tell attend.Tell) *session {
@@ -204,6 +205,9 @@ func (s *session) add(id uint32, k kind, a arrival) error {
 	s.graph[id] = g
 	switch k {
 	case factory: // tells all it has to say at once
+		if err := s.hold(id, a.props); err != nil {
+			return err
+		}
 		g.props = a.props
 		return nil
 	case link:
@@ -225,6 +229,7 @@ func (s *session) remove(id uint32, at time.Time) error {
 	if g == nil {
 		return nil
 	}
+	s.bytes -= size(g.props)
 	delete(s.graph, id)
 	delete(s.proxies, g.proxy)
 	switch g.kind {
@@ -256,10 +261,23 @@ func (s *session) info(id uint32, b pods, at time.Time) error {
 	if b.err != nil || changed&mask == 0 {
 		return b.err
 	}
+	if err := s.hold(id, props); err != nil {
+		return err
+	}
 	for _, fact := range s.graph.learn(id, props) {
 		if err := s.tell(at, fact); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// hold makes room for an object's properties, in the place of those it had. The
+// error says that there is none.
+func (s *session) hold(id uint32, props map[string]string) error {
+	s.bytes += size(props) - size(s.graph[id].props)
+	if s.bytes > maxBytes {
+		return fmt.Errorf("%w: properties of more than %d bytes", errMalformed, maxBytes)
 	}
 	return nil
 }
