@@ -30,11 +30,11 @@ type sample struct {
 	Allocs float64 // a packet
 }
 
-// turns are how often everybody is measured in a cell in one round. The fastest
-// counts: whatever else the machine does can only make it slower.
+// turns are how often everybody is measured in a cell in one round. For a time the
+// fastest counts: whatever else the machine does can only make it slower.
 const turns = 3
 
-// series is what one subject did in a cell and mode, one sample a round.
+// series is what one subject did in a cell and mode, one sample a turn.
 type series struct {
 	subject, mode string
 	cell          cell
@@ -86,35 +86,32 @@ func (b *bench) close() error {
 	return all
 }
 
-// measure goes through the profiles. Everybody has a turn in a cell, one right
-// after the other, so that what else the machine does hits all alike; and the
-// turns of a cell are as far apart as the other cells take, so that what slows the
-// machine for a second hits few of them. The many contexts come last: libsrtp of
-// Debian takes longer with few once there are many.
+// measure goes through the profiles once a round. Everybody has a turn in a cell,
+// one right after the other, so that what else the machine does hits all alike; and
+// the rounds of a cell are as far apart as all other profiles take, so that what
+// slows the machine for a minute hits few of them. The many contexts come last:
+// libsrtp of Debian takes longer with few once there are many.
 func (b *bench) measure(chosen []string) ([]row, error) {
-	var rows []row
-	for i, profile := range chosen {
-		for _, some := range [][]int{contexts[:2], contexts[2:]} {
-			var all []cell
-			for _, n := range some {
-				all = append(all, cells(profile, n)...)
-			}
-			for round := range b.rounds {
-				_, _ = fmt.Fprintf(b.progress, "\r%3.0f s: profile %d of %d, contexts %v, round %d of %d ", time.Since(b.begun).Seconds(),
-					i+1, len(chosen), some, round+1, b.rounds)
+	defer func() { _, _ = fmt.Fprintf(b.progress, "\r%80s\r", "") }()
+	for _, some := range [][]int{contexts[:2], contexts[2:]} {
+		for round := range b.rounds {
+			for i, profile := range chosen {
+				_, _ = fmt.Fprintf(b.progress, "\r%3.0f s: contexts %v, round %d of %d, profile %d of %d ", time.Since(b.begun).Seconds(),
+					some, round+1, b.rounds, i+1, len(chosen))
 				for turn := range turns {
-					if err := b.turn(all, round, turn); err != nil {
-						_, _ = fmt.Fprintln(b.progress)
+					if err := b.turn(cells(profile, some), round, turn); err != nil {
 						return nil, err
 					}
 				}
 			}
-			for _, c := range all {
-				rows = append(rows, b.rows(c)...)
-			}
 		}
 	}
-	_, _ = fmt.Fprintf(b.progress, "\r%80s\r", "")
+	var rows []row
+	for _, profile := range chosen {
+		for _, c := range cells(profile, contexts) {
+			rows = append(rows, b.rows(c)...)
+		}
+	}
 	return rows, nil
 }
 
@@ -133,22 +130,12 @@ func (b *bench) turn(all []cell, round, turn int) error {
 				if err != nil {
 					return fmt.Errorf("%s: %s, %s, %d bytes, %s, %d contexts: %w", s.name, c.profile, c.op, c.size, mode, c.contexts, err)
 				}
-				b.note(series{s.name, mode, c}, turn, got)
+				key := series{s.name, mode, c}
+				b.taken[key] = append(b.taken[key], got)
 			}
 		}
 	}
 	return nil
-}
-
-// note keeps the fastest turn of each round.
-func (b *bench) note(key series, turn int, got sample) {
-	if turn == 0 {
-		b.taken[key] = append(b.taken[key], got)
-		return
-	}
-	if last := &b.taken[key][len(b.taken[key])-1]; got.NS < last.NS {
-		*last = got
-	}
 }
 
 // rows are the medians of one cell: a row for each tier and mode of ours.
@@ -165,7 +152,7 @@ func (b *bench) rows(c cell) []row {
 			r.LibsrtpNS = b.median(series{libsrtpName, single, c})
 			r.LimitNS = b.median(series{limitName, mode, c})
 			if r.PionNS != nil {
-				ratio := *r.PionNS / r.OursNS
+				ratio := ratioOf(b.taken[series{pionName, single, c}], b.taken[series{s.name, mode, c}])
 				r.RatioPion = &ratio
 			}
 			rows = append(rows, r.rounded())

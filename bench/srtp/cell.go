@@ -30,11 +30,13 @@ type cell struct {
 }
 
 // cells are those of one profile and so many contexts.
-func cells(profile string, n int) []cell {
+func cells(profile string, contexts []int) []cell {
 	var all []cell
-	for _, size := range sizes {
-		for _, op := range ops {
-			all = append(all, cell{profile, size, op, n})
+	for _, n := range contexts {
+		for _, size := range sizes {
+			for _, op := range ops {
+				all = append(all, cell{profile, size, op, n})
+			}
 		}
 	}
 	return all
@@ -73,7 +75,7 @@ type row struct {
 	PionNS    *float64 `json:"pion_ns"`
 	LibsrtpNS *float64 `json:"libsrtp_ns"`
 	LimitNS   *float64 `json:"limit_ns"`   // to protect, with hot caches
-	RatioPion *float64 `json:"ratio_pion"` // pion's time by ours
+	RatioPion *float64 `json:"ratio_pion"` // the median of pion's time by ours in the same turn
 	Allocs    float64  `json:"allocs"`     // a packet, ours
 }
 

@@ -32,7 +32,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 9, fmt.Sprintf("rounds to take medians of, at least %d", leastRounds))
+	flag.IntVar(&o.rounds, "rounds", 15, fmt.Sprintf("rounds to take medians of, at least %d", leastRounds))
 	flag.BoolVar(&o.json, "json", false, "one JSON object with the machine and all rows, instead of a table")
 	flag.BoolVar(&o.report, "report", false, "measure nothing: write README.md and srtp.svg from "+resultsFile)
 	flag.StringVar(&o.profiles, "profiles", strings.Join(profiles, ","), "profiles to measure, by their IANA names")

@@ -51,11 +51,9 @@ func parseResults(text []byte) (results, error) {
 		return results{}, errors.New("no tiers")
 	}
 	for _, profile := range profiles {
-		for _, n := range contexts {
-			for _, c := range cells(profile, n) {
-				if err := r.whole(c); err != nil {
-					return results{}, err
-				}
+		for _, c := range cells(profile, contexts) {
+			if err := r.whole(c); err != nil {
+				return results{}, err
 			}
 		}
 	}
@@ -124,7 +122,7 @@ func (r results) pairs(ones, manys int) string {
 func (r results) ceiling() string {
 	var least *float64
 	for _, p := range profiles {
-		for _, cold := range cells(p, 2000) {
+		for _, cold := range cells(p, contexts[2:]) {
 			hot := cold
 			hot.contexts = 32
 			ours, theirs := r.find(hot, batch, r.Machine.best()), r.find(cold, batch, r.Machine.best())

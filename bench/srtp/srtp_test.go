@@ -46,9 +46,17 @@ func TestMedian(t *testing.T) {
 			t.Errorf("median of %v: %v, which leaves %v", before, got, c.of)
 		}
 	}
-	ns, allocs := medianOf([]sample{{30, 0.5}, {10, 2}, {20, 1}})
+	ns, allocs := medianOf([]sample{{30, 0.5}, {31, 3}, {50, 3}, {11, 2}, {10, 2}, {90, 2}, {99, 1}, {98, 1}, {20, 1}})
 	if ns != 20 || allocs != 0.5 {
 		t.Errorf("%v ns, %v allocations", ns, allocs)
+	}
+}
+
+// A ratio is of times of one turn, even where half of the turns are slow.
+func TestRatio(t *testing.T) {
+	ours, theirs := []sample{{NS: 10}, {NS: 20}, {NS: 10}, {NS: 10}}, []sample{{NS: 30}, {NS: 60}, {NS: 60}, {NS: 30}}
+	if got := ratioOf(theirs, ours); got != 3 {
+		t.Error(got)
 	}
 }
 
@@ -77,10 +85,11 @@ func TestRows(t *testing.T) {
 		turn := n[key]
 		n[key]++
 		noise := float64(turn / turns) // 0 to 6 in the round's fastest turn, median 3
+		slower := 1.0
 		if turn%turns != 1 {
-			noise += 100
+			slower = 2
 		}
-		return map[string]float64{"go": 300, "best": 97, pionName: 401, libsrtpName: 1997, limitName: 47}[subject] + noise
+		return slower * (map[string]float64{"go": 300, "best": 97, pionName: 401, libsrtpName: 1997, limitName: 47}[subject] + noise)
 	})
 	rows, err := b.measure([]string{name, "AES_192_CM_HMAC_SHA1_80"})
 	if err != nil {
@@ -112,14 +121,20 @@ func asJSON(t *testing.T, v any) string {
 
 // In each turn everybody is measured in a cell before anybody is in the next, and
 // nobody twice in a row; each turn begins with another. All cells of few contexts
-// have had a turn before any has the next.
+// have had a turn before any has the next, and all profiles a round.
 func TestTurnsInterleave(t *testing.T) {
+	const other = "AES_CM_128_HMAC_SHA1_32"
 	var order []string
+	var others []int // how many of the first profile were before each of the other
 	b := fakeBench(3, func(subject string, c cell, mode string) float64 {
+		if c.profile == other {
+			others = append(others, len(order))
+			return 1
+		}
 		order = append(order, fmt.Sprint(subject, c.size, c.op, mode))
 		return 1
 	})
-	if _, err := b.measure([]string{"AES_CM_128_HMAC_SHA1_80"}); err != nil {
+	if _, err := b.measure([]string{"AES_CM_128_HMAC_SHA1_80", other}); err != nil {
 		t.Fatal(err)
 	}
 	const perCell = 2 + 2 + 1 + 1 + 2
@@ -127,6 +142,16 @@ func TestTurnsInterleave(t *testing.T) {
 	perTurn := 2 * perContexts // of few contexts
 	if len(order) != 3*turns*perContexts*len(contexts) {
 		t.Fatalf("%d measurements", len(order))
+	}
+	for i, before := range others {
+		few, many := 3*turns*perTurn, turns*perContexts
+		want := (i/(turns*perTurn) + 1) * turns * perTurn
+		if i >= few {
+			want = few + ((i-few)/many+1)*many
+		}
+		if before != want {
+			t.Fatalf("%d of the first profile came before measurement %d of the other, want %d", before, i, want)
+		}
 	}
 	for i := 0; i < len(order); i += perCell {
 		once := slices.Compact(slices.Sorted(slices.Values(order[i : i+perCell])))

@@ -27,8 +27,8 @@ type sessionKeys struct {
 	// twelve for the AEAD profiles, and zeros.
 	high, low uint64
 
-	cm  cm.Keys  // of the profiles in counter mode
 	gcm gcm.Keys // of the AEAD profiles
+	cm  cm.Keys  // of the profiles in counter mode
 }
 
 // deriver runs the key derivation of RFC 3711 §4.3.1, at rate zero, from one

@@ -22,7 +22,7 @@ const (
 	powerCount   = 17 // of H: the first is H^17, the last H
 	powerEnd     = powerCount * block
 	roundsOffset = powerEnd
-	roundOffset  = roundsOffset + block
+	roundOffset  = roundsOffset + block/2
 
 	block  = 16 // bytes: SP 800-38D §5.1
 	tagLen = 16

@@ -22,7 +22,7 @@ type kernel struct {
 
 	rounds uint8 // 10 or 14: FIPS 197 §5; 0 means none
 	wide   bool  // two blocks in a register; four gain nothing worth having in packets this short
-	_      [14]byte
+	_      [6]byte
 
 	round [15][16]byte // keys: FIPS 197 §5.2
 }
@@ -53,12 +53,14 @@ func open32(k *kernel, nonce *[12]byte, aad, data []byte) bool
 func (k *Keys) Seal(nonce *[12]byte, aad, data []byte) {
 	_ = data[TagLen-1]
 	switch {
+	case k.std.aead != nil:
+		k.std.seal(nonce, aad, data)
 	case k.kernel.wide:
 		seal32(&k.kernel, nonce, aad, data)
 	case k.kernel.rounds != 0:
 		seal16(&k.kernel, nonce, aad, data)
 	default:
-		k.std.seal(nonce, aad, data)
+		panic(noKey)
 	}
 }
 
@@ -68,14 +70,17 @@ func (k *Keys) Seal(nonce *[12]byte, aad, data []byte) {
 func (k *Keys) Open(nonce *[12]byte, aad, data []byte) bool {
 	_ = data[TagLen-1]
 	switch {
+	case k.std.aead != nil:
+		return k.std.open(nonce, aad, data)
 	case k.kernel.wide:
 		return open32(&k.kernel, nonce, aad, data)
 	case k.kernel.rounds != 0:
 		return open16(&k.kernel, nonce, aad, data)
-	default:
-		return k.std.open(nonce, aad, data)
 	}
+	panic(noKey)
 }
+
+const noKey = "gcm: there is no key"
 
 // Prefetch says that Seal or Open will soon be called, and that what a and b point to
 // will be needed then, too. In a loop over many keys, three turns ahead are enough.

@@ -11,8 +11,8 @@ const TagLen = 16
 // Keys is the key of one direction, expanded. It belongs to one goroutine at a
 // time: the functions below work in it.
 type Keys struct {
-	std    *standard // of tier.Go
-	kernel kernel    // of a tier above; both are zero once wiped
+	std    standard // of tier.Go; first, as it is looked at on every tier
+	kernel kernel   // of a tier above; both are zero once wiped
 }
 
 // Init expands an AES key of 16 or 32 bytes for the instructions of t. The
@@ -20,7 +20,7 @@ type Keys struct {
 func (k *Keys) Init(t tier.Tier, encryption []byte) {
 	*k = Keys{}
 	if t == tier.Go {
-		k.std = newStandard(encryption)
+		k.std.init(encryption)
 	} else {
 		k.kernel.init(t, encryption)
 	}
@@ -28,8 +28,6 @@ func (k *Keys) Init(t tier.Tier, encryption []byte) {
 
 // Wipe overwrites the key; nothing but Init may be called after it.
 func (k *Keys) Wipe() {
-	if k.std != nil {
-		k.std.wipe()
-	}
+	k.std.wipe()
 	*k = Keys{}
 }

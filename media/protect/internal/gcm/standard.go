@@ -12,10 +12,10 @@ import (
 // and what there is without them.
 type standard struct {
 	aead  cipher.AEAD
-	nonce [12]byte
+	nonce [12]byte // what aead gets is on the heap
 }
 
-func newStandard(encryption []byte) *standard {
+func (s *standard) init(encryption []byte) {
 	block, err := aes.NewCipher(encryption)
 	if err != nil {
 		panic(fmt.Sprintf("gcm: key of %d bytes", len(encryption)))
@@ -25,11 +25,13 @@ func newStandard(encryption []byte) *standard {
 		panic("gcm: " + err.Error())
 	}
 	reflect.ValueOf(block).Elem().SetZero() // aead has its own
-	return &standard{aead: aead}
+	s.aead = aead
 }
 
 func (s *standard) wipe() {
-	reflect.ValueOf(s.aead).Elem().SetZero()
+	if s.aead != nil {
+		reflect.ValueOf(s.aead).Elem().SetZero()
+	}
 	*s = standard{}
 }
 
