@@ -143,7 +143,7 @@ func openSingly(jobs []Incoming) []Incoming {
 // is enough.
 func (j *Incoming) prefetch() {
 	o := j.Opener
-	o.keys.gcm.Prefetch(unsafe.Pointer(o), unsafe.Pointer(&o.streams.known[0].small))
+	o.keys.gcm.Prefetch(unsafe.Pointer(o), unsafe.Pointer(&o.streams))
 }
 
 // expected is what OpenBatch knows of a job whose tag is worked out.
@@ -172,7 +172,7 @@ func openSome(jobs []Incoming) {
 			continue
 		}
 		index := s.guess(rtpSequence(j.Packet))
-		if !s.fresh(index, o.streams.window) {
+		if !s.fresh(index) {
 			continue
 		}
 		*w = expected{s, header, index, n}
@@ -193,7 +193,7 @@ func openSome(jobs []Incoming) {
 
 // finish opens a packet whose tag should be the beginning of tag.
 func (o *Opener) finish(pkt []byte, w *expected, tag *[cm.TagLen]byte) (int, error) {
-	if !w.stream.fresh(w.index, o.streams.window) {
+	if !w.stream.fresh(w.index) {
 		return 0, ErrReplay
 	}
 	n := len(pkt) - int(o.tagLen)

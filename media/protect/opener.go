@@ -47,7 +47,8 @@ type Opener struct {
 	rollovers uint32
 	keys      sessionKeys
 	rtcp      *reportOpener
-	streams   streams // last: of most calls, only the beginning is needed
+	_         [16]byte // before a cache line's beginning
+	streams   streams  // last: of most calls, only the beginning is needed
 }
 
 // reportOpener is an Opener's part for SRTCP, apart because it is rarely needed
@@ -117,7 +118,7 @@ func (o *Opener) Open(pkt []byte) (int, error) {
 		return o.openFirst(s, pkt, header)
 	}
 	index := s.guess(rtpSequence(pkt))
-	if !s.fresh(index, o.streams.window) {
+	if !s.fresh(index) {
 		return 0, ErrReplay
 	}
 	if !o.decrypt(pkt, header, index) {
@@ -149,7 +150,7 @@ func (o *Opener) openFirst(s *stream, pkt []byte, header int) (int, error) {
 	switch {
 	case s != nil:
 		roc = s.roc
-	case o.streams.n == maxStreams:
+	case o.streams.full():
 		return 0, ErrStreams
 	}
 	seq := rtpSequence(pkt)
@@ -229,9 +230,9 @@ func (o *Opener) OpenRTCP(pkt []byte) (int, error) {
 	r, index, ssrc := o.rtcp, uint64(word&^encrypted), rtcpSSRC(pkt)
 	s := r.streams.find(ssrc)
 	switch {
-	case s == nil && r.streams.n == maxStreams:
+	case s == nil && r.streams.full():
 		return 0, ErrStreams
-	case s != nil && !s.fresh(index, r.streams.window):
+	case s != nil && !s.fresh(index):
 		return 0, ErrReplay
 	case !r.decrypt(pkt, n, word, o.aead):
 		return 0, ErrAuth

@@ -428,8 +428,8 @@ func TestSourcesAreBounded(t *testing.T) {
 			report[len(report)-1] ^= 1
 			wantError(t, o.OpenRTCP, report, ErrAuth)
 		}
-		if o.streams.n != 0 || o.rtcp.streams.n != 0 {
-			t.Fatalf("forgeries left %d streams, %d reporters", o.streams.n, o.rtcp.streams.n)
+		if o.streams[0].known || o.rtcp.streams[0].known {
+			t.Fatalf("forgeries left streams %+v, reporters %+v", o.streams, o.rtcp.streams)
 		}
 		for i := range uint32(maxStreams) {
 			pkt := rtpPacket(testSSRC+i, 5, 20)

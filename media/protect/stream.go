@@ -8,6 +8,8 @@ type stream struct {
 	highest uint64 // the greatest index opened: RFC 3711 §3.3.1
 	ssrc    uint32
 	roc     uint32 // roll-over count before the first packet
+	window  uint16 // packets
+	known   bool   // the entry is some source's
 	begun   bool   // a packet was opened
 
 	// seen has a bit for each index up to highest that a window reaches back: a
@@ -37,12 +39,12 @@ func (s *stream) guess(seq uint16) uint64 {
 }
 
 // fresh reports whether the packet with this index was not opened before, as
-// far as a window of so many packets can tell (RFC 3711 §3.3.2).
-func (s *stream) fresh(index uint64, window uint64) bool {
+// far as the window can tell (RFC 3711 §3.3.2).
+func (s *stream) fresh(index uint64) bool {
 	if index > s.highest || !s.begun {
 		return true
 	}
-	return s.highest-index < window && s.seen[s.word(index)]&(1<<(index%64)) == 0
+	return s.highest-index < uint64(s.window) && s.seen[s.word(index)]&(1<<(index%64)) == 0
 }
 
 // word is where in seen the bit of an index stands.
@@ -72,23 +74,20 @@ func (s *stream) forget(index uint64) {
 	}
 }
 
-// streams are the sources that an Opener knows, of SRTP or of SRTCP.
-type streams struct {
-	n      int
-	window uint64 // packets
-	known  [maxStreams]stream
-}
+// streams are the sources that an Opener knows, of SRTP or of SRTCP: the first
+// ones of these entries.
+type streams [maxStreams]stream
 
 // init makes room for windows of so many packets.
 func (s *streams) init(window int) {
-	s.window = uint64(window)
 	words := ringLen(window)
 	var rings []uint64
-	if words > len(s.known[0].small) {
+	if words > len(s[0].small) {
 		rings = make([]uint64, maxStreams*words)
 	}
-	for i := range s.known {
-		k := &s.known[i]
+	for i := range s {
+		k := &s[i]
+		k.window = uint16(window)
 		if rings == nil {
 			k.seen = k.small[:words]
 		} else {
@@ -99,30 +98,36 @@ func (s *streams) init(window int) {
 
 // find is the source's entry, or nil.
 func (s *streams) find(ssrc uint32) *stream {
-	for i := range s.known[:s.n] {
-		if s.known[i].ssrc == ssrc {
-			return &s.known[i]
+	for i := range s {
+		switch k := &s[i]; {
+		case !k.known:
+			return nil
+		case k.ssrc == ssrc:
+			return k
 		}
 	}
 	return nil
 }
 
+// full reports whether there is no room for another source.
+func (s *streams) full() bool { return s[maxStreams-1].known }
+
 // add makes an entry for a source that has none, or says nil: there is no room.
 func (s *streams) add(ssrc uint32) *stream {
-	if s.n == maxStreams {
-		return nil
+	for i := range s {
+		if k := &s[i]; !k.known {
+			k.ssrc, k.known = ssrc, true
+			return k
+		}
 	}
-	k := &s.known[s.n]
-	k.ssrc = ssrc
-	s.n++
-	return k
+	return nil
 }
 
 // furthest is the greatest index opened of all sources.
 func (s *streams) furthest() uint64 {
 	var index uint64
-	for i := range s.known[:s.n] {
-		index = max(index, s.known[i].highest)
+	for i := range s {
+		index = max(index, s[i].highest)
 	}
 	return index
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"unsafe"
 
@@ -55,10 +56,17 @@ func TestGuess(t *testing.T) {
 	}
 }
 
-// A stream is one cache line.
+// A stream is one cache line, and so is what every packet needs of an Opener beside it.
 func TestStreamSize(t *testing.T) {
 	if n := unsafe.Sizeof(stream{}); n != 64 {
 		t.Errorf("%d bytes", n)
+	}
+	var o Opener
+	if at := unsafe.Offsetof(o.keys) + unsafe.Offsetof(o.keys.gcm) + 16; at > 64 {
+		t.Errorf("what every packet needs of an Opener ends after %d bytes", at)
+	}
+	if at := unsafe.Offsetof(o.streams); runtime.GOARCH == "amd64" && !purego && at%64 != 0 {
+		t.Errorf("the first stream begins after %d bytes", at)
 	}
 }
 
@@ -85,7 +93,7 @@ func TestWindow(t *testing.T) {
 				try -= r.Uint64N(uint64(window + 3))
 			}
 			want := !seen[try] && (i == 0 || try+uint64(window) > highest)
-			if got := s.fresh(try, all.window); got != want {
+			if got := s.fresh(try); got != want {
 				t.Fatalf("window %d: index %d with %d the highest: %v", window, try, highest, got)
 			}
 			if want && r.IntN(8) > 0 { // else it did not authenticate
