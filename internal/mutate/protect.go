@@ -6,8 +6,8 @@ func protectMutants() []mutant {
 	const opener, sealer, stream, batch = "media/protect/opener.go", "media/protect/sealer.go", "media/protect/stream.go", "media/protect/batch.go"
 	const alone = "if !o.decrypt(pkt, header, index) {\n\t\treturn 0, ErrAuth\n\t}\n\ts.commit(index)"
 	return []mutant{
-		off(opener, "!s.fresh(index, o.streams.window)", "TestReplay$"),
-		{opener, "case s != nil && !s.fresh(index, r.streams.window):", "case false:", "TestReplayRTCP"},
+		off(opener, "!s.fresh(index)", "TestReplay$"),
+		{opener, "case s != nil && !s.fresh(index):", "case false:", "TestReplayRTCP"},
 		{opener, alone, "s.commit(index)\n\tif !o.decrypt(pkt, header, index) {\n\t\treturn 0, ErrAuth\n\t}", "TestTruncatedAndFlipped"},
 		off(opener, "differs(pkt[n:], &tag)", "TestTruncatedAndFlipped"),
 		off(opener, "differs(pkt[n+rtcpIndexLen:], &tag)", "TestTruncatedAndFlipped"),
@@ -15,8 +15,8 @@ func protectMutants() []mutant {
 		{opener, "header == 0 || cryptex(pkt)", "header == 0", "TestCryptexRefused"},
 		{opener, "len(pkt) < rtpHeaderLen+int(o.tagLen) || len(pkt) > maxPacket", "len(pkt) < rtpHeaderLen+int(o.tagLen)", "TestLongestPacket"},
 		{opener, "n < rtcpHeaderLen || len(pkt) > maxPacket", "n < rtcpHeaderLen", "TestLongestPacket"},
-		{opener, "case o.streams.n == maxStreams:", "case false:", "TestSourcesAreBounded"},
-		{opener, "case s == nil && r.streams.n == maxStreams:", "case false:", "TestSourcesAreBounded"},
+		{opener, "case o.streams.full():", "case false:", "TestSourcesAreBounded"},
+		{opener, "case s == nil && r.streams.full():", "case false:", "TestSourcesAreBounded"},
 		{opener, "case s.begun:", "case false:", "TestSetROC"},
 		{opener, " || roc+k < roc", "", "TestSetROC"},
 		{opener, "k == o.rollovers && seq >= 1<<15 || ", "", "TestRolloverSearch"},
@@ -40,7 +40,7 @@ func protectMutants() []mutant {
 		without(stream, "roc++", "TestGuess"),
 		{stream, "s.highest-index < uint64(s.window) && ", "", "TestWindow"},
 		without(stream, "s.forget(index)", "TestWindow"),
-		off(batch, "!w.stream.fresh(w.index, o.streams.window)", "TestBatchIsOneAfterTheOther"),
+		off(batch, "!w.stream.fresh(w.index)", "TestBatchIsOneAfterTheOther"),
 		off(batch, "differs(pkt[n:], tag)", "TestBatchIsOneAfterTheOther"),
 		{batch, "w.stream == nil || w.stream.guess(rtpSequence(j.Packet)) != w.index", "w.stream == nil", "TestBatchIsOneAfterTheOther"},
 		without("media/protect/internal/cm/keys.go", "k.std.wipe()", "TestWipe"),
