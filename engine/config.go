@@ -63,7 +63,9 @@ type Config struct {
 	// AuditFile is a file to which every change of a call's level, every
 	// refusal, verification and change of route is appended, with start and
 	// end, each line with the hash of the one before: see engine/audit. It
-	// holds no secret, but who called whom. Empty: none.
+	// holds no secret, but who called whom. No call waits for the disk, but for
+	// its Ended: then all of the call is in the file, or a Warning has said that
+	// it is not. Empty: none.
 	AuditFile string
 	// Logger gets what an operator may want to read: no SAS, no key, no
 	// audio. nil: nothing is logged.

@@ -47,6 +47,7 @@
 //
 //	name       one per   owner    ends when                    who waits
 //	accept     Engine    Engine   the Engine closes            Engine.Close
+//	trail      Engine    Engine   the Engine closes            Engine.Close
 //	leg        Call      Call     the call has ended           Call.Close, Engine.Close
 //	signalling Call      leg      the dialog or the leg ends   leg
 //	opening    Call      leg      Config.OpenAudio returns     leg

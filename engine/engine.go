@@ -240,9 +240,5 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	e.cancel()
 	e.wg.Wait()
-	err := errors.Join(e.agent.Close(), e.memory.Close())
-	if e.trail != nil {
-		err = errors.Join(err, e.trail.Close())
-	}
-	return err
+	return errors.Join(e.agent.Close(), e.memory.Close(), e.trail.Close())
 }

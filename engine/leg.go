@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"sotto/engine/audit"
 	"sotto/media"
 	"sotto/media/protect"
 	"sotto/media/route"
@@ -31,8 +32,8 @@ type leg struct {
 	mode      mode
 	state     state
 	call      *Call
-	id        string // of the call, in the audit trail
-	untrailed bool   // the user knows that it can't be written
+	trail     *audit.Recorder
+	untrailed bool // the user knows that it can't be written
 	dialog    *sip.Dialog
 	voice     *voice
 	keys      *zrtp.Session
@@ -92,7 +93,7 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 	hash := keys.HelloHash()
 	l := &leg{
 		engine: e, cfg: &e.cfg, mode: e.mode, state: e.mode.begin(), voice: voice, keys: keys, store: store, ssrc: ssrc,
-		call: newCall(peer, incoming),
+		call: newCall(peer, incoming), trail: e.trail.Recorder(rand.Text()[:8]),
 		local: sdp.Local{
 			ID: uint64(randomUint32()), Address: e.Addr().Addr(), Port: voice.sockets.port(),
 			Codecs: offered(&e.cfg), PacketTime: int(e.cfg.Coding.PacketTime / time.Millisecond), ZRTPHashes: []sdp.ZRTPHash{{Version: keys.Version(), Hash: hash[:]}},
@@ -153,6 +154,8 @@ func (l *leg) run() {
 			}
 		case s := <-l.path.sightings:
 			l.onSighting(s)
+		case err := <-l.trail.Missed():
+			l.onUntrailed(err)
 		case <-timer.C:
 			l.onTime(time.Now())
 		case <-l.ctx.Done():
@@ -261,8 +264,7 @@ func (l *leg) end(r Reason) {
 }
 
 // rule holds what has happened against the rules. Its verdict is the caller's to
-// carry out, but what is over is silent at once: the disk may keep the record of
-// it waiting.
+// carry out, but what is over is silent at once, before anything is told of it.
 func (l *leg) rule(c cause) verdict {
 	was, next := l.state, l.mode.on(l.state, c)
 	l.state = next.to
@@ -319,7 +321,7 @@ func (l *leg) finish() {
 	l.call.final = l.voice.stats()
 	l.trust.found = false // if it has not arrived there, it is not secure
 	l.call.level.Store(int32(l.trust.level()))
-	l.say(Ended{Reason: *l.reason, Level: l.call.Level(), Stats: l.call.final})
+	l.sayEnded(Ended{Reason: *l.reason, Level: l.call.Level(), Stats: l.call.final})
 	close(l.call.ended)
 }
 

@@ -2,54 +2,128 @@ package engine
 
 import (
 	"context"
-	"log/slog"
+	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"sotto/engine/audit"
 	"sotto/zrtp"
 )
 
-// witness is a log that notes whether the call is silent whenever it is written.
-type witness struct {
-	slog.Handler
-	leg *leg
-	n   int
-	ok  bool
+// onHungDisk is a leg with keys whose audit trail is never written.
+func onHungDisk(t *testing.T) *leg {
+	t.Helper()
+	l := playing(t, Config{})
+	l.trail = new(audit.Log).Recorder("call") // no goroutine writes it
+	l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
+	l.onKeys(zrtp.Secured{SAS: "sas"})
+	return l
 }
 
-func (w *witness) Handle(context.Context, slog.Record) error {
-	if w.leg != nil {
-		w.n++
-		w.ok = w.ok && w.leg.voice.silent
-	}
-	return nil
-}
-
-func (w *witness) Enabled(context.Context, slog.Level) bool { return true }
-
-// What ends a call silences it before the audit trail is written, which may take
-// the disk its time.
-func TestSilentBeforeTheTrail(t *testing.T) {
+// What ends a call silences it, whatever the disk does that has its audit trail.
+func TestSilentThoughTheDiskHangs(t *testing.T) {
 	for name, end := range map[string]func(*leg){
 		"keys":    func(l *leg) { l.withoutKeys(cleared, textCleared) },
 		"SAS":     func(l *leg) { _ = l.setVerified(false) },
 		"hang up": func(l *leg) { l.end(Reason{Kind: HungUp}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &witness{Handler: slog.DiscardHandler, ok: true}
-			l := playing(t, Config{AuditFile: filepath.Join(t.TempDir(), "trail"), Logger: slog.New(w)})
-			l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
-			l.onKeys(zrtp.Secured{SAS: "sas"})
-			trail := l.engine.trail
-			if err := trail.Close(); err != nil { // so each record is an error, which is logged
-				t.Fatal(err)
+			l := onHungDisk(t)
+			if l.voice.silent {
+				t.Error("silent before")
 			}
-			w.leg = l
 			end(l)
-			w.leg, l.engine.trail = nil, nil
-			if w.n == 0 || !w.ok {
-				t.Errorf("%d records, all in silence: %v", w.n, w.ok)
+			if !l.voice.silent {
+				t.Error("not silent")
 			}
 		})
+	}
+}
+
+// A call ends though the disk hangs, and its user hears that the trail is not on
+// it.
+func TestEndsThoughTheDiskHangs(t *testing.T) {
+	l := onHungDisk(t)
+	l.gone = true // nobody is there to say BYE to
+	l.end(Reason{Kind: HungUp})
+	begin := time.Now()
+	l.finish()
+	if took := time.Since(begin); took < trailTimeout || took > 5*trailTimeout {
+		t.Errorf("ended after %v, want %v", took, trailTimeout)
+	}
+	events := l.call.events.events
+	last := events[len(events)-1]
+	if _, ended := last.(Ended); !ended || !warns(events[len(events)-2]) {
+		t.Errorf("the last events: %+v", events[len(events)-2:])
+	}
+}
+
+// That the trail lacks something is told once.
+func TestUntrailedIsToldOnce(t *testing.T) {
+	l := onHungDisk(t)
+	for range 3000 {
+		l.record("event")
+	}
+	err := <-l.trail.Missed()
+	if !errors.Is(err, audit.ErrFull) {
+		t.Error(err)
+	}
+	warnings := 0
+	for range 2 {
+		l.onUntrailed(err)
+	}
+	for _, e := range l.call.events.events {
+		if warns(e) {
+			warnings++
+		}
+	}
+	if warnings != 1 {
+		t.Errorf("told %d times", warnings)
+	}
+}
+
+// In the midst of a call its trail can't be written any more: the user hears of it,
+// and the call goes on.
+func TestTrailFails(t *testing.T) {
+	open := func(cfg Config) *Engine {
+		e, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return e
+	}
+	a, b := open(Config{AuditFile: filepath.Join(t.TempDir(), "trail")}), open(Config{})
+	near, err := a.Dial(t.Context(), "sip:bob@"+b.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := b.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.trail.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.trail = nil // it is closed once
+	if err := far.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for warned, secured := false, false; !warned || !secured; {
+		e, err := near.Next(ctx)
+		if err != nil {
+			t.Fatalf("warned %v, secured %v: %v", warned, secured, err)
+		}
+		warned = warned || warns(e)
+		if _, is := e.(Secured); is {
+			secured = true
+		}
 	}
 }

@@ -1,12 +1,19 @@
 package engine
 
 import (
-	"crypto/rand"
+	"context"
+	"errors"
 	"fmt"
 	"strconv"
-
-	"sotto/engine/audit"
+	"time"
 )
+
+// trailTimeout bounds how long the end of a call waits for its audit trail to be
+// on the disk.
+const trailTimeout = 2 * time.Second
+
+// errHung is that a call's end can't wait any longer for the disk.
+var errHung = errors.New("engine: the disk does not answer")
 
 // say tells the user, and the audit trail what belongs there.
 func (l *leg) say(e Event) {
@@ -42,25 +49,43 @@ func trailOf(e Event) (event string, detail []string) {
 	return "", nil
 }
 
-// record appends to the audit trail, if there is one. That it can't be written
-// is told once, and does not end the call.
+// record appends to the audit trail, if there is one, and does not wait for the
+// disk.
 func (l *leg) record(event string, detail ...string) {
-	trail := l.engine.trail
-	if trail == nil {
-		return
-	}
-	if l.id == "" {
-		l.id = rand.Text()[:8]
-	}
-	r := audit.Record{Call: l.id, Event: event, Detail: make(map[string]string, len(detail)/2)}
+	d := make(map[string]string, len(detail)/2)
 	for i := 0; i+1 < len(detail); i += 2 {
-		r.Detail[detail[i]] = detail[i+1]
+		d[detail[i]] = detail[i+1]
 	}
-	if err := trail.Append(r); err != nil {
-		l.engine.log.Error("audit trail", "error", err)
-		if !l.untrailed {
-			l.untrailed = true
-			l.call.events.put(Warning{"The audit trail can't be written: " + inWords(err)})
-		}
+	l.trail.Record(event, d)
+}
+
+// onUntrailed tells once that the audit trail lacks something, which does not end
+// the call.
+func (l *leg) onUntrailed(err error) {
+	l.engine.log.Error("audit trail", "error", err)
+	if !l.untrailed {
+		l.untrailed = true
+		l.call.events.put(Warning{"The audit trail can't be written: " + inWords(err)})
 	}
+}
+
+// sayEnded is say for the last event, after which a call's trail is on the disk, or
+// the user has heard that it is not.
+func (l *leg) sayEnded(e Ended) {
+	event, detail := trailOf(e)
+	l.record(event, detail...)
+	ctx, cancel := context.WithTimeout(context.Background(), trailTimeout)
+	defer cancel()
+	var err error
+	if l.trail.Flush(ctx) != nil {
+		err = errHung
+	}
+	select {
+	case err = <-l.trail.Missed():
+	default:
+	}
+	if err != nil {
+		l.onUntrailed(err)
+	}
+	l.call.events.put(e)
 }

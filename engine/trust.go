@@ -158,7 +158,7 @@ func (l *leg) setVerified(matched bool) error {
 		return errors.New("engine: there is no SAS to compare")
 	}
 	if !matched {
-		l.voice.silence() // the records below wait for the disk
+		l.voice.silence() // before anything is told of it
 		l.record("compared", "equal", "no")
 		l.trust.attacked = true
 		l.tellLevel()

@@ -15,9 +15,10 @@ func newAudit() *cobra.Command {
 		Use:   "audit FILE",
 		Short: "Check whether an audit trail was changed",
 		Long: `audit checks the trail that call and listen write with --audit: each line holds
-the SHA-256 of the line before. It prints how many records there are and the hash
-of the last line; keep that elsewhere, because a file alone can't show that its
-last lines are missing. It exits with 1 if the chain is broken.`,
+the SHA-256 of the line before. It prints how many records there are, how many the
+disk did not take or a crash has cut off, and the hash of the last line; keep that
+elsewhere, because a file alone can't show that its last lines are missing. It
+exits with 1 if the chain is broken.`,
 		Example: `  sotto audit trail.jsonl`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -30,7 +31,8 @@ last lines are missing. It exits with 1 if the chain is broken.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records, unbroken; %d lines cut off by a crash, and known. Last line: %s\n", s.Records, s.Torn, s.Last)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records, unbroken; %d more that the disk did not take and %d lines that a crash cut off, all known. Last line: %s\n",
+				s.Records, s.Missing, s.Torn, s.Last)
 			return err
 		},
 	}

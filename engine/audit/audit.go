@@ -1,6 +1,10 @@
 // Package audit keeps a trail that shows when it was changed afterwards: a file
 // of JSON lines, each with the SHA-256 of the line before.
 //
+// Who records does not wait for the disk: one goroutine writes, behind a queue
+// that is bounded. What the queue or the disk has no room for is missing, which
+// the trail says where it goes on.
+//
 // What nobody can see from the file alone is that its last lines are missing, or
 // that all of it was written anew. Whoever keeps the hash of a last line
 // elsewhere can.
@@ -15,8 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"sync"
+	"strconv"
 	"time"
 )
 
@@ -35,6 +38,11 @@ const (
 	torn = "torn"
 	// after is its Detail that names the hash of the last whole line.
 	after = "after"
+	// missing is the Event of the line in whose place there would be others, had
+	// the disk taken them.
+	missing = "missing"
+	// records is its Detail that says how many.
+	records = "records"
 
 	maxLine = 1 << 16
 	// maxDetail is what is kept of a detail, in bytes.
@@ -47,6 +55,7 @@ var ErrBroken = errors.New("audit: the chain is broken")
 // Summary is what Verify has found.
 type Summary struct {
 	Records uint64
+	Missing uint64 // records that the disk did not take, as the trail itself says
 	Torn    int    // lines that a crash has cut off, and that are known as such
 	Last    string // hash of the last line
 }
@@ -94,6 +103,13 @@ func (c *chain) add(line []byte) error {
 	case r.Seq != c.Records+1:
 		return c.broken(fmt.Sprintf("it is record %d, want %d", r.Seq, c.Records+1))
 	}
+	if r.Event == missing {
+		n, err := strconv.ParseUint(r.Detail[records], 10, 64)
+		if err != nil {
+			return c.broken("it does not say how many records are missing")
+		}
+		c.Missing += n
+	}
 	if c.damaged != "" {
 		c.Torn++
 	}
@@ -139,109 +155,3 @@ func Verify(r io.Reader) (Summary, error) {
 	}
 	return c.Summary, err
 }
-
-// Log appends to a trail. Its methods may be called from any goroutine.
-type Log struct {
-	mu     sync.Mutex
-	file   store
-	chain  chain
-	size   int64 // of the file, all of it whole lines
-	failed error // why nothing can be appended any more; nil: it can
-}
-
-// store is an [os.File], at whose end is written.
-type store interface {
-	io.WriteCloser
-	Truncate(size int64) error
-	Sync() error
-}
-
-// Open opens or creates the trail at path, and verifies it. A last line that a
-// crash has cut off stays, and is followed by a record that says so. One process
-// at a time has a trail.
-func Open(path string) (*Log, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
-	}
-	l := &Log{file: file, chain: newChain()}
-	if err := l.begin(file); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w (%s)", err, path), file.Close())
-	}
-	return l, nil
-}
-
-func (l *Log) begin(file *os.File) error {
-	if err := lock(file); err != nil {
-		return fmt.Errorf("audit: another program has it open: %w", err)
-	}
-	open, err := l.chain.read(file)
-	if err != nil {
-		return err
-	}
-	if l.size, err = file.Seek(0, io.SeekEnd); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	if open {
-		if err := l.write([]byte("\n")); err != nil {
-			return err
-		}
-	}
-	if l.chain.damaged != "" {
-		return l.Append(Record{Event: torn, Detail: map[string]string{after: l.chain.whole}})
-	}
-	return nil
-}
-
-// Append adds r, whose Seq, Prev and, if zero, Time are filled in, and returns
-// when it is on the disk.
-func (l *Log) Append(r Record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r.Seq, r.Prev = l.chain.Records+1, l.chain.Last
-	if r.Time.IsZero() {
-		r.Time = time.Now()
-	}
-	r.Time = r.Time.UTC()
-	for k, v := range r.Detail {
-		if len(v) > maxDetail {
-			r.Detail[k] = v[:maxDetail]
-		}
-	}
-	line, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	if err := l.write(append(line, '\n')); err != nil {
-		return err
-	}
-	if err := l.chain.add(line); err != nil {
-		return err
-	}
-	if err := l.file.Sync(); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	return nil
-}
-
-// write adds all of line or, when the disk is full, nothing: behind a part of a
-// line no other would be one. If the part cannot be taken back, nothing more is
-// written, and the next Open finds a line that is torn.
-func (l *Log) write(line []byte) error {
-	if l.failed != nil {
-		return l.failed
-	}
-	n, err := l.file.Write(line)
-	if err == nil {
-		l.size += int64(n)
-		return nil
-	}
-	err = fmt.Errorf("audit: %w", err)
-	if undo := l.file.Truncate(l.size); undo != nil {
-		l.failed = errors.Join(err, undo)
-	}
-	return err
-}
-
-// Close closes the trail.
-func (l *Log) Close() error { return l.file.Close() }
