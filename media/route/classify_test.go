@@ -56,6 +56,7 @@ func imitated(n route.Node) route.Node {
 func card(n route.Node) route.Node {
 	return with(n, func(n *route.Node) {
 		n.Name, n.Driver, n.Port.Name = "hw:PCH,0", "HDA-Intel", "Speaker"
+		n.Props["alsa.name"] = "ALC257 Analog"
 		if n.Kind == route.Source {
 			n.Port.Name = "Internal Mic"
 		}

@@ -14,14 +14,33 @@ func kernelCard(facts ...route.Fact) []route.Fact {
 	s.ID, m.ID = "hw:PCH,0 p", "hw:PCH,0 c"
 	s.Port, m.Port = route.Port{}, route.Port{}
 	return append([]route.Fact{
-		s, m, route.Ready{},
-		route.Jack{ID: "jack 1", Card: "PCH", Name: "Speaker Phantom Jack", Plugged: true},
-		route.Jack{ID: "jack 2", Card: "PCH", Name: "Internal Mic Phantom Jack", Plugged: true},
-		route.Jack{ID: "jack 3", Card: "PCH", Name: "Headphone Jack"},
-		route.Jack{ID: "jack 4", Card: "PCH", Name: "Mic Jack"},
-		route.Jack{ID: "jack 5", Card: "PCH", Name: "HDMI/DP,pcm=3 Jack", Plugged: true},
-		route.Jack{ID: "jack 6", Card: "Other", Name: "Headphone Jack", Plugged: true},
+		s, m, route.Ready{}, jacks(),
+		route.Jacks{ID: "other jacks", Card: "Other", All: []route.Jack{{Name: "Headphone Jack", Plugged: true}}},
 	}, facts...)
+}
+
+// jacks are those of the built-in card, with others among them, which come first
+// if they have the name of one.
+func jacks(others ...route.Jack) route.Jacks {
+	all := others
+	for _, j := range []route.Jack{
+		{Name: "Speaker Phantom Jack", Plugged: true}, {Name: "Internal Mic Phantom Jack", Plugged: true},
+		{Name: "Headphone Jack"}, {Name: "Mic Jack"}, {Name: "HDMI/DP,pcm=3 Jack", Plugged: true},
+	} {
+		if !slices.ContainsFunc(others, func(o route.Jack) bool { return o.Name == j.Name }) {
+			all = append(all, j)
+		}
+	}
+	return route.Jacks{ID: "hw:PCH jacks", Card: "PCH", All: all}
+}
+
+// plugged are the same jacks, with something in those of that name.
+func plugged(names ...string) route.Fact {
+	var others []route.Jack
+	for _, name := range names {
+		others = append(others, route.Jack{Name: name, Plugged: true})
+	}
+	return jacks(others...)
 }
 
 // Where monitors differ, the worse verdict holds.
@@ -40,9 +59,9 @@ func TestConflictingMonitors(t *testing.T) {
 		{"the kernel has no such card", nil, nil, []route.Fact{route.Ready{}}, route.Unknown},
 		{"the kernel's card of that number has another name", []route.Fact{with(speaker(), set("device.string", "front:CARD=Stick"))}, nil, kernelCard(), route.Unknown},
 		{"the kernel has another card", nil, nil, []route.Fact{with(card(speaker()), set("alsa.card", "1")), route.Ready{}}, route.Unknown},
-		{"headphones are plugged in", nil, nil, kernelCard(route.Jack{ID: "jack 3", Card: "PCH", Name: "Headphone Jack", Plugged: true}), route.WiredHeadphones},
-		{"a microphone is plugged in", nil, nil, kernelCard(route.Jack{ID: "jack 4", Card: "PCH", Name: "Mic Jack", Plugged: true}), route.WiredHeadset},
-		{"something is plugged into line out", nil, nil, kernelCard(route.Jack{ID: "jack 7", Card: "PCH", Name: "Line Out Jack", Plugged: true}), route.LineOut},
+		{"headphones are plugged in", nil, nil, kernelCard(plugged("Headphone Jack")), route.WiredHeadphones},
+		{"a microphone is plugged in", nil, nil, kernelCard(plugged("Mic Jack")), route.WiredHeadset},
+		{"something is plugged into line out", nil, nil, kernelCard(plugged("Line Out Jack")), route.LineOut},
 	} {
 		w := route.NewWorld(route.Pulse, route.PipeWire)
 		tell(w, route.Pulse, append(call(route.Pulse), c.pulse...)...)
@@ -93,11 +112,24 @@ func TestKernelAlone(t *testing.T) {
 		want  []route.Class
 	}{
 		{"nothing plugged in", nil, []route.Class{route.BuiltinSpeaker, route.BuiltinMic}},
-		{"headphones", []route.Fact{route.Jack{ID: "jack 3", Card: "PCH", Name: "Front Headphone Jack", Plugged: true}}, []route.Class{route.WiredHeadphones, route.BuiltinMic}},
-		{"headset", []route.Fact{route.Jack{ID: "jack 4", Card: "PCH", Name: "Headset Mic Jack", Plugged: true}}, []route.Class{route.BuiltinSpeaker, route.WiredHeadset}},
-		{"line in", []route.Fact{route.Jack{ID: "jack 4", Card: "PCH", Name: "Line In Jack", Plugged: true}}, []route.Class{route.BuiltinSpeaker, route.LineOut}},
-		{"no speaker that is known of", []route.Fact{route.Gone{"jack 1"}}, []route.Class{route.Unknown, route.BuiltinMic}},
-		{"no microphone that is known of", []route.Fact{route.Gone{"jack 2"}}, []route.Class{route.BuiltinSpeaker, route.Unknown}},
+		{"headphones", []route.Fact{plugged("Front Headphone Jack")}, []route.Class{route.WiredHeadphones, route.BuiltinMic}},
+		{"headset", []route.Fact{plugged("Headset Mic Jack")}, []route.Class{route.WiredHeadset, route.WiredHeadset}},
+		{"line in", []route.Fact{plugged("Line In Jack")}, []route.Class{route.BuiltinSpeaker, route.LineOut}},
+		{"no speaker that is known of", []route.Fact{jacks(route.Jack{Name: "Speaker Phantom Jack"})}, []route.Class{route.Unknown, route.BuiltinMic}},
+		{"no microphone that is known of", []route.Fact{jacks(route.Jack{Name: "Internal Mic Phantom Jack"})}, []route.Class{route.BuiltinSpeaker, route.Unknown}},
+		{"no jacks that are known of", []route.Fact{route.Gone{"hw:PCH jacks"}}, []route.Class{route.Unknown, route.Unknown}},
+		{"the worst of what is plugged in", []route.Fact{plugged("Headphone Jack", "Line Out Front Jack")}, []route.Class{route.LineOut, route.BuiltinMic}},
+		{"headphones that are a microphone, or not", []route.Fact{plugged("Headphone Mic Jack")}, []route.Class{route.WiredHeadset, route.WiredHeadset}},
+		{"headset in one", []route.Fact{plugged("Headset Jack")}, []route.Class{route.WiredHeadset, route.WiredHeadset}},
+		{"nobody knows what", []route.Fact{plugged("Jack")}, []route.Class{route.Unknown, route.Unknown}},
+		{"a line that is no line out", []route.Fact{plugged("Rear Line Jack")}, []route.Class{route.BuiltinSpeaker, route.LineOut}},
+		{"a dock", []route.Fact{plugged("Dock Headphone Jack", "Dock Mic Jack")}, []route.Class{route.Dock, route.Dock}},
+		{"what is played goes to S/PDIF as well", []route.Fact{plugged("SPDIF Jack")}, []route.Class{route.Digital, route.BuiltinMic}},
+		{"and to a screen on the same codec", []route.Fact{plugged("HDMI Jack")}, []route.Class{route.HDMI, route.BuiltinMic}},
+		{"a jack without a switch", []route.Fact{plugged("Headphone Phantom Jack", "Mic Phantom Jack")}, []route.Class{route.Unknown, route.Unknown}},
+		{"a speaker with a plug", []route.Fact{plugged("Speaker Jack", "Internal Mic Jack")}, []route.Class{route.Unknown, route.WiredHeadset}},
+		{"the codec's digital device", []route.Fact{with(card(speaker()), func(n *route.Node) { n.ID, n.Props["alsa.name"] = "hw:PCH,0 p", "ALC887 Digital" })}, []route.Class{route.Unknown, route.BuiltinMic}},
+		{"the codec's second device", []route.Fact{with(card(microphone()), func(n *route.Node) { n.ID, n.Props["alsa.name"] = "hw:PCH,0 c", "ALC887 Alt Analog" })}, []route.Class{route.BuiltinSpeaker, route.Unknown}},
 		{"a loopback card", []route.Fact{with(card(speaker()), func(n *route.Node) { n.ID, n.Driver = "hw:PCH,0 p", "Loopback" })}, []route.Class{route.Virtual, route.BuiltinMic}},
 	} {
 		w := route.NewWorld(route.ALSA)

@@ -155,13 +155,19 @@ type BluetoothAdapter struct {
 	Powered bool
 }
 
-// Jack is a socket of a card, as ALSA's jack controls or an input device with
-// SW_HEADPHONE_INSERT and the like tell.
+// Jacks are all sockets of a card that ALSA's controls tell of. They come in one
+// piece, as some of them without the others would say that nothing is plugged in.
+type Jacks struct {
+	ID   ID
+	Card string // as in the names of the card's nodes: "PCH" of hw:PCH,0
+	All  []Jack
+}
+
+// Jack is a socket, or what is fixed where a socket could be: then it is called a
+// phantom.
 type Jack struct {
-	ID      ID
-	Card    string // as in the names of the card's nodes: "PCH" of hw:PCH,0
-	Name    string // such as "Headphone Jack"
-	Plugged bool
+	Name    string // such as "Headphone Jack" or "Speaker Phantom Jack"
+	Plugged bool   // always so of a phantom
 }
 
 func (Ready) fact()              {}
@@ -172,4 +178,4 @@ func (Link) fact()               {}
 func (BluetoothDevice) fact()    {}
 func (BluetoothTransport) fact() {}
 func (BluetoothAdapter) fact()   {}
-func (Jack) fact()               {}
+func (Jacks) fact()              {}

@@ -61,7 +61,7 @@ func (s *story) fact() route.Fact {
 	case 9:
 		return route.BluetoothAdapter{ID: pick(s, ids), Powered: s.next()&1 == 1}
 	case 10:
-		return route.Jack{ID: pick(s, ids), Card: pick(s, texts), Name: pick(s, texts), Plugged: s.next()&1 == 1}
+		return route.Jacks{ID: pick(s, ids), Card: pick(s, texts), All: []route.Jack{{Name: pick(s, texts), Plugged: s.next()&1 == 1}}}
 	case 11:
 		return pick(s, []route.Fact{nil, &route.Node{ID: "1"}, route.Node{}})
 	}
@@ -107,7 +107,7 @@ func (m shadow) apply(e route.Event) {
 		m[e.From][f.ID] = f
 	case route.BluetoothAdapter:
 		m[e.From][f.ID] = f
-	case route.Jack:
+	case route.Jacks:
 		m[e.From][f.ID] = f
 	}
 }

@@ -2,55 +2,81 @@ package route
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// wired is the verdict on a device of ALSA. Which way its signal goes the jacks
-// of its card tell.
-func (w *World) wired(n Node) Route {
-	if n.Port == (Port{}) {
-		n.Port = w.port(n)
+// wired are the verdicts on a device of ALSA, one for each place where its
+// signal may go; at least one.
+func (w *World) wired(n Node) []Route {
+	var verdicts []Route
+	for _, n.Port = range w.ports(n) {
+		verdicts = append(verdicts, Classify(ALSA, n))
 	}
-	return Classify(ALSA, n)
+	return verdicts
 }
 
-// port is where a card's signal goes by its jacks: something plugged in counts
-// before what is fixed inside, whose jacks are called phantoms.
-func (w *World) port(n Node) Port {
-	card, _, _ := strings.Cut(strings.TrimPrefix(n.Name, "hw:"), ",")
-	var fixed, plugged []string
-	for _, o := range w.views[ALSA].objects {
-		j, ok := o.fact.(Jack)
-		if !ok || !j.Plugged || j.Card != card {
-			continue
-		}
+// ports are the places where the signal of a card's device goes, by the jacks of
+// its card: what is plugged in, what cannot tell whether something is, and what is
+// fixed inside. What is played goes to all of them, to S/PDIF as well. Without
+// jacks it is one place that nobody knows.
+func (w *World) ports(n Node) []Port {
+	var ports []Port
+	for _, j := range w.jacks(n) {
 		name := fold(j.Name)
-		if says(name, " mic", " line in ", "linein") != (n.Kind == Source) || says(name, "hdmi") {
+		if !j.Plugged || !leads(name, n.Kind) || says(name, "pcm=") { // a screen's, which has a device of its own
 			continue
 		}
-		if says(name, " phantom ", " internal ") {
-			fixed = append(fixed, name)
-		} else {
-			plugged = append(plugged, name)
-		}
-	}
-	if len(plugged) > 0 {
-		slices.Sort(plugged)
-		if name := plugged[0]; n.Kind == Source && !says(name, "headset", " line in ", "linein") {
-			return Port{Name: "headset " + name}
-		}
-		return Port{Name: plugged[0]}
-	}
-	for _, name := range fixed {
+		inside := analog(n) && (n.Kind == Sink && says(name, " speaker ") || n.Kind == Source && says(name, " internal mic "))
 		switch {
-		case n.Kind == Sink && says(name, " speaker "):
-			return Port{Name: "speaker"}
-		case n.Kind == Source && says(name, " internal mic "):
-			return Port{Name: "internal mic"}
+		case !says(name, " phantom "):
+			if says(name, " mic ") && !says(name, "headset") { // it may be one's
+				name = "headset " + name
+			}
+			ports = append(ports, Port{Name: name})
+		case inside && n.Kind == Sink:
+			ports = append(ports, Port{Name: "speaker"})
+		case inside:
+			ports = append(ports, Port{Name: "internal mic"})
+		default:
+			ports = append(ports, Port{Name: undetectable})
 		}
 	}
-	return Port{}
+	if len(ports) == 0 {
+		return []Port{{}}
+	}
+	return ports
+}
+
+// undetectable is the place behind a jack that does not tell whether something
+// is plugged in.
+const undetectable = "a jack that cannot tell"
+
+// jacks are those of the card that n is on.
+func (w *World) jacks(n Node) []Jack {
+	card, _, _ := strings.Cut(strings.TrimPrefix(n.Name, "hw:"), ",")
+	for _, id := range slices.Sorted(maps.Keys(w.views[ALSA].objects)) {
+		if j, ok := w.views[ALSA].objects[id].fact.(Jacks); ok && j.Card == card {
+			return j.All
+		}
+	}
+	return nil
+}
+
+// leads reports whether what is plugged into a jack of that name may be heard
+// (Source) or hear (Sink): a headset's does both, and so may one that does not say.
+func leads(name string, kind Kind) bool {
+	in := says(name, " mic ", "headset", " in ", "linein", " line jack ", " line phantom ", " aux ", " cd ")
+	out := says(name, "headphone", "headset", " speaker ", " out ", "lineout", "spdif", "s/pdif", "hdmi")
+	return in == out || in == (kind == Source)
+}
+
+// analog reports whether the codec's converters are behind n: what a driver
+// says to be fixed inside is on them, and not on a digital or a second device.
+func analog(n Node) bool {
+	name := fold(n.Props["alsa.name"])
+	return says(name, " analog ") && !says(name, " alt ")
 }
 
 func says(name string, words ...string) bool { return has(name, spaced(name), words) }
@@ -77,10 +103,12 @@ func (w *World) corroborate(r Route, n Node) Route {
 			continue
 		}
 		known = true
-		if found := w.wired(k); found.Class != Unknown && rank(found.Class) > rank(r.Class) {
-			r.Class = found.Class
-			r.Reason = ""
-			r.Evidence = append(slices.Clone(r.Evidence), found.Evidence...)
+		for _, found := range w.wired(k) {
+			if found.Class != Unknown && rank(found.Class) > rank(r.Class) {
+				r.Class = found.Class
+				r.Reason = ""
+				r.Evidence = append(slices.Clone(r.Evidence), found.Evidence...)
+			}
 		}
 	}
 	if _, test := trusted(n); !known && !test {

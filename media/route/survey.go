@@ -196,7 +196,7 @@ func (s *survey) tap(f found, t Tap) {
 // verdict is what a device was found to be, the kernel having been heard.
 func (s *survey) verdict(g *graph, n Node) Route {
 	if g.from == ALSA {
-		return s.world.wired(n)
+		return slices.MaxFunc(s.world.wired(n), func(a, b Route) int { return rank(a.Class) - rank(b.Class) })
 	}
 	r := g.verdicts[n.ID]
 	if g.from == PipeWire && n.Port == (Port{}) && r.Class == Unknown {

@@ -144,8 +144,12 @@ func describe(f Fact) (ID, []string) {
 		return f.ID, []string{string(f.Device), f.UUID, f.State}
 	case BluetoothAdapter:
 		return f.ID, nil
-	case Jack:
-		return f.ID, []string{f.Card, f.Name}
+	case Jacks:
+		texts := []string{f.Card}
+		for _, j := range f.All {
+			texts = append(texts, j.Name)
+		}
+		return f.ID, texts
 	}
 	return "", nil
 }

@@ -273,7 +273,7 @@ func TestAdversary_F6_FloodOfDevices(t *testing.T) {
 		"links":   func(i int) route.Fact { return link("source 1", route.ID(fmt.Sprint("x", i))) },
 		"devices": func(i int) route.Fact { return route.BluetoothDevice{ID: route.ID(fmt.Sprint("x", i))} },
 		"text": func(i int) route.Fact {
-			return route.Jack{ID: route.ID(fmt.Sprint("x", i%100)), Name: strings.Repeat("y", i*100)}
+			return route.Jacks{ID: route.ID(fmt.Sprint("x", i%100)), All: []route.Jack{{Name: strings.Repeat("y", i*100)}}}
 		},
 		"properties": func(i int) route.Fact {
 			return route.Node{ID: route.ID(fmt.Sprint("x", i%100)), Kind: route.Sink, Props: terse}

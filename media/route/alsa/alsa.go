@@ -1,11 +1,13 @@
 // Package alsa tells what the kernel says of sound cards, without a daemon:
-// devices, where their cards sit, and which programs have them open. It looks
-// again and again, as the kernel does not tell of itself.
+// devices, where their cards sit, what is plugged into their jacks, and which
+// programs have them open. It looks again and again, as of all this the kernel
+// tells of itself only what happens to jacks.
 package alsa
 
 import (
 	"context"
 	"io/fs"
+	"os"
 	"reflect"
 	"time"
 
@@ -19,24 +21,38 @@ const interval = 50 * time.Millisecond
 // maxFacts is how much there may be.
 const maxFacts = 1024
 
-// Watch tells what the kernel says until ctx ends. Root is the file system
-// with /proc and /sys in it. A kernel without sound has no devices.
-func Watch(ctx context.Context, root fs.FS, out chan<- route.Event) {
-	attend.Run(ctx, route.ALSA, out, func(ctx context.Context, tell attend.Tell) error {
-		return follow(ctx, root, tell)
-	})
+// Watch tells what the kernel says until ctx ends. A kernel without sound has no
+// devices.
+func Watch(ctx context.Context, out chan<- route.Event) {
+	kernel{os.DirFS("/"), openControl}.watch(ctx, out)
 }
 
-func follow(ctx context.Context, root fs.FS, tell attend.Tell) error {
+// kernel is where it is asked: root has /proc and /sys in it.
+type kernel struct {
+	root fs.FS
+	open opener
+}
+
+func (k kernel) watch(ctx context.Context, out chan<- route.Event) {
+	attend.Run(ctx, route.ALSA, out, k.follow)
+}
+
+func (k kernel) follow(ctx context.Context, tell attend.Tell) error {
 	known := map[route.ID]route.Fact{}
+	panels := newPanels(k.open)
+	defer panels.close()
 	look := time.NewTicker(interval)
 	defer look.Stop()
+	now := time.Now()
 	for ready := false; ; {
-		now := time.Now()
-		there, err := scan(root)
+		there, cards, err := scan(k.root)
 		if err != nil {
 			return err
 		}
+		if err := panels.meet(cards); err != nil {
+			return err
+		}
+		panels.tell(there)
 		if err := tellChanges(now, known, there, tell); err != nil {
 			return err
 		}
@@ -49,6 +65,12 @@ func follow(ctx context.Context, root fs.FS, tell attend.Tell) error {
 		}
 		select {
 		case <-look.C:
+			now = time.Now()
+		case s := <-panels.stirs:
+			now = s.at
+			if err := panels.take(s); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}

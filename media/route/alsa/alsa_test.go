@@ -47,7 +47,7 @@ func laptop() fstest.MapFS {
 }
 
 func TestScan(t *testing.T) {
-	facts, err := scan(laptop())
+	facts, cards, err := scan(laptop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +81,9 @@ func TestScan(t *testing.T) {
 			t.Errorf("got\n%+v\nwant\n%+v", facts[id], want[id])
 		}
 	}
+	if len(cards) != 2 || cards[0].usb() || !cards[1].usb() {
+		t.Errorf("%+v", cards)
+	}
 	if len(facts) != len(want) {
 		t.Errorf("%d facts: %+v", len(facts), facts)
 	}
@@ -109,7 +112,7 @@ func TestWatch(t *testing.T) {
 		root := &locked{files: laptop()}
 		ctx, cancel := context.WithCancel(t.Context())
 		events := make(chan route.Event)
-		go Watch(ctx, root, events)
+		go kernel{root, noControl}.watch(ctx, events)
 		next := func(facts int) (told []route.Fact) {
 			t.Helper()
 			begin := time.Now()
@@ -147,7 +150,7 @@ func TestWatch(t *testing.T) {
 }
 
 func TestNoSound(t *testing.T) {
-	if facts, err := scan(fstest.MapFS{}); len(facts) != 0 || err != nil {
+	if facts, cards, err := scan(fstest.MapFS{}); len(facts)+len(cards) != 0 || err != nil {
 		t.Errorf("%v, %v", facts, err)
 	}
 }
@@ -159,7 +162,7 @@ func FuzzScan(f *testing.F) {
 		root := laptop()
 		root["proc/asound/cards"], root["proc/asound/card0/pcm0c/sub0/status"] = text(cards), text(status)
 		root["proc/4712/status"], root["sys/class/sound/card0"] = text(process), link(path)
-		if facts, err := scan(root); err == nil && len(facts) > 10 {
+		if facts, _, err := scan(root); err == nil && len(facts) > 10 {
 			t.Errorf("%d facts", len(facts))
 		}
 	})

@@ -25,23 +25,24 @@ var (
 	subName  = regexp.MustCompile(`^sub\d+$`)
 )
 
-// scan reads all there is now.
-func scan(root fs.FS) (map[route.ID]route.Fact, error) {
-	facts := map[route.ID]route.Fact{}
-	cards, err := read(root, "proc/asound/cards")
+// scan reads all there is now, but for what the cards themselves have to be asked.
+func scan(root fs.FS) (facts map[route.ID]route.Fact, cards []card, err error) {
+	facts = map[route.ID]route.Fact{}
+	list, err := read(root, "proc/asound/cards")
 	if errors.Is(err, fs.ErrNotExist) {
-		return facts, nil
+		return facts, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, m := range cardLine.FindAllStringSubmatch(cards, -1) {
+	for _, m := range cardLine.FindAllStringSubmatch(list, -1) {
 		c := card{root: root, number: m[1], id: m[2], driver: m[3], name: strings.TrimSpace(m[4])}
 		if err := c.scan(facts); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		cards = append(cards, c)
 	}
-	return facts, nil
+	return facts, cards, nil
 }
 
 func read(root fs.FS, name string) (string, error) {
@@ -106,6 +107,11 @@ func (c card) props() map[string]string {
 		}
 	}
 	return props
+}
+
+// usb reports whether the card is at the end of a wire.
+func (c card) usb() bool {
+	return c.driver == "USB-Audio" || c.target("sys/class/sound/card"+c.number+"/device/subsystem") == "usb"
 }
 
 // target is the last part of what a link leads to, or "".

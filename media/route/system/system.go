@@ -65,7 +65,7 @@ type monitor struct {
 func choose() ([]monitor, []route.Origin, error) {
 	monitors := []monitor{
 		{from: route.BlueZ, watch: bluez.Watch},
-		{from: route.ALSA, watch: func(ctx context.Context, out chan<- route.Event) { alsa.Watch(ctx, os.DirFS("/"), out) }},
+		{from: route.ALSA, watch: alsa.Watch},
 	}
 	want := []route.Origin{route.BlueZ, route.ALSA}
 	graph := pipewire.Socket()

@@ -117,6 +117,63 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// Without a sound server a call on the devices inside goes on while nothing is
+// plugged in, and until the jacks cannot be told any more.
+func TestJackMidCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cards, kernel := told(route.ALSA)
+		w := start(route.Self{PID: 1, Playback: 1, Capture: 1}, []monitor{cards}, route.NewWorld(route.ALSA))
+		defer w.Close()
+		verify := func() error {
+			synctest.Wait()
+			_, err := (route.Policy{}).Check(report(t, w))
+			return err
+		}
+		device := func(id route.ID, kind route.Kind) route.Node {
+			return route.Node{ID: id, Kind: kind, Name: "hw:PCH,0", Driver: "HDA-Intel", Hardware: true, Props: map[string]string{
+				"alsa.card": "0", "alsa.device": "0", "alsa.name": "ALC257 Analog", "device.bus": "pci", "sysfs.path": "/devices/pci0000:00/0000:00:1f.3/sound/card0",
+			}}
+		}
+		jacks := func(headphones bool) route.Jacks {
+			return route.Jacks{ID: "hw:PCH jacks", Card: "PCH", All: []route.Jack{
+				{Name: "Speaker Phantom Jack", Plugged: true}, {Name: "Internal Mic Phantom Jack", Plugged: true}, {Name: "Headphone Jack", Plugged: headphones},
+			}}
+		}
+		for _, f := range []route.Fact{
+			device("hw:PCH,0p", route.Sink), device("hw:PCH,0c", route.Source),
+			route.Node{ID: "out", Kind: route.Playback, Owner: route.Process{PID: 1}}, route.Link{ID: "out link", From: "out", To: "hw:PCH,0p"},
+			route.Node{ID: "in", Kind: route.Capture, Owner: route.Process{PID: 1}}, route.Link{ID: "in link", From: "hw:PCH,0c", To: "in"},
+			route.Ready{},
+		} {
+			kernel <- f
+		}
+		if err := verify(); err == nil {
+			t.Error("accepted before its jacks are known")
+		}
+		kernel <- jacks(false)
+		if err := verify(); err != nil {
+			t.Error(err)
+		}
+		<-w.Alarms() // of all that
+		kernel <- jacks(true)
+		alarm(t, w, "another way")
+		var refusal *route.Refusal
+		if err := verify(); !errors.As(err, &refusal) || refusal.Class != route.WiredHeadphones {
+			t.Error(err)
+		}
+		kernel <- jacks(false)
+		alarm(t, w, "another way")
+		if err := verify(); err != nil {
+			t.Error(err)
+		}
+		kernel <- route.Gone{ID: "hw:PCH jacks"}
+		alarm(t, w, "another way")
+		if err := verify(); !errors.As(err, &refusal) || refusal.Class != route.Unknown {
+			t.Error(err)
+		}
+	})
+}
+
 // A monitor that tells nonsense begins again, and the route is unknown until
 // it has told everything anew.
 func TestBegunAgain(t *testing.T) {
