@@ -29,7 +29,7 @@ type traffic struct {
 	Packets, Bytes int
 	Loud           int   // packets that are not digital silence
 	Samples        int   // in their frames that are not
-	First          int64 // when the first such packet came, in ns since 1970
+	Last           int64 // when the last such packet came, in ns since 1970
 }
 
 func startAir(t *testing.T, dir string) *air {

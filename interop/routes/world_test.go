@@ -3,12 +3,15 @@
 package routes
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sotto/media/audio"
 )
 
 // world is a machine's audio: a bus with Bluetooth, and a sound server.
@@ -152,6 +155,27 @@ func (w *world) plug(device string) {
 	default:
 		w.load("module-null-source", "source_name="+microphone, "rate=48000", "channels=1")
 	}
+}
+
+// speaks waits until the tone of a call comes out of the speaker.
+func (w *world) speaks() {
+	w.t.Helper()
+	recorder := exec.Command("parec", "-d", speaker+".monitor", "--raw", "--format=s16le", "--rate=48000", "--channels=1", "--latency-msec=20")
+	out, err := recorder.StdoutPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := recorder.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() {
+		_ = recorder.Process.Kill()
+		_ = recorder.Wait()
+	}()
+	pcm := make([]int16, audio.SampleRate/5)
+	eventually(w.t, "the tone comes out of the speaker", func() bool {
+		return binary.Read(out, binary.LittleEndian, pcm) == nil && audio.ToneLevel(pcm, 440) > 0.95
+	})
 }
 
 // run starts a part of the sound server.

@@ -17,7 +17,7 @@ type report struct {
 	Bytes   int   `json:"bytes"`
 	Loud    int   `json:"loud"`    // packets that are not digital silence, or no SBC
 	Samples int   `json:"samples"` // in frames of those that are not digital silence
-	First   int64 `json:"first"`   // when the first loud packet came, in ns since 1970
+	Last    int64 `json:"last"`    // when the last loud packet came, in ns since 1970
 }
 
 // count takes one packet: an RTP header, a byte, and frames of SBC.
@@ -33,9 +33,7 @@ func (a *air) count(packet []byte) {
 	a.sum.Packets++
 	a.sum.Bytes += len(packet)
 	if loud {
-		if a.sum.Loud == 0 {
-			a.sum.First = now
-		}
+		a.sum.Last = now
 		a.sum.Loud++
 		a.sum.Samples += samples
 	}

@@ -126,15 +126,23 @@ func TestFlushTwice(t *testing.T) {
 	if raise(&at, 5); at.Load() != 7 {
 		t.Errorf("%d, what was flushed is back", at.Load())
 	}
+	const goroutines, times = 4, 500_000
 	var group sync.WaitGroup
-	for i := range uint64(8) {
+	together := make(chan struct{})
+	for i := range uint64(goroutines) {
 		group.Go(func() {
-			for n := range uint64(1000) {
-				raise(&at, 8*n+i)
+			<-together
+			for n := range uint64(times) {
+				value := goroutines*n + i
+				if raise(&at, value); at.Load() < value {
+					t.Errorf("%d after %d", at.Load(), value)
+					return
+				}
 			}
 		})
 	}
-	if group.Wait(); at.Load() != 7999 {
+	close(together)
+	if group.Wait(); at.Load() != goroutines*times-1 {
 		t.Errorf("%d", at.Load())
 	}
 }
