@@ -98,7 +98,7 @@ bench-srtp: setup-interop ## measure SRTP beside pion and libsrtp; writes bench/
 
 interop: setup-interop ## call real peers: linphonec, linphone-daemon, baresip, libbzrtp, libsrtp, PulseAudio, PipeWire, speexdsp
 	scripts/gotest -tags=$(TAGS),interop -count=1 -p 1 -timeout 15m ./interop/...
-	scripts/gotest -tags=$(TAGS),speexdsp ./media/audio/voice
+	scripts/gotest -tags=$(TAGS),speexdsp ./media/audio/voice ./engine/devices
 
 clean: ## remove what the targets made
 	rm -rf bin out

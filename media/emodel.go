@@ -37,10 +37,10 @@ type model struct {
 var (
 	// The defaults of G.107 give 93.2 with the 0.16 that their echo takes.
 	narrowband = &model{best: 93.36, worst: 95, scale: 1, echo: true}
-	// G.107.1 keeps the 95 (eq. 7-15) and has echo; that takes what it does in
+	// G.107.1 keeps the 95 (its equation 7-15) and has echo; that takes what it does in
 	// G.107, on its own scale.
 	wideband = &model{best: 129, worst: 95, scale: 1.29, echo: true}
-	// G.107.2 has no impairment by echo (§7.4), and 1.48 times that by delay.
+	// G.107.2 has no impairment by echo (its clause 7.4), and 1.48 times that by delay.
 	fullband = &model{best: 148, worst: 132, scale: 1.48}
 )
 

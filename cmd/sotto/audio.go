@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sotto/engine"
 	"sotto/engine/devices"
 	"sotto/media/audio"
+	"sotto/media/audio/voice"
 	"sotto/media/route"
 )
 
@@ -25,6 +27,10 @@ func (o *options) checkAudio() (err error) {
 			return fmt.Errorf("--policy: %w", err)
 		}
 	}
+	work, err := o.microphone()
+	if err != nil {
+		return err
+	}
 	if !o.live() {
 		return o.checkFiles()
 	}
@@ -34,7 +40,27 @@ func (o *options) checkAudio() (err error) {
 	if o.choice, err = devices.Choose(context.Background(), o.routes, o.devices...); err != nil {
 		return fmt.Errorf("no microphone and loudspeaker to use: %w; to go without, use --in and --out", err)
 	}
+	o.choice.Voice = work
 	return nil
+}
+
+// microphone is what is to be done to the microphone's sound, if this build can.
+func (o *options) microphone() (voice.Options, error) {
+	if err := known("--voice", o.voice, voiceWork); err != nil || len(o.voice) == 0 {
+		return voice.Options{}, err
+	}
+	if !o.live() {
+		return voice.Options{}, errors.New("--voice with --in or --out: there is no microphone")
+	}
+	work := voice.Options{
+		Echo:  slices.Contains(o.voice, "echo"),
+		Noise: slices.Contains(o.voice, "noise"),
+		Gain:  slices.Contains(o.voice, "gain"),
+	}
+	if _, err := voice.New(work); err != nil {
+		return voice.Options{}, fmt.Errorf("--voice: %w", err)
+	}
+	return work, nil
 }
 
 // open is how calls get their audio.

@@ -24,6 +24,8 @@ var (
 	sasTypes      = []string{"B256", "B32", "B32E"}
 	// Those that --post-quantum leaves.
 	postQuantum = []string{"X3M3", "X1M1"}
+	// Those of --voice.
+	voiceWork = []string{"echo", "noise", "gain"}
 
 	// sipAddress is the form of --identity; the engine looks closer.
 	sipAddress = regexp.MustCompile(`^sip:[^@\s]+@[^@\s]+$`)
@@ -38,7 +40,7 @@ type options struct {
 	postQuantum, requireHash       bool
 	keyAgreements, sasTypes        []string
 	simulateRoute, trace           string
-	devices                        []string
+	devices, voice                 []string
 	policy, audit                  string
 
 	routes   route.Policy   // what policy says
@@ -54,6 +56,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.StringVar(&o.in, "in", "", "what to say: `file.wav`, tone:HZ or silence; the call ends with the file (default the microphone)")
 	f.StringVar(&o.out, "out", "", "record what is heard to `file.wav`, a second call to file-2.wav, and so on (default the loudspeaker; with --in nothing)")
 	f.StringArrayVar(&o.devices, "device", nil, "`name` of the microphone or of the loudspeaker to use; twice for both (default the system's)")
+	f.StringSliceVar(&o.voice, "voice", nil, "what to do to the microphone's sound, of "+strings.Join(voiceWork, ",")+": cancel the loudspeaker's echo, suppress noise, even out loudness; not what the platform does by itself (default nothing; needs a build with speexdsp)")
 	f.StringVar(&o.audit, "audit", "", "append what happens to the calls' security to `file`; sotto audit checks it")
 	f.StringVar(&o.policy, "policy", "", "`file` that says which audio devices secure mode accepts")
 	f.StringVar(&o.state, "state", "", "`directory` that remembers peers from call to call; without it nothing is remembered")

@@ -20,6 +20,7 @@ import (
 	"sotto/engine"
 	"sotto/media/audio"
 	"sotto/media/audio/device"
+	"sotto/media/audio/voice"
 	"sotto/media/route"
 	"sotto/media/route/system"
 )
@@ -35,6 +36,10 @@ type Choice struct {
 	Capture, Playback string
 	// Policy is that of the engine. What it refuses is not even opened.
 	Policy route.Policy
+	// Voice is what is done to the microphone's sound. Nothing by default: leave
+	// to the platform what it does by itself. A build without speexdsp opens
+	// nothing with it ([voice.ErrNotBuilt]).
+	Voice voice.Options
 }
 
 // Choose makes a Choice of the devices of these IDs, at most one microphone and
@@ -121,7 +126,22 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 		return a, err
 	}
 	a.Sink = &loudspeaker{sink}
-	return a, nil
+	a.Source, a.Sink, err = c.couple(a.Source, a.Sink)
+	return a, err
+}
+
+// couple puts between the two what is to be done to the microphone's sound. With
+// an error it returns them as they are.
+func (c Choice) couple(source audio.Source, sink audio.Sink) (audio.Source, audio.Sink, error) {
+	if c.Voice == (voice.Options{}) {
+		return source, sink, nil
+	}
+	p, err := voice.New(c.Voice)
+	if err != nil {
+		return source, sink, fmt.Errorf("devices: %w", err)
+	}
+	source, sink = voice.Couple(source, sink, p)
+	return source, sink, nil
 }
 
 // admit verifies the two devices, and only then powers the radios down: the engine

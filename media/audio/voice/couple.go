@@ -21,6 +21,7 @@ type microphone struct {
 	processor *Processor
 	reference *reference
 	far       [audio.FrameSamples]int16
+	flushed   atomic.Bool // what the processor still holds is not to be heard
 }
 
 // ReadFrame reads what is left of a frame of the device.
@@ -29,12 +30,26 @@ func (m *microphone) ReadFrame(pcm []int16) error {
 		return err
 	}
 	m.reference.take(&m.far)
+	if m.flushed.Swap(false) {
+		m.forget()
+	}
 	m.processor.Process(pcm, m.far[:])
 	return nil
 }
 
-// Flush implements [audio.Flusher], for a device that does.
-func (m *microphone) Flush() { flushEnd(m.source) }
+// forget has silence push out what the processor holds back.
+func (m *microphone) forget() {
+	for range 2 { // it looks at two at a time
+		var near, far [audio.FrameSamples]int16
+		m.processor.Process(near[:], far[:])
+	}
+}
+
+// Flush implements [audio.Flusher]: what was heard before is not read any more.
+func (m *microphone) Flush() {
+	flushEnd(m.source)
+	m.flushed.Store(true)
+}
 
 // Close closes the device, if it can be.
 func (m *microphone) Close() error { return closeEnd(m.source) }

@@ -261,3 +261,34 @@ func TestCouple(t *testing.T) {
 		t.Errorf("%v, closed %d times", err, device.closed)
 	}
 }
+
+// TestFlushForgets: what the microphone heard before a Flush is not read after it,
+// although the processor holds a frame back.
+func TestFlushForgets(t *testing.T) {
+	near := clip(t, speech.Callee())[audio.SampleRate:]
+	device := &between{heard: append(slices.Clone(near[:50*frame]), make([]int16, 10*frame)...)}
+	p, err := voice.New(voice.Options{Echo: true, Noise: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, _ := voice.Couple(device, device, p)
+	loudest := func(frames int) (level int) {
+		pcm := make([]int16, frame)
+		for range frames {
+			if err := source.ReadFrame(pcm); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range pcm {
+				level = max(level, int(v), -int(v))
+			}
+		}
+		return level
+	}
+	if before := loudest(50); before < 1000 {
+		t.Fatalf("nothing louder than %d is heard", before)
+	}
+	source.(audio.Flusher).Flush()
+	if after := loudest(10); after > 30 {
+		t.Errorf("%d is heard after a flush", after)
+	}
+}
