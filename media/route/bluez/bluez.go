@@ -163,7 +163,7 @@ func (s *session) follow(ctx context.Context, signals *inbox) error {
 		select {
 		case sig := <-signals.arrived:
 			if sig.Sequence > from {
-				err = s.take(sig)
+				err = s.take(ctx, sig)
 			}
 			if signals.full.Load() {
 				err = errOverflow
@@ -234,7 +234,7 @@ func (s *session) call(ctx context.Context, object dbus.BusObject, method string
 
 // take handles a signal. Any program can send us one with BlueZ's names in it,
 // so the sender is looked at.
-func (s *session) take(sig signal) error {
+func (s *session) take(ctx context.Context, sig signal) error {
 	if sig.Sender == bus && sig.Name == bus+".NameOwnerChanged" {
 		if len(sig.Body) > 0 && sig.Body[0] == any(service) {
 			return errRestarted
@@ -244,11 +244,35 @@ func (s *session) take(sig signal) error {
 	if s.owner == "" || sig.Sender != s.owner {
 		return nil
 	}
-	facts, err := s.objects.take(sig.Signal)
+	facts, ask, err := s.objects.take(sig.Signal)
 	if err != nil {
 		return fmt.Errorf("%s: %w", sig.Name, err)
 	}
-	return s.tellAll(sig.at, facts)
+	if err := s.tellAll(sig.at, facts); err != nil || ask == "" {
+		return err
+	}
+	return s.ask(ctx, sig.Path, ask)
+}
+
+// ask asks for all properties of an object's interface. What is told until the
+// answer comes holds on if there is none because the object is gone.
+func (s *session) ask(ctx context.Context, path dbus.ObjectPath, name string) error {
+	answer := s.call(ctx, s.conn.Object(s.owner, path), properties+".GetAll", name)
+	if errors.As(answer.Err, new(dbus.Error)) {
+		return nil
+	}
+	if answer.Err != nil {
+		return answer.Err
+	}
+	all, ok := at[map[string]dbus.Variant](answer.Body, 0)
+	if !ok {
+		return fmt.Errorf("%s: %w", name, errMalformed)
+	}
+	facts, err := s.objects.add(path, interfaces{name: all})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return s.tellAll(time.Now(), facts)
 }
 
 func (s *session) tellAll(at time.Time, facts []route.Fact) error {

@@ -32,7 +32,7 @@ func adapterObject(powered bool) interfaces {
 
 func deviceObject(connected bool) interfaces {
 	return interfaces{"org.bluez.Device1": {
-		"Address": is("AA"), "Name": is("Buds"), "Connected": is(connected), "Class": is(uint32(0x240404)), "Icon": is("audio-headset"),
+		"Address": is("AA"), "Name": is("Buds"), "Connected": is(connected), "Paired": is(true), "Class": is(uint32(0x240404)), "Icon": is("audio-headset"),
 		"UUIDs": is([]string{"0000110b-0000-1000-8000-00805f9b34fb"}), "RSSI": is(int16(-40)),
 	}}
 }
@@ -135,6 +135,65 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// Thousands of devices in view, some of which say that they are for audio, are
+// passed over. One of them that connects counts at once, and what it is BlueZ is
+// asked; paired ones are known before.
+func TestCrowd(t *testing.T) {
+	const many = 3 * maxObjects
+	stranger := func(i int) (dbus.ObjectPath, interfaces) {
+		d := deviceObject(false)
+		d[deviceName]["Address"], d[deviceName]["Paired"] = is(fmt.Sprint(i)), is(false)
+		return dbus.ObjectPath(fmt.Sprintf("%s/dev_%d", radio, i)), d
+	}
+	bus := startBus(t)
+	bus.do(func() {
+		bus.objects[headset] = deviceObject(false)
+		for i := range many {
+			path, d := stranger(i)
+			bus.objects[path] = d
+		}
+	})
+	events := watch(t)
+	buds := route.BluetoothDevice{
+		ID: route.ID(headset), Address: "AA", Name: "Buds", Class: 0x240404, Icon: "audio-headset",
+		UUIDs: []string{"0000110b-0000-1000-8000-00805f9b34fb"},
+	}
+	expect(t, events, buds, route.Ready{})
+	change := func(path dbus.ObjectPath, name string, value any, invalid ...string) {
+		bus.do(func() { bus.objects[path][deviceName][name] = is(value) })
+		bus.signal(blueZ, path, properties+".PropertiesChanged", deviceName, map[string]dbus.Variant{name: is(value)}, append([]string{}, invalid...))
+	}
+	for i := range many {
+		path, d := stranger(many + i)
+		bus.signal(blueZ, "/", manager+".InterfacesAdded", path, d)
+		bus.signal(blueZ, path, properties+".PropertiesChanged", deviceName, map[string]dbus.Variant{"UUIDs": is([]string{"0000184e"})}, []string{})
+		if i%(queue/4) == 0 { // no faster than they are taken
+			change(headset, "Alias", fmt.Sprint(i))
+			buds.Name = fmt.Sprint(i)
+			expect(t, events, buds)
+		}
+	}
+	path, _ := stranger(7)
+	change(path, "Connected", true)
+	theirs := buds
+	theirs.ID, theirs.Address, theirs.Name, theirs.Connected = route.ID(path), "7", "Buds", true
+	expect(t, events, route.BluetoothDevice{ID: route.ID(path), Connected: true}, theirs)
+	change(path, "RSSI", int16(-20), "Alias") // which is another now, and not said
+	expect(t, events, theirs, theirs)
+	change(path, "Connected", false)
+	expect(t, events, route.Gone{ID: route.ID(path)})
+	change(headset, "Connected", true)
+	buds.Connected = true
+	expect(t, events, buds)
+
+	// One that is gone before it can be asked about is told as far as it is known.
+	gone, _ := stranger(2 * many)
+	bus.signal(blueZ, gone, properties+".PropertiesChanged", deviceName, map[string]dbus.Variant{"Connected": is(true)}, []string{})
+	expect(t, events, route.BluetoothDevice{ID: route.ID(gone), Connected: true})
+	bus.signal(blueZ, "/", manager+".InterfacesRemoved", gone, []string{deviceName})
+	expect(t, events, route.Gone{ID: route.ID(gone)})
+}
+
 // Without a bus there is no Bluetooth, until there is one.
 func TestNoBus(t *testing.T) {
 	bus := startBus(t)
@@ -194,7 +253,7 @@ func TestConfused(t *testing.T) {
 	for n := range maxObjects {
 		all[dbus.ObjectPath(strings.Repeat("/a", n+1))] = nil
 	}
-	if _, err := all.take(&dbus.Signal{Name: manager + ".InterfacesAdded", Body: []any{dbus.ObjectPath("/b"), deviceObject(true)}}); !errors.Is(err, errTooMany) {
+	if _, _, err := all.take(&dbus.Signal{Name: manager + ".InterfacesAdded", Body: []any{dbus.ObjectPath("/b"), deviceObject(true)}}); !errors.Is(err, errTooMany) {
 		t.Error(err)
 	}
 }
@@ -220,7 +279,7 @@ func FuzzTake(f *testing.F) {
 			t.Error(err)
 		}
 		for _, signal := range []string{manager + ".InterfacesAdded", manager + ".InterfacesRemoved", properties + ".PropertiesChanged"} {
-			facts, _ := o.take(&dbus.Signal{Path: p, Name: signal, Body: bodies[int(which)%len(bodies)]})
+			facts, _, _ := o.take(&dbus.Signal{Path: p, Name: signal, Body: bodies[int(which)%len(bodies)]})
 			if len(facts) > 2 || len(o) > 3 {
 				t.Errorf("%d facts, %d objects", len(facts), len(o))
 			}
@@ -264,7 +323,7 @@ func TestMillionSignals(t *testing.T) {
 		case 2:
 			s.Body = []any{value(), value(), value()}[:random.IntN(4)]
 		}
-		facts, err := o.take(s)
+		facts, _, err := o.take(s)
 		if err != nil {
 			refused++
 		}

@@ -127,6 +127,11 @@ func (b *fakeBus) answer(call *dbus.Message) {
 		if body = []any{b.objects}; b.absent {
 			failure = "org.freedesktop.DBus.Error.ServiceUnknown"
 		}
+	case "GetAll":
+		props, there := b.objects[path][call.Body[0].(string)]
+		if body = []any{props}; !there {
+			failure = "org.freedesktop.DBus.Error.UnknownObject"
+		}
 	case "Set":
 		b.objects[path][call.Body[0].(string)][call.Body[1].(string)] = call.Body[2].(dbus.Variant)
 		if b.onSet != nil {

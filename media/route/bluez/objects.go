@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	maxObjects = 4096 // a scan shows everybody's devices
+	maxObjects = 1024 // that matter
 	maxProps   = 64   // of one interface
+
+	deviceName = "org.bluez.Device1"
 )
 
 var (
@@ -24,7 +26,7 @@ type interfaces = map[string]map[string]dbus.Variant
 
 // known says how each interface of interest becomes a fact.
 var known = map[string]func(dbus.ObjectPath, values) route.Fact{
-	"org.bluez.Device1": func(p dbus.ObjectPath, v values) route.Fact {
+	deviceName: func(p dbus.ObjectPath, v values) route.Fact {
 		d := route.BluetoothDevice{
 			ID: route.ID(p), Address: get[string](v, "Address"), Name: get[string](v, "Alias"), Connected: get[bool](v, "Connected"),
 			Class: get[uint32](v, "Class"), Icon: get[string](v, "Icon"), UUIDs: get[[]string](v, "UUIDs"),
@@ -50,7 +52,7 @@ type values map[string]dbus.Variant
 // types are those of the properties that are looked at.
 var types = map[string]func(dbus.Variant) bool{
 	"Address": isA[string], "Alias": isA[string], "Name": isA[string], "Icon": isA[string], "UUIDs": isA[[]string], "Class": isA[uint32],
-	"Connected": isA[bool], "Powered": isA[bool], "Device": isA[dbus.ObjectPath], "UUID": isA[string], "State": isA[string],
+	"Connected": isA[bool], "Paired": isA[bool], "Powered": isA[bool], "Device": isA[dbus.ObjectPath], "UUID": isA[string], "State": isA[string],
 }
 
 func isA[T any](v dbus.Variant) bool {
@@ -74,44 +76,50 @@ func get[T any](v values, name string) T {
 	return value
 }
 
-// objects are the objects that have an interface of interest.
+// matters reports whether an interface of that name is worth keeping. A scan
+// shows everybody's devices, and whoever has a radio can make as many as he
+// likes: those that are neither connected nor paired with this machine do not.
+func (v values) matters(name string) bool {
+	return name != deviceName || get[bool](v, "Connected") || get[bool](v, "Paired")
+}
+
+// objects are the objects that matter, with their interfaces of interest.
 type objects map[dbus.ObjectPath]map[string]values
 
-// take applies a signal of BlueZ and returns what has changed. What has not
-// exactly the types of BlueZ's documents is not understood; dbus.Store would
-// convert, and panics on some values.
-func (o objects) take(s *dbus.Signal) ([]route.Fact, error) {
+// take applies a signal of BlueZ and returns what has changed, and about which
+// interface of the signal's object BlueZ has to be asked, if the signal does not
+// say all. What has not exactly the types of BlueZ's documents is not understood;
+// dbus.Store would convert, and panics on some values.
+func (o objects) take(s *dbus.Signal) (facts []route.Fact, ask string, err error) {
 	switch s.Name {
 	case manager + ".InterfacesAdded":
 		path, isPath := at[dbus.ObjectPath](s.Body, 0)
 		added, isObject := at[interfaces](s.Body, 1)
 		if !isPath || !isObject {
-			return nil, errMalformed
+			return nil, "", errMalformed
 		}
-		if len(o) >= maxObjects {
-			return nil, errTooMany
-		}
-		return o.add(path, added)
+		facts, err = o.add(path, added)
+		return facts, "", err
 	case manager + ".InterfacesRemoved":
 		path, isPath := at[dbus.ObjectPath](s.Body, 0)
 		removed, isList := at[[]string](s.Body, 1)
 		if !isPath || !isList {
-			return nil, errMalformed
+			return nil, "", errMalformed
 		}
-		return o.remove(path, removed), nil
+		return o.remove(path, removed), "", nil
 	case properties + ".PropertiesChanged":
 		name, isText := at[string](s.Body, 0)
 		changed, isMap := at[map[string]dbus.Variant](s.Body, 1)
 		invalid, isList := at[[]string](s.Body, 2)
 		if !isText || !isMap || !isList {
-			return nil, errMalformed
+			return nil, "", errMalformed
 		}
 		if _, interesting := known[name]; interesting && !values(changed).wellFormed() {
-			return nil, errMalformed
+			return nil, "", errMalformed
 		}
-		return o.change(s.Path, name, changed, invalid), nil
+		return o.change(s.Path, name, changed, invalid)
 	}
-	return nil, nil
+	return nil, "", nil
 }
 
 // at is the value at a place of a message.
@@ -129,11 +137,8 @@ func managed(list *dbus.Call) (map[dbus.ObjectPath]interfaces, error) {
 		return nil, list.Err
 	}
 	all, ok := at[map[dbus.ObjectPath]interfaces](list.Body, 0)
-	switch {
-	case !ok:
+	if !ok {
 		return nil, errMalformed
-	case len(all) > maxObjects:
-		return nil, errTooMany
 	}
 	return all, nil
 }
@@ -147,13 +152,28 @@ func (o objects) add(path dbus.ObjectPath, added interfaces) (facts []route.Fact
 		if !values(props).wellFormed() {
 			return nil, errMalformed
 		}
-		if o[path] == nil {
-			o[path] = map[string]values{}
+		if !values(props).matters(name) {
+			facts = append(facts, o.remove(path, []string{name})...)
+			continue
 		}
-		o[path][name] = props
+		if err := o.keep(path, name, props); err != nil {
+			return nil, err
+		}
 		facts = append(facts, fact(path, props))
 	}
 	return facts, nil
+}
+
+// keep remembers an interface of an object.
+func (o objects) keep(path dbus.ObjectPath, name string, props values) error {
+	if o[path] == nil {
+		if len(o) >= maxObjects {
+			return errTooMany
+		}
+		o[path] = map[string]values{}
+	}
+	o[path][name] = props
+	return nil
 }
 
 func (o objects) remove(path dbus.ObjectPath, removed []string) (facts []route.Fact) {
@@ -169,20 +189,32 @@ func (o objects) remove(path dbus.ObjectPath, removed []string) (facts []route.F
 	return facts
 }
 
-// change merges properties in. Of an object that was never added nothing is
-// known yet: BlueZ adds it when it is ready.
-func (o objects) change(path dbus.ObjectPath, name string, changed map[string]dbus.Variant, invalid []string) []route.Fact {
+// change merges properties in. A device that was not worth keeping may be now.
+// Of another object that was never added nothing is known yet: BlueZ adds it when
+// it is ready.
+func (o objects) change(path dbus.ObjectPath, name string, changed map[string]dbus.Variant, invalid []string) (facts []route.Fact, ask string, err error) {
 	props, there := o[path][name]
 	if !there {
-		return nil
+		if name != deviceName || !values(changed).matters(name) {
+			return nil, "", nil
+		}
+		props, ask = values{}, name
+		if err := o.keep(path, name, props); err != nil {
+			return nil, "", err
+		}
 	}
-	for _, property := range invalid {
-		delete(props, property)
+	for _, property := range invalid { // its value is another, and not said
+		if _, looked := types[property]; looked {
+			ask = name
+		}
 	}
 	for property, value := range changed {
 		if _, there := props[property]; there || len(props) < maxProps {
 			props[property] = value
 		}
 	}
-	return []route.Fact{known[name](path, maps.Clone(props))}
+	if !props.matters(name) {
+		return o.remove(path, []string{name}), "", nil
+	}
+	return []route.Fact{known[name](path, maps.Clone(props))}, ask, nil
 }
