@@ -55,7 +55,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.StringVar(&o.identity, "identity", "", "our own `sip:address` (default anonymous)")
 	f.StringVar(&o.in, "in", "", "what to say: `file.wav`, tone:HZ or silence; the call ends with the file (default the microphone)")
 	f.StringVar(&o.out, "out", "", "record what is heard to `file.wav`, a second call to file-2.wav, and so on (default the loudspeaker; with --in nothing)")
-	f.StringArrayVar(&o.devices, "device", nil, "`name` of the microphone or of the loudspeaker to use; twice for both (default the system's)")
+	f.StringArrayVar(&o.devices, "device", nil, "`name` of the microphone or of the loudspeaker to use; twice for both, unless one name is both (default the system's; without a sound server one has to be named)")
 	f.StringSliceVar(&o.voice, "voice", nil, "what to do to the microphone's sound, of "+strings.Join(voiceWork, ",")+": cancel the loudspeaker's echo, suppress noise, even out loudness; not what the platform does by itself (default nothing; needs a build with speexdsp)")
 	f.StringVar(&o.audit, "audit", "", "append what happens to the calls' security to `file`; sotto audit checks it")
 	f.StringVar(&o.policy, "policy", "", "`file` that says which audio devices secure mode accepts")

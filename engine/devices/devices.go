@@ -43,7 +43,7 @@ type Choice struct {
 }
 
 // Choose makes a Choice of the devices of these IDs, at most one microphone and
-// one loudspeaker. The error says which devices there are, if one is not among
+// one loudspeaker; an ID may be that of both. The error says which devices there are, if one is not among
 // them.
 func Choose(ctx context.Context, policy route.Policy, ids ...string) (Choice, error) {
 	all, err := device.List(ctx)
@@ -56,18 +56,9 @@ func Choose(ctx context.Context, policy route.Policy, ids ...string) (Choice, er
 func choose(all []device.Device, policy route.Policy, ids []string) (Choice, error) {
 	c := Choice{Policy: policy}
 	for _, id := range ids {
-		i := slices.IndexFunc(all, func(e device.Device) bool { return e.ID == id })
-		if i < 0 {
-			return Choice{}, fmt.Errorf("%w: %q; there are %s", ErrNoDevice, id, names(all))
+		if err := c.add(all, id); err != nil {
+			return Choice{}, err
 		}
-		chosen := &c.Playback
-		if all[i].Direction == device.Capture {
-			chosen = &c.Capture
-		}
-		if *chosen != "" {
-			return Choice{}, fmt.Errorf("devices: %q and %q are both %v devices", *chosen, id, all[i].Direction)
-		}
-		*chosen = id
 	}
 	for d, id := range map[device.Direction]string{device.Capture: c.Capture, device.Playback: c.Playback} {
 		if _, err := pick(all, d, id); err != nil {
@@ -75,6 +66,34 @@ func choose(all []device.Device, policy route.Policy, ids []string) (Choice, err
 		}
 	}
 	return c, nil
+}
+
+// add chooses the device of that ID too. A card of ALSA's has one ID for its
+// microphone and its loudspeaker: it is whichever is not chosen yet.
+func (c *Choice) add(all []device.Device, id string) error {
+	var taken error
+	chosen := false
+	for _, d := range all {
+		if d.ID != id {
+			continue
+		}
+		end := &c.Playback
+		if d.Direction == device.Capture {
+			end = &c.Capture
+		}
+		if *end == "" {
+			*end, chosen = id, true
+		} else {
+			taken = fmt.Errorf("devices: %q and %q are both %v devices", *end, id, d.Direction)
+		}
+	}
+	switch {
+	case chosen:
+		return nil
+	case taken != nil:
+		return taken
+	}
+	return fmt.Errorf("%w: %q; there are %s", ErrNoDevice, id, names(all))
 }
 
 func names(all []device.Device) string {

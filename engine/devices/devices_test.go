@@ -14,6 +14,10 @@ func TestChoose(t *testing.T) {
 		{ID: "mic", Direction: device.Capture, Default: true}, {ID: "other-mic", Direction: device.Capture},
 		{ID: "speaker", Direction: device.Playback}, {ID: "headset", Direction: device.Playback, Default: true},
 	}
+	cards := []device.Device{
+		{ID: "hw:PCH,0", Direction: device.Capture}, {ID: "hw:C320,0", Direction: device.Capture},
+		{ID: "hw:PCH,0", Direction: device.Playback}, {ID: "hw:C320,0", Direction: device.Playback}, {ID: "hw:PCH,3", Direction: device.Playback},
+	}
 	policy := route.Policy{Strict: true}
 	for _, c := range []struct {
 		name              string
@@ -27,6 +31,10 @@ func TestChoose(t *testing.T) {
 		{"both", all, []string{"speaker", "other-mic"}, "other-mic", "speaker", ""},
 		{"a stranger", all, []string{"spaeker"}, "", "", `"spaeker"; there are "mic" (capture), "other-mic" (capture), "speaker" (playback)`},
 		{"two of a kind", all, []string{"speaker", "headset"}, "", "", "both playback devices"},
+		{"a card that is both", cards, []string{"hw:PCH,0"}, "hw:PCH,0", "hw:PCH,0", ""},
+		{"a card's loudspeaker, and another's microphone", cards, []string{"hw:PCH,3", "hw:C320,0"}, "hw:C320,0", "hw:PCH,3", ""},
+		{"two cards that are both", cards, []string{"hw:PCH,0", "hw:C320,0"}, "", "", "both playback devices"},
+		{"no default card", cards, nil, "", "", "no "},
 		{"none at all", nil, nil, "", "", "no"},
 		{"no default", all[1:], nil, "", "", "no capture device"},
 		{"no loudspeaker", all[:2], []string{"mic"}, "", "", "no playback device"},

@@ -11,7 +11,8 @@ import (
 // signal may go; at least one.
 func (w *World) wired(n Node) []Route {
 	var verdicts []Route
-	for _, n.Port = range w.ports(n) {
+	for _, port := range w.ports(n) {
+		n.Port = port
 		verdicts = append(verdicts, Classify(ALSA, n))
 	}
 	return verdicts

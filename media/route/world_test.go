@@ -59,6 +59,18 @@ func filter(id route.ID, kind route.Kind, group string) route.Node {
 	return route.Node{ID: id, Kind: kind, Name: string(id), Group: group, Driver: "module-" + group + ".c"}
 }
 
+// split is a part of the speaker as PipeWire's session manager splits it: a filter
+// that has the properties of the device behind it.
+func split(number string) []route.Fact {
+	part := with(pipewire(speaker()), func(n *route.Node) {
+		n.ID, n.Name, n.Driver, n.Factory, n.Group = route.ID("sink "+number), "part "+number, "client-node", "", "loopback-7-"+number
+		delete(n.Props, "factory.name")
+		n.Props["node.link-group"], n.Props["api.alsa.split.position"], n.Props["node.virtual"] = n.Group, "[ FL, FR ]", "false"
+	})
+	out := route.Node{ID: route.ID("out " + number), Name: part.Name + ".split", Driver: "client-node", Group: part.Group}
+	return []route.Fact{part, out, link(out.ID, "sink 0")}
+}
+
 // listed is a USB device that the policy of TestWaysOut lists.
 func listed(id route.ID) route.Node {
 	return with(pipewire(speaker()), func(n *route.Node) {
@@ -164,6 +176,8 @@ var waysOut = []struct {
 	{"a twin of the speaker", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID = "sink 9" })}, route.Unknown, ""},
 	{"a twin of the speaker by its card", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID, n.Name = "sink 9", "what" })}, route.Unknown, ""},
 	{"a twin of a listed headset", []route.Fact{listed("sink 8"), listed("sink 9"), link("out 10", "sink 9")}, route.Unknown, ""},
+	{"a part of a device that PipeWire has split", append(split("20"), link("out 10", "sink 20")), route.Virtual, ""},
+	{"the hidden device behind the parts", slices.Concat(split("20"), split("30")), route.Unknown, ""},
 	{"a program that calls what it sends a stream that records", []route.Fact{stream("in 30", route.Capture, theirPID), link("in 30", "in 11")}, route.Virtual, ""},
 	{"a device that nobody has described", []route.Fact{route.Node{ID: "sink 9", Kind: route.Sink, Name: "what"}, link("out 10", "sink 9")}, route.Unknown, ""},
 }

@@ -42,8 +42,9 @@ type Watch struct {
 // Open begins to watch, for the streams of self. What is to be watched is
 // settled here: PulseAudio, or PipeWire's graph and its imitation of PulseAudio,
 // or neither; and always BlueZ and the kernel's cards. A sound server of another kind
-// that comes later makes the route unknown. The error is that the sound server
-// is on another machine, or does not answer.
+// that comes later makes the route unknown; one that comes where there was none
+// is a program like any other, whom the kernel shows. The error is that the sound
+// server is on another machine, or does not answer.
 func Open(self route.Self) (*Watch, error) {
 	monitors, want, err := choose()
 	if err != nil {
