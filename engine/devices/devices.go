@@ -4,8 +4,8 @@
 //
 //	cfg.OpenAudio = devices.Choice{Policy: cfg.Routes}.Open
 //
-// One call at a time has the devices: a second one would look like a program
-// that listens in.
+// Several calls of one process may have the same devices. Those of another process
+// are, to each other, programs that listen in.
 package devices
 
 import (
@@ -117,7 +117,8 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 	if err != nil {
 		return engine.Audio{}, err
 	}
-	watch, err := system.Open(route.Self{PID: os.Getpid(), Capture: 1, Playback: 1})
+	name := newName()
+	watch, err := system.Open(route.Self{PID: os.Getpid(), Stream: name, Capture: true, Playback: true})
 	if err != nil {
 		return engine.Audio{}, err
 	}
@@ -135,12 +136,14 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 	if restore != nil {
 		a.Watch = darkness{watch, restore}
 	}
-	source, err := device.OpenSource(ctx, capture)
+	ours.join(name, watch)
+	a.Watch = member{a.Watch, func() { ours.leave(name) }}
+	source, err := device.OpenSource(ctx, capture, name)
 	if err != nil {
 		return a, err
 	}
 	a.Source = &microphone{source}
-	sink, err := device.OpenSink(ctx, playback)
+	sink, err := device.OpenSink(ctx, playback, name)
 	if err != nil {
 		return a, err
 	}

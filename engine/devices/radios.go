@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"sotto/media/route"
 	"sotto/media/route/bluez"
@@ -50,7 +51,13 @@ func powerDown(ctx context.Context, policy route.Policy) (restore func(context.C
 	if err != nil {
 		return nil, err
 	}
-	return radios.Restore, nil
+	var restored atomic.Bool // for one call they are powered up once
+	return func(ctx context.Context) error {
+		if restored.Swap(true) {
+			return nil
+		}
+		return radios.Restore(ctx)
+	}, nil
 }
 
 // darkness is a watch at whose end the radios are powered up again, unless another

@@ -138,7 +138,7 @@ func keepPlaying(t *testing.T, sink audio.Sink) (stop func()) {
 
 func openSink(t *testing.T, id string) *device.Sink {
 	t.Helper()
-	sink, err := device.OpenSink(t.Context(), id)
+	sink, err := device.OpenSink(t.Context(), id, "call")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func openSink(t *testing.T, id string) *device.Sink {
 
 func openSource(t *testing.T, id string) *device.Source {
 	t.Helper()
-	source, err := device.OpenSource(t.Context(), id)
+	source, err := device.OpenSource(t.Context(), id, "call")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,12 +193,12 @@ func TestList(t *testing.T) {
 func TestExactNames(t *testing.T) {
 	onEach(t, func(t *testing.T, s *soundserver.Server, _ string) {
 		for _, id := range []string{"@DEFAULT_SINK@", "@NONE@", "0", "Speaker", "speaker ", "speak", "headset"} {
-			if _, err := device.OpenSink(t.Context(), id); !errors.Is(err, device.ErrNotFound) {
+			if _, err := device.OpenSink(t.Context(), id, "call"); !errors.Is(err, device.ErrNotFound) {
 				t.Errorf("sink %q: %v", id, err)
 			}
 		}
 		for _, id := range []string{"@DEFAULT_SOURCE@", "@DEFAULT_MONITOR@", "speaker", "headset"} {
-			if _, err := device.OpenSource(t.Context(), id); !errors.Is(err, device.ErrNotFound) {
+			if _, err := device.OpenSource(t.Context(), id, "call"); !errors.Is(err, device.ErrNotFound) {
 				t.Errorf("source %q: %v", id, err)
 			}
 		}
@@ -400,7 +400,7 @@ func TestServerDies(t *testing.T) {
 			return took
 		})
 		lose(t, sink, source, s.Kill)
-		if _, err := device.OpenSink(t.Context(), "speaker"); err == nil {
+		if _, err := device.OpenSink(t.Context(), "speaker", "call"); err == nil {
 			t.Error("opened without a server")
 		}
 		if all, err := device.List(t.Context()); err == nil && len(all) == 0 || err != nil && !errors.Is(err, device.ErrNoSystem) {
@@ -438,7 +438,7 @@ func TestServerHangs(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		begin = time.Now()
-		if _, err := device.OpenSink(ctx, "speaker"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := device.OpenSink(ctx, "speaker", "call"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("OpenSink: %v", err)
 		}
 		if _, err := device.List(ctx); !errors.Is(err, context.DeadlineExceeded) {

@@ -45,11 +45,11 @@ func startCall(t *testing.T) *call {
 // startCallOn plays on any sink.
 func startCallOn(t *testing.T, name string) *call {
 	t.Helper()
-	sink, err := device.OpenSink(t.Context(), name)
+	sink, err := device.OpenSink(t.Context(), name, "call")
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := device.OpenSource(t.Context(), microphone)
+	source, err := device.OpenSource(t.Context(), microphone, "call")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func startCallOn(t *testing.T, name string) *call {
 		source.Close()
 	})
 	go talk(sink, source)
-	return watch(t, route.Self{PID: os.Getpid(), Playback: 1, Capture: 1})
+	return watch(t, route.Self{PID: os.Getpid(), Stream: "call", Playback: true, Capture: true})
 }
 
 // talk plays a tone and records, until the devices are closed.

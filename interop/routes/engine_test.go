@@ -39,6 +39,12 @@ type told struct {
 // dial begins a call from the devices.
 func dial(t *testing.T, policy route.Policy) *phone {
 	t.Helper()
+	return dialTo(t, policy, 440)
+}
+
+// dialTo begins a call from the devices to who speaks a tone of so many Hz.
+func dialTo(t *testing.T, policy route.Policy, tone float64) *phone {
+	t.Helper()
 	open := func(cfg engine.Config) *engine.Engine {
 		e, err := engine.New(cfg)
 		if err != nil {
@@ -55,7 +61,7 @@ func dial(t *testing.T, policy route.Policy) *phone {
 	ears := far{p.probe}
 	a := open(engine.Config{Routes: policy, OpenAudio: p.probe.open(devices.Choice{Policy: policy}), Tracer: p.probe})
 	b := open(engine.Config{OpenAudio: func(context.Context) (engine.Audio, error) {
-		return engine.Audio{Source: audio.NewTone(440, 0.5), Sink: ears, Routes: []route.Route{{Class: route.Internal}}}, nil
+		return engine.Audio{Source: audio.NewTone(tone, 0.5), Sink: ears, Routes: []route.Route{{Class: route.Internal}}}, nil
 	}, Tracer: ears})
 	var err error
 	if p.near, err = a.Dial(t.Context(), "sip:bob@"+b.Addr().String()); err != nil {

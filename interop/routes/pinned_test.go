@@ -38,8 +38,8 @@ func TestMovedUnpinned(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		w.load("module-null-sink", "sink_name=elsewhere")
 		must(t, "pactl", "set-default-sink", speaker)
-		player := startDaemon(t, w.dir, exec.Command("pacat", "--latency-msec=20", "-d", speaker, "/dev/zero"))
-		c := watch(t, route.Self{PID: player.cmd.Process.Pid, Playback: 1})
+		player := startDaemon(t, w.dir, exec.Command("pacat", "--stream-name=call", "--latency-msec=20", "-d", speaker, "/dev/zero"))
+		c := watch(t, route.Self{PID: player.cmd.Process.Pid, Stream: "call", Playback: true})
 		c.until("the stream is known", func(r route.Report) bool { return r.Unknown == "" && len(r.Routes) == 1 && accepted(r) })
 		c.forget()
 		begin := time.Now()

@@ -160,6 +160,13 @@ func (w *world) plug(device string) {
 // speaks waits until the tone of a call comes out of the speaker.
 func (w *world) speaks() {
 	w.t.Helper()
+	w.plays(440)
+}
+
+// plays waits until the tones of calls come out of the speaker, all together and
+// little else.
+func (w *world) plays(tones ...float64) {
+	w.t.Helper()
 	recorder := exec.Command("parec", "-d", speaker+".monitor", "--raw", "--format=s16le", "--rate=48000", "--channels=1", "--latency-msec=20")
 	out, err := recorder.StdoutPipe()
 	if err != nil {
@@ -173,8 +180,18 @@ func (w *world) speaks() {
 		_ = recorder.Wait()
 	}()
 	pcm := make([]int16, audio.SampleRate/5)
-	eventually(w.t, "the tone comes out of the speaker", func() bool {
-		return binary.Read(out, binary.LittleEndian, pcm) == nil && audio.ToneLevel(pcm, 440) > 0.95
+	eventually(w.t, "the tones come out of the speaker", func() bool {
+		if err := binary.Read(out, binary.LittleEndian, pcm); err != nil {
+			w.t.Fatal(err)
+		}
+		all := 0.0
+		for _, hz := range tones {
+			share := audio.ToneLevel(pcm, hz)
+			if all += share; share < 0.3 {
+				return false
+			}
+		}
+		return all > 0.95
 	})
 }
 

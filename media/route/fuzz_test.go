@@ -34,6 +34,7 @@ var (
 	origins = []route.Origin{route.Pulse, route.PipeWire, route.BlueZ, route.ALSA, 0, 9}
 	ids     = append(slices.Repeat([]route.ID{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, 20), "", "\x00g", "ünd", route.ID(strings.Repeat("i", 300)))
 	kinds   = []route.Kind{route.Sink, route.Source, route.Playback, route.Capture, 0, 77}
+	calls   = []string{"our call", "our call", "our call", "other call", "third call"}
 	groups  = []string{"", "", "", "g", "h", "\x00"}
 	texts   = []string{"", "internal", "pci", "usb", "bluez", "a2dp", "alsa", "PCI ", "рci", "\xff", "\x1b[2J", strings.Repeat("x", 5000), "hw:PCH,0", "monitor", "speaker", "true"}
 	keys    = []string{"", "device.bus", "device.api", "Device.Bus", "device.form_factor", "node.name", "alsa.card", "api.bluez5.profile", "node.network", "sysfs.path", "x y", "factory.name"}
@@ -65,7 +66,7 @@ func (s *story) fact() route.Fact {
 	case 11:
 		return pick(s, []route.Fact{nil, &route.Node{ID: "1"}, route.Node{}})
 	}
-	n := pick(s, []func() route.Node{speaker, microphone, func() route.Node { return headset("") }, func() route.Node { return stream("", pick(s, kinds), ourPID) }})()
+	n := pick(s, []func() route.Node{speaker, microphone, func() route.Node { return headset("") }, func() route.Node { return named(pick(s, calls), "", pick(s, kinds)) }})()
 	if s.next()&1 == 1 {
 		n = pipewire(with(n, func(n *route.Node) {
 			if n.Props == nil {
@@ -112,12 +113,13 @@ func (m shadow) apply(e route.Event) {
 	}
 }
 
-// leaks reports whether what we play comes to a headset, found by trying every
-// pair of things again and again until nothing new is reached.
+// leaks reports whether what this call plays, or what only says that it is ours,
+// comes to a headset, found by trying every pair of things again and again until
+// nothing new is reached.
 func (m shadow) leaks(from route.Origin) bool {
 	reached := map[route.ID]bool{}
 	for id, f := range m[from] {
-		if n, ok := f.(route.Node); ok && n.Kind == route.Playback && n.Owner.PID == ourPID {
+		if n, ok := f.(route.Node); ok && n.Kind == route.Playback && n.Owner.PID == ourPID && (from == route.ALSA || n.Props["media.name"] != "other call") {
 			reached[id] = true
 		}
 	}

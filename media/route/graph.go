@@ -138,15 +138,25 @@ func (g *graph) reach(edges map[ID][]edge, starts ...ID) []found {
 // maxWay is how many nodes of a way are named.
 const maxWay = 8
 
-// streams are those of self, of one kind.
-func (g *graph) streams(self Self, kind Kind) []Node {
-	var own []Node
-	for _, id := range slices.Sorted(maps.Keys(g.nodes)) {
-		if n := g.nodes[id]; n.Kind == kind && self.owns(n) {
-			own = append(own, n)
+// ours are the streams of this call, of one kind, and how many there are that say
+// that they are of this process, and are not. The kernel, which knows no names of
+// streams, says itself whose they are.
+func (g *graph) ours(self Self, kind Kind) (call []Node, strangers int) {
+	seen := map[string]bool{"": true} // without a name it is none of ours
+	for _, n := range g.all(kind) {
+		if !self.owns(n) {
+			continue
 		}
+		name := n.Props["media.name"]
+		if g.from == ALSA || name == self.Stream {
+			call = append(call, n)
+		}
+		if g.from != ALSA && (seen[name] || name != self.Stream && !slices.Contains(self.Others, name)) {
+			strangers++
+		}
+		seen[name] = true
 	}
-	return own
+	return call, strangers
 }
 
 func (s Self) owns(n Node) bool { return s.PID > 0 && n.Owner.PID == s.PID }

@@ -37,15 +37,16 @@ func (w *World) Report(self Self) Report {
 // why they are not known.
 func (s *survey) follow(from Origin) (unknown string) {
 	g := s.world.views[from].graph(from)
-	playback, capture := g.streams(s.self, Playback), g.streams(s.self, Capture)
+	playback, decoys := g.ours(s.self, Playback)
+	capture, spies := g.ours(s.self, Capture)
 	if s.world.shows(from) {
-		if len(playback) < s.self.Playback {
+		if len(playback) == 0 && s.self.Playback {
 			return fmt.Sprintf("%v does not show where this call is played", from)
 		}
-		if len(playback) > s.self.Playback { // one of them may be a decoy, and ours is elsewhere
-			return fmt.Sprintf("%v shows more streams than this call plays", from)
+		if decoys > 0 { // what we take for ours may be one too
+			return fmt.Sprintf("%v shows more streams than this program plays", from)
 		}
-		if len(capture) < s.self.Capture {
+		if len(capture) == 0 && s.self.Capture {
 			return fmt.Sprintf("%v does not show where this call is recorded", from)
 		}
 	}
@@ -59,10 +60,10 @@ func (s *survey) follow(from Origin) (unknown string) {
 			return "no device records this call"
 		}
 	}
-	if extra := len(capture) - s.self.Capture; extra > 0 {
+	if spies > 0 {
 		s.report.Taps = append(s.report.Taps, Tap{
 			Program: Process{PID: s.self.PID, Name: "a program that calls itself this one"},
-			Stream:  fmt.Sprintf("%d streams too many", extra),
+			Stream:  fmt.Sprintf("%d streams too many", spies),
 		})
 	}
 	return ""

@@ -2,6 +2,7 @@ package route_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -46,7 +47,13 @@ func TestTaps(t *testing.T) {
 			stream("in 30", route.Capture, theirPID), link("source 21", "in 30"),
 		}, []route.Tap{{Program: route.Process{Name: "module-echo-cancel.c"}, Device: mic, Stream: "in 20"}, {Program: spy, Device: mic, Stream: "in 30"}}},
 		{"who gives our PID for its own", []route.Fact{stream("in 30", route.Capture, ourPID), link("source 1", "in 30")},
-			[]route.Tap{{Program: route.Process{PID: ourPID, Name: "a program that calls itself this one"}, Stream: "1 streams too many"}}},
+			claims(1)},
+		{"who has our call's name too", []route.Fact{named("our call", "in 30", route.Capture), link("source 1", "in 30")}, claims(1)},
+		{"who has the other call's name too", []route.Fact{
+			named("other call", "in 30", route.Capture), link("source 1", "in 30"), named("other call", "in 31", route.Capture), link("source 1", "in 31"),
+		}, claims(1)},
+		{"who has the name of a call that is over", []route.Fact{named("third call", "in 30", route.Capture), link("source 1", "in 30")}, claims(1)},
+		{"the other call", []route.Fact{named("other call", "in 30", route.Capture), link("source 1", "in 30")}, nil},
 		{"other devices do not matter", []route.Fact{
 			stream("in 30", route.Capture, theirPID), link("source 3", "in 30"), with(microphone(), func(n *route.Node) { n.ID, n.Name = "source 3", "other"; n.Props["alsa.device"] = "7" }),
 			stream("out 31", route.Playback, theirPID), link("out 31", "sink 0"),
@@ -81,6 +88,11 @@ func TestTaps(t *testing.T) {
 			}
 		}
 	}
+}
+
+// claims is what is told of n programs that give our PID for their own.
+func claims(n int) []route.Tap {
+	return []route.Tap{{Program: route.Process{PID: ourPID, Name: "a program that calls itself this one"}, Stream: fmt.Sprintf("%d streams too many", n)}}
 }
 
 // One program that two monitors see is one tap.

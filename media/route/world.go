@@ -41,13 +41,21 @@ type object struct {
 	suspect bool  // a stream, or nobody knows what, that speaks of a radio or a network
 }
 
-// Self says which streams are ours.
+// Self says which streams are ours. A daemon shows the name under which each was
+// opened. The kernel shows none, but says itself whose they are: without a daemon
+// all of the process's streams are this call's.
 type Self struct {
 	PID int
-	// Playback and Capture are how many streams the whole process has open. If
-	// fewer are seen, or more that play, the route is unknown; a capture stream
-	// too many is a [Tap] by a program that gives our PID for its own.
-	Playback, Capture int
+	// Stream is the name of this call's streams, and of no others.
+	Stream string
+	// Playback and Capture say whether it has one that plays, and one that
+	// records. The route is unknown while that is not seen.
+	Playback, Capture bool
+	// Others are the names of this process's other calls, each of which may have
+	// a stream of both kinds. A stream with our PID and another name, or a second
+	// one with the same name, is not ours: one that plays makes the route unknown,
+	// one that records is a [Tap].
+	Others []string
 }
 
 // NewWorld makes a World that knows nothing until all of the monitors in want

@@ -15,7 +15,7 @@ const (
 	theirPID = 666
 )
 
-var self = route.Self{PID: ourPID, Playback: 1, Capture: 1}
+var self = route.Self{PID: ourPID, Stream: "our call", Playback: true, Capture: true, Others: []string{"other call"}}
 
 // tell feeds facts of one origin.
 func tell(w *route.World, from route.Origin, facts ...route.Fact) {
@@ -33,14 +33,21 @@ func call(from route.Origin) []route.Fact {
 	}
 	return []route.Fact{
 		s, m,
-		stream("out 10", route.Playback, ourPID), link("out 10", "sink 0"),
-		stream("in 11", route.Capture, ourPID), link("source 1", "in 11"),
+		named("our call", "out 10", route.Playback), link("out 10", "sink 0"),
+		named("our call", "in 11", route.Capture), link("source 1", "in 11"),
 		route.Ready{},
 	}
 }
 
 func stream(id route.ID, kind route.Kind, pid int) route.Node {
 	return route.Node{ID: id, Kind: kind, Name: string(id), Owner: route.Process{PID: pid, Name: fmt.Sprint("program", pid)}}
+}
+
+// named is a stream of this process.
+func named(name string, id route.ID, kind route.Kind) route.Node {
+	n := stream(id, kind, ourPID)
+	n.Props = map[string]string{"media.name": name}
+	return n
 }
 
 func link(from, to route.ID) route.Link {
@@ -218,6 +225,31 @@ func TestListedDevice(t *testing.T) {
 	}
 }
 
+const moreStreams = "PulseAudio shows more streams than this program plays"
+
+// Another call of this process plays and records: it is no decoy and no spy, and
+// its devices are not this call's.
+func TestTwoCalls(t *testing.T) {
+	for _, from := range []route.Origin{route.Pulse, route.PipeWire} {
+		w := route.NewWorld(from)
+		tell(w, from, call(from)...)
+		alone := w.Report(self)
+		tell(w, from,
+			named("other call", "out 20", route.Playback), link("out 20", "sink 0"), named("other call", "in 21", route.Capture), link("source 1", "in 21"))
+		if r := w.Report(self); r.Unknown != "" || !r.Same(alone) || len(r.Routes) != 2 {
+			t.Errorf("%v: %+v, want %+v", from, r, alone)
+		}
+		tell(w, from, route.Node{ID: "sink 9", Kind: route.Sink, Name: "null", Driver: "module-null-sink.c"}, link("out 20", "sink 9"))
+		if r := w.Report(self); !r.Same(alone) {
+			t.Errorf("%v: the other call goes elsewhere: %+v", from, r)
+		}
+		other := route.Self{PID: ourPID, Stream: "other call", Playback: true, Capture: true, Others: []string{"our call"}}
+		if r := w.Report(other); r.Unknown != "" || len(r.Routes) != 3 {
+			t.Errorf("%v, of the other call: %+v", from, r)
+		}
+	}
+}
+
 // The route is not known while a monitor is missing, and none of what it said
 // counts then; nor while it does not show our streams on a device.
 func TestUnknownRoute(t *testing.T) {
@@ -232,7 +264,11 @@ func TestUnknownRoute(t *testing.T) {
 		{"lost without a word", append(call(route.Pulse), route.Lost{}), "PulseAudio cannot be watched: its monitor is lost"},
 		{"lost and ready, but nothing told", append(call(route.Pulse), route.Lost{}, route.Ready{}), "PulseAudio does not show where this call is played"},
 		{"our playback is gone", append(call(route.Pulse), route.Gone{"out 10"}), "PulseAudio does not show where this call is played"},
-		{"a decoy with our PID plays too", append(call(route.Pulse), stream("out 30", route.Playback, ourPID), link("out 30", "sink 0")), "PulseAudio shows more streams than this call plays"},
+		{"a decoy with our PID plays too", append(call(route.Pulse), stream("out 30", route.Playback, ourPID), link("out 30", "sink 0")), moreStreams},
+		{"a decoy with a name of its own", append(call(route.Pulse), named("third call", "out 30", route.Playback)), moreStreams},
+		{"a decoy with our call's name", append(call(route.Pulse), named("our call", "out 30", route.Playback), link("out 30", "sink 0")), moreStreams},
+		{"a decoy with the other call's name", append(call(route.Pulse), named("other call", "out 30", route.Playback), named("other call", "out 31", route.Playback)), moreStreams},
+		{"a decoy in the place of our call", append(call(route.Pulse), route.Gone{"out 10"}, named("other call", "out 30", route.Playback), link("out 30", "sink 0")), "PulseAudio does not show where this call is played"},
 		{"our capture is gone", append(call(route.Pulse), route.Gone{"in 11"}), "PulseAudio does not show where this call is recorded"},
 		{"our playback is linked to nothing", append(call(route.Pulse), route.Gone{"link out 10 sink 0"}), "no device plays this call"},
 		{"our capture is linked to nothing", append(call(route.Pulse), route.Gone{"link source 1 in 11"}), "no device records this call"},

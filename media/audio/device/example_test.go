@@ -25,12 +25,12 @@ func Example() {
 			ids[d.Direction] = d.ID
 		}
 	}
-	microphone, err := device.OpenSource(ctx, ids[device.Capture])
+	microphone, err := device.OpenSource(ctx, ids[device.Capture], "call")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer microphone.Close()
-	loudspeaker, err := device.OpenSink(ctx, ids[device.Playback])
+	loudspeaker, err := device.OpenSink(ctx, ids[device.Playback], "call")
 	if err != nil {
 		log.Fatal(err)
 	}

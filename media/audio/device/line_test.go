@@ -250,7 +250,7 @@ func TestOpenFails(t *testing.T) {
 		}
 	})
 	for _, id := range []string{"", "a\x00b", string(make([]byte, 256))} {
-		if _, err := OpenSource(t.Context(), id); !errors.Is(err, ErrNotFound) {
+		if _, err := OpenSource(t.Context(), id, "call"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}

@@ -43,12 +43,17 @@ var (
 	_ audio.Flusher = (*Sink)(nil)
 )
 
-// OpenSource opens the capture device of exactly that ID. It takes 3 s at most,
-// and less if ctx ends.
-func OpenSource(ctx context.Context, id string) (*Source, error) { return openSource(ctx, id, open) }
+// OpenSource opens the capture device of exactly that ID. PulseAudio and PipeWire
+// show the stream under the name, their media.name; ALSA has none. It takes 3 s at
+// most, and less if ctx ends.
+func OpenSource(ctx context.Context, id, name string) (*Source, error) {
+	return openSource(ctx, id, named(name))
+}
 
 // OpenSink opens the playback device of exactly that ID, as OpenSource does.
-func OpenSink(ctx context.Context, id string) (*Sink, error) { return openSink(ctx, id, open) }
+func OpenSink(ctx context.Context, id, name string) (*Sink, error) {
+	return openSink(ctx, id, named(name))
+}
 
 func openSource(ctx context.Context, id string, open opener) (*Source, error) {
 	s := &Source{trim: audio.NewTrimmer()}

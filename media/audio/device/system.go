@@ -111,9 +111,16 @@ type stream struct {
 	device *malgo.Device
 }
 
-// open starts the device of exactly that ID. It may block for as long as the
-// sound system does, and so may the stream's Close.
-func open(id string, d Direction, c card) (io.Closer, error) {
+// named opens devices with streams of that name.
+func named(name string) opener {
+	return func(id string, d Direction, c card) (io.Closer, error) {
+		return open(id, name, d, c)
+	}
+}
+
+// open starts the device of exactly that ID, with a stream of that name. It may
+// block for as long as the sound system does, and so may the stream's Close.
+func open(id, name string, d Direction, c card) (io.Closer, error) {
 	if id == "" || len(id) >= len(malgo.DeviceID{}) || strings.ContainsRune(id, 0) {
 		return nil, fmt.Errorf("%w: %q is no ID of a device", ErrNotFound, id)
 	}
@@ -125,7 +132,12 @@ func open(id string, d Direction, c card) (io.Closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("device: %q: %w", id, err)
 	}
-	device, err := start(system, id, d, c)
+	device, err := start(system, malgo.DeviceConfig{
+		DeviceType: deviceType(d), SampleRate: audio.SampleRate,
+		PeriodSizeInMilliseconds: periods[d], Periods: 3,
+		NoFixedSizedCallback: 1, // the ring takes what comes
+		Pulse:                malgo.PulseDeviceConfig{StreamNameCapture: name, StreamNamePlayback: name},
+	}, id, c)
 	if err != nil {
 		disconnect(system)
 		return nil, fmt.Errorf("device: %q: %w", id, err)
@@ -133,11 +145,12 @@ func open(id string, d Direction, c card) (io.Closer, error) {
 	return &stream{system, device}, nil
 }
 
-func start(system *malgo.AllocatedContext, id string, d Direction, c card) (*malgo.Device, error) {
+// start starts the device of that ID as config has it.
+func start(system *malgo.AllocatedContext, config malgo.DeviceConfig, id string, c card) (*malgo.Device, error) {
 	var exact malgo.DeviceID
 	copy(exact[:], id)
 	if !ofALSA(id) { // ALSA opens a hw device as it is named, or not at all
-		infos, err := system.Devices(deviceType(d))
+		infos, err := system.Devices(config.DeviceType)
 		if err != nil {
 			return nil, err
 		}
@@ -149,13 +162,7 @@ func start(system *malgo.AllocatedContext, id string, d Direction, c card) (*mal
 	defer pin.Unpin()
 	pin.Pin(&exact)
 	end := malgo.SubConfig{DeviceID: unsafe.Pointer(&exact), Format: malgo.FormatS16, Channels: 1}
-	config := malgo.DeviceConfig{
-		DeviceType: deviceType(d), SampleRate: audio.SampleRate,
-		PeriodSizeInMilliseconds: periods[d], Periods: 3,
-		NoFixedSizedCallback: 1, // the ring takes what comes
-		Capture:              end, Playback: end,
-		Pulse: malgo.PulseDeviceConfig{StreamNameCapture: "call", StreamNamePlayback: "call"},
-	}
+	config.Capture, config.Playback = end, end
 	device, err := malgo.InitDevice(system.Context, config, malgo.DeviceCallbacks{
 		Data: func(out, in []byte, _ uint32) { c.exchange(samples(out, in)) },
 		Stop: c.stopped,

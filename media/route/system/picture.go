@@ -39,6 +39,11 @@ func (p *picture) take(e route.Event, more <-chan route.Event) string {
 			}
 		}
 	}
+	return p.redraw()
+}
+
+// redraw draws the picture anew, and says in words what is new.
+func (p *picture) redraw() string {
 	before, devices := p.report, p.devices
 	p.draw()
 	switch {

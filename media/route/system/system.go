@@ -37,6 +37,7 @@ type Watch struct {
 	alarms  chan route.Alarm
 	reports chan chan<- route.Report
 	devices chan chan<- []route.Route
+	others  chan []string
 }
 
 // Open begins to watch, for the streams of self. What is to be watched is
@@ -112,7 +113,7 @@ func start(self route.Self, monitors []monitor, world *route.World) *Watch {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Watch{
 		cancel: cancel, ended: make(chan struct{}),
-		alarms: make(chan route.Alarm, 1), reports: make(chan chan<- route.Report), devices: make(chan chan<- []route.Route),
+		alarms: make(chan route.Alarm, 1), reports: make(chan chan<- route.Report), devices: make(chan chan<- []route.Route), others: make(chan []string),
 	}
 	events := make(chan route.Event, queue)
 	var running sync.WaitGroup
@@ -167,6 +168,10 @@ func (w *Watch) run(ctx context.Context, p *picture, events <-chan route.Event) 
 		case reply := <-w.devices:
 			w.catchUp(p, events)
 			reply <- p.devices
+		case p.self.Others = <-w.others:
+			if text := p.redraw(); text != "" {
+				w.alarm(route.Alarm{At: time.Now(), Text: text})
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -204,6 +209,15 @@ func (w *Watch) Report(ctx context.Context) (route.Report, error) {
 // Devices are all devices that there are, with what they were found to be.
 func (w *Watch) Devices(ctx context.Context) ([]route.Route, error) {
 	return ask(ctx, w.ended, w.devices)
+}
+
+// Others replaces [route.Self.Others]. What happens after it returns is seen with
+// these names.
+func (w *Watch) Others(names []string) {
+	select {
+	case w.others <- names:
+	case <-w.ended:
+	}
 }
 
 // ask asks the goroutine that owns the world.

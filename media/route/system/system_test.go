@@ -30,6 +30,9 @@ func told(from route.Origin) (monitor, chan<- route.Fact) {
 	}}, facts
 }
 
+// stream is the one of a call of process 1.
+var stream = route.Node{ID: "stream", Kind: route.Playback, Owner: route.Process{PID: 1}, Props: map[string]string{"media.name": "call"}}
+
 func report(t *testing.T, w *Watch) route.Report {
 	t.Helper()
 	r, err := w.Report(t.Context())
@@ -67,7 +70,7 @@ func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sound, pulse := told(route.Pulse)
 		radio, bluez := told(route.BlueZ)
-		w := start(route.Self{PID: 1, Playback: 1}, []monitor{sound, radio}, route.NewWorld(route.Pulse, route.BlueZ))
+		w := start(route.Self{PID: 1, Stream: "call", Playback: true}, []monitor{sound, radio}, route.NewWorld(route.Pulse, route.BlueZ))
 		if r := report(t, w); r.Unknown == "" {
 			t.Errorf("known from the start: %+v", r)
 		}
@@ -78,7 +81,7 @@ func TestWatch(t *testing.T) {
 		alarm(t, w, "other audio devices")
 		pulse <- sink
 		quiet(t, w)
-		pulse <- route.Node{ID: "stream", Kind: route.Playback, Name: "call", Owner: route.Process{PID: 1}}
+		pulse <- stream
 		pulse <- route.Link{ID: "link", From: "stream", To: "sink 0"}
 		pulse <- route.Ready{}
 		alarm(t, w, "known again")
@@ -122,7 +125,7 @@ func TestWatch(t *testing.T) {
 func TestJackMidCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cards, kernel := told(route.ALSA)
-		w := start(route.Self{PID: 1, Playback: 1, Capture: 1}, []monitor{cards}, route.NewWorld(route.ALSA))
+		w := start(route.Self{PID: 1, Stream: "call", Playback: true, Capture: true}, []monitor{cards}, route.NewWorld(route.ALSA))
 		defer w.Close()
 		verify := func() error {
 			synctest.Wait()
@@ -171,6 +174,38 @@ func TestJackMidCall(t *testing.T) {
 		if err := verify(); !errors.As(err, &refusal) || refusal.Class != route.Unknown {
 			t.Error(err)
 		}
+	})
+}
+
+// A call that begins beside this one is told of before its stream appears, and is
+// no alarm. When it is over, whoever has its name is one.
+func TestOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sound, pulse := told(route.Pulse)
+		w := start(route.Self{PID: 1, Stream: "call", Playback: true}, []monitor{sound}, route.NewWorld(route.Pulse))
+		for _, f := range []route.Fact{route.Node{ID: "sink 0", Kind: route.Sink, Name: "null"}, stream, route.Link{ID: "link", From: "stream", To: "sink 0"}, route.Ready{}} {
+			pulse <- f
+		}
+		synctest.Wait()
+		<-w.Alarms()
+		quiet(t, w)
+		w.Others([]string{"other"})
+		other := stream
+		other.ID, other.Props = "other stream", map[string]string{"media.name": "other"}
+		pulse <- other
+		quiet(t, w)
+		if r := report(t, w); r.Unknown != "" {
+			t.Errorf("%+v", r)
+		}
+		w.Others(nil)
+		alarm(t, w, "more streams")
+		if r := report(t, w); r.Unknown == "" {
+			t.Errorf("%+v", r)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		w.Others(nil) // which is nobody's business any more
 	})
 }
 
@@ -224,9 +259,9 @@ func TestAlarmsUnread(t *testing.T) {
 // More comes all the time, as from a channel that is closed, and the picture is
 // drawn nevertheless.
 func TestDrawnInAFlood(t *testing.T) {
-	p := &picture{world: route.NewWorld(route.Pulse), self: route.Self{PID: 1, Playback: 1}}
+	p := &picture{world: route.NewWorld(route.Pulse), self: route.Self{PID: 1, Stream: "call", Playback: true}}
 	facts := []route.Fact{
-		route.Node{ID: "sink 0", Kind: route.Sink, Name: "null"}, route.Node{ID: "stream", Kind: route.Playback, Owner: route.Process{PID: 1}},
+		route.Node{ID: "sink 0", Kind: route.Sink, Name: "null"}, stream,
 		route.Link{ID: "link", From: "stream", To: "sink 0"}, route.Ready{},
 	}
 	flood := make(chan route.Event, len(facts))
