@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"sotto/engine/audit"
 	"sotto/media"
 	"sotto/sip"
 	"sotto/sip/sdp"
@@ -58,9 +59,16 @@ func (c *Call) Reject() error {
 // SetVerified records what the user says after comparing the SAS by voice:
 // matched or not. A SAS that does not match ends the call: somebody stands
 // between. The error of such an end says that the peer's record is unchanged.
-// Any other error means that nothing is verified.
+// Any other error means that nothing is verified. It returns when that is in the
+// audit trail, if there is one and the disk takes no more than 2 s.
 func (c *Call) SetVerified(matched bool) error {
-	return c.do(func(l *leg) error { return l.setVerified(matched) })
+	var trail *audit.Recorder
+	err := c.do(func(l *leg) error {
+		trail = l.trail
+		return l.setVerified(matched)
+	})
+	_ = onDisk(trail) // no call waits here, and what fails is told as an event
+	return err
 }
 
 // SetName stores what the user calls the other side, for our identity, the

@@ -65,7 +65,7 @@ type Config struct {
 	// end, each line with the hash of the one before: see engine/audit. It
 	// holds no secret, but who called whom. No call waits for the disk, but for
 	// its Ended: then all of the call is in the file, or a Warning has said that
-	// it is not. Empty: none.
+	// it is not. Call.SetVerified returns when the comparison is. Empty: none.
 	AuditFile string
 	// Logger gets what an operator may want to read: no SAS, no key, no
 	// audio. nil: nothing is logged.

@@ -6,14 +6,26 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"sotto/engine/audit"
 )
 
-// trailTimeout bounds how long the end of a call waits for its audit trail to be
-// on the disk.
+// trailTimeout bounds how long a call's end, and whoever has compared the SAS, wait
+// for the audit trail to be on the disk.
 const trailTimeout = 2 * time.Second
 
-// errHung is that a call's end can't wait any longer for the disk.
+// errHung is that nobody can wait any longer for the disk.
 var errHung = errors.New("engine: the disk does not answer")
+
+// onDisk waits until what was recorded is on the disk.
+func onDisk(trail *audit.Recorder) error {
+	ctx, cancel := context.WithTimeout(context.Background(), trailTimeout)
+	defer cancel()
+	if trail.Flush(ctx) != nil {
+		return errHung
+	}
+	return nil
+}
 
 // say tells the user, and the audit trail what belongs there.
 func (l *leg) say(e Event) {
@@ -74,12 +86,7 @@ func (l *leg) onUntrailed(err error) {
 func (l *leg) sayEnded(e Ended) {
 	event, detail := trailOf(e)
 	l.record(event, detail...)
-	ctx, cancel := context.WithTimeout(context.Background(), trailTimeout)
-	defer cancel()
-	var err error
-	if l.trail.Flush(ctx) != nil {
-		err = errHung
-	}
+	err := onDisk(l.trail)
 	select {
 	case err = <-l.trail.Missed():
 	default:

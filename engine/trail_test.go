@@ -28,6 +28,9 @@ func TestAuditTrail(t *testing.T) {
 	if err := caller.SetVerified(true); err != nil {
 		t.Fatal(err)
 	}
+	if trail, err := os.ReadFile(path); err != nil || !bytes.Contains(trail, []byte(`"compared"`)) {
+		t.Errorf("the comparison is not on the disk: %v\n%s", err, trail)
+	}
 	w.Set(headset)
 	until[engine.RouteRefused](t, caller)
 	if err := caller.SetVerified(false); err != nil {
