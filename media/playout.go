@@ -30,14 +30,9 @@ type playout struct {
 	gate  *Gate
 	trace Tracer
 
-	opening *opening    // under which the rest came
-	voices  [128]*voice // by payload type; none changes
-	voice   *voice      // of the last packet; nil before the first
-
-	have   int // samples in pcm behind the past
-	pcm    [past + audio.FrameSamples + maxDecoded + timescale.MaxChange]int16
-	coded  [maxDecoded]int16       // at the codec's rate
-	packet [jitter.MaxPayload]byte // popped
+	opening *opening // under which the rest came
+	voice   *voice   // of the last packet; nil before the first
+	have    int      // samples in pcm behind the past
 
 	from    *voice // what the last samples came from, nil for silence
 	joining int    // samples to come that fade in from what was before
@@ -51,6 +46,12 @@ type playout struct {
 
 	undecodable           atomic.Uint64
 	accelerated, expanded atomic.Uint64 // samples
+
+	// What is long comes last, so that the others share few lines of the cache.
+	packet [jitter.MaxPayload]byte // popped
+	voices [128]*voice             // by payload type; none changes
+	pcm    [past + audio.FrameSamples + maxDecoded + timescale.MaxChange]int16
+	coded  [maxDecoded]int16 // at the codec's rate
 }
 
 // voice decodes one payload type.

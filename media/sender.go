@@ -70,14 +70,11 @@ type Sender struct {
 	ended      bool   // the source has
 	expected   int32  // loss that the encoder knows of
 
-	pcm   [audio.FrameSamples]int16
-	queue [maxPacketSamples]int16 // at the codec's rate, until there is a packet of it
-	have  int                     // samples in queue
-	tick  int                     // ticks of the packet that have passed
-	began *sealing                // under which they were; nil: none
-	stamp uint32                  // of the packet
-	pkt   [maxPacket]byte         // header, payload and tag, in place
-	ready struct {                // what Prepare left for Send
+	have  int      // samples in queue
+	tick  int      // ticks of the packet that have passed
+	began *sealing // under which they were; nil: none
+	stamp uint32   // of the packet
+	ready struct { // what Prepare left for Send
 		n       int // bytes of pkt; 0: nothing
 		octets  int // of payload
 		stamp   uint32
@@ -90,6 +87,11 @@ type Sender struct {
 	missed    atomic.Uint64 // frames
 	finished  atomic.Bool   // ended, for other goroutines
 	loss      atomic.Int32  // for the encoder to expect, in per cent
+
+	// What is long comes last, so that the others share few lines of the cache.
+	pkt   [maxPacket]byte           // header, payload and tag, in place
+	queue [maxPacketSamples]int16   // at the codec's rate, until there is a packet of it
+	pcm   [audio.FrameSamples]int16 // on the way to a codec that has another rate
 }
 
 // maxPacketSamples is the longest packet that is sent.
@@ -325,12 +327,14 @@ func (s *Sender) silenced() bool { return s.muted.Load() || !s.cfg.Gate.Passes()
 func (s *Sender) capture() error {
 	defer s.enqueue()
 	if s.ended {
-		return nil // pcm was cleared when it ended
+		clear(s.frame())
+		return nil
 	}
 	before := s.silenced() // and not only when the frame has been read
-	err := s.cfg.Source.ReadFrame(s.pcm[:])
+	pcm := s.frame()
+	err := s.cfg.Source.ReadFrame(pcm)
 	if err != nil || before || s.silenced() {
-		clear(s.pcm[:])
+		clear(pcm)
 	}
 	if errors.Is(err, io.EOF) {
 		s.ended = true
@@ -343,10 +347,18 @@ func (s *Sender) capture() error {
 	return nil
 }
 
-// enqueue puts pcm into the queue, at the codec's rate.
+// frame is where the next frame is read to: the queue, if that has its rate.
+func (s *Sender) frame() []int16 {
+	if s.down == nil {
+		return s.queue[s.have:][:audio.FrameSamples]
+	}
+	return s.pcm[:]
+}
+
+// enqueue takes over what was read to frame.
 func (s *Sender) enqueue() {
 	if s.down == nil {
-		s.have += copy(s.queue[s.have:], s.pcm[:])
+		s.have += audio.FrameSamples
 		return
 	}
 	s.have += s.down.Process(s.queue[s.have:], s.pcm[:])
