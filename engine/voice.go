@@ -175,6 +175,10 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.P
 	if err != nil {
 		return err
 	}
+	place, err := phases.Take()
+	if err != nil {
+		return err
+	}
 	f := &flow{sender: sender, receiver: receiver, reports: reports, mux: a.Mux}
 	f.sender.Hold(v.held)
 	f.sender.Mute(v.muted)
@@ -182,9 +186,8 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.P
 	v.digits = receiver.Digits()
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stopPlaying = cancel
-	first := phases.Next()
-	v.players.Go(func() { v.finish(realtime.Capture(ctx, first, f.sender)) })
-	v.players.Go(func() { v.finish(realtime.Playout(ctx, first, f.receiver)) })
+	v.players.Go(func() { v.finish(realtime.Capture(ctx, place, f.sender)) })
+	v.players.Go(func() { v.finish(realtime.Playout(ctx, place, f.receiver)) })
 	return nil
 }
 

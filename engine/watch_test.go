@@ -132,10 +132,16 @@ func runLine(t *testing.T, takes time.Duration, do func(*line)) {
 		var group sync.WaitGroup
 		group.Go(func() { w.run(ctx, l.sightings) })
 		group.Go(func() { l.lead(ctx) })
+		phases := realtime.NewPhases()
+		ours, err1 := phases.Take()
+		theirs, err2 := phases.Take()
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
 		for _, player := range []func() error{
-			func() error { return realtime.Capture(ctx, time.Now(), sender) },
-			func() error { return realtime.Capture(ctx, time.Now(), peer) },
-			func() error { return realtime.Playout(ctx, time.Now(), receiver) },
+			func() error { return realtime.Capture(ctx, ours, sender) },
+			func() error { return realtime.Capture(ctx, theirs, peer) },
+			func() error { return realtime.Playout(ctx, ours, receiver) },
 		} {
 			group.Go(func() { l.check(player()) })
 		}

@@ -149,6 +149,31 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// Legs in turn have a share of their own, without a clock that is looked at; a line
+// that is far takes longer.
+func TestFloor(t *testing.T) {
+	m, err := newMaterial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := func(look time.Duration) float64 {
+		us, err := plan{look: look}.loop(2, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return us
+	}
+	if us := share(0); us <= 0 || us > 1000 {
+		t.Errorf("own share of %v µs", us)
+	}
+	if us := share(time.Millisecond); us > -7000 {
+		t.Errorf("eight looks of 1 ms are not taken off: %v µs", us)
+	}
+	if cold, warm := lines(3); cold <= 0 || warm <= 0 {
+		t.Errorf("lines of %v and %v ns", cold, warm)
+	}
+}
+
 // A stage that a frame did not pass has no time, and the order of stamps does
 // not matter.
 func TestSteps(t *testing.T) {

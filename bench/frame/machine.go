@@ -23,6 +23,7 @@ type machine struct {
 	Go         string  `json:"go"`
 	Taken      string  `json:"taken"`
 	StampNS    float64 `json:"stamp_ns"` // one stamp of a Trace
+	LookNS     float64 `json:"look_ns"`  // one look at the clock
 }
 
 func thisMachine() machine {
@@ -32,20 +33,26 @@ func thisMachine() machine {
 		System:     runtime.GOOS + "/" + runtime.GOARCH,
 		Go:         runtime.Version(),
 		Taken:      time.Now().UTC().Format(time.DateOnly),
-		StampNS:    stampNS(),
-	}
-}
-
-// stampNS is what a stamp costs, the least of several measurements.
-func stampNS() float64 {
-	var least float64
-	for i := range 5 {
-		r := testing.Benchmark(func(b *testing.B) {
+		StampNS: quickest(func(b *testing.B) {
 			var tracer media.Tracer = realtime.NewTrace(1 << 16)
 			for b.Loop() {
 				tracer.Stamp(media.StageSent, 1)
 			}
-		})
+		}),
+		LookNS: quickest(func(b *testing.B) {
+			for b.Loop() {
+				now()
+			}
+		}),
+	}
+}
+
+// quickest is what a turn of bench takes in nanoseconds, in the quickest of several
+// runs.
+func quickest(bench func(*testing.B)) float64 {
+	var least float64
+	for i := range 5 {
+		r := testing.Benchmark(bench)
 		if ns := float64(r.T.Nanoseconds()) / float64(r.N); i == 0 || ns < least {
 			least = ns
 		}

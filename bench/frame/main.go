@@ -93,6 +93,12 @@ func (o options) run(w io.Writer) error {
 		bare: 2 * time.Second, report: os.Stderr,
 	}
 	r := results{Machine: thisMachine()}
+	p.look = time.Duration(r.Machine.LookNS)
+	if o.legs == 0 {
+		if r.Floor, err = p.measureFloor(m); err != nil {
+			return err
+		}
+	}
 	for _, s := range chosen {
 		run, err := p.measure(s.legs, m, s.taped)
 		if err != nil {

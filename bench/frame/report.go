@@ -64,7 +64,7 @@ func (r results) page() ([]byte, error) {
 	outcomes, reached := r.outcomes()
 	var page bytes.Buffer
 	err = t.Execute(&page, map[string]any{
-		"Machine": r.Machine, "Outcomes": outcomes, "Reached": reached,
+		"Machine": r.Machine, "Floor": r.Floor, "Outcomes": outcomes, "Reached": reached,
 		"Seconds": r.Runs[0].Seconds, "Costs": r.costTable(), "Series": r.seriesTables(),
 	})
 	return page.Bytes(), err

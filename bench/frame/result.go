@@ -20,6 +20,7 @@ const (
 // results is what one run of the command measured.
 type results struct {
 	Machine machine `json:"machine"`
+	Floor   floor   `json:"floor"` // of a whole run
 	Runs    []run   `json:"runs"`
 }
 
@@ -136,7 +137,11 @@ func (r results) write(w io.Writer) error {
 		}
 		lines = append(lines, string(line))
 	}
-	_, err = fmt.Fprintf(w, "{\"machine\": %s,\n\"runs\": [\n%s\n]}\n", machine, strings.Join(lines, ",\n"))
+	floor, err := json.Marshal(r.Floor)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "{\"machine\": %s,\n\"floor\": %s,\n\"runs\": [\n%s\n]}\n", machine, floor, strings.Join(lines, ",\n"))
 	return err
 }
 
@@ -151,6 +156,9 @@ func parseResults(text []byte) (results, error) {
 		if run == nil || len(run.Own.US) != len(quantiles) || len(run.Lateness.US) != len(quantiles) || len(run.Steps) != stages-1 {
 			return results{}, fmt.Errorf("not of a whole run: %d legs, %s", s.legs, s.codec())
 		}
+	}
+	if r.Floor.Loop <= 0 || r.Floor.Turns <= 0 || r.Floor.Cold <= 0 || r.Floor.Warm <= 0 {
+		return results{}, errors.New("not of a whole run: what cold memory costs is missing")
 	}
 	if len(r.Runs) != len(scenarios) {
 		return results{}, errors.New("more runs than there should be")

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ type plan struct {
 	count  time.Duration // lateness, own share, processor time, allocations
 	trace  time.Duration // stages; not counted otherwise, for tracing costs as well
 	bare   time.Duration // before and after, each
+	look   time.Duration // at the clock, which is taken off
 	report io.Writer     // progress
 }
 
@@ -142,19 +142,22 @@ func (p plan) measure(legs int, m material, taped bool) (run, error) {
 	if err != nil {
 		return run{}, err
 	}
-	w := r.play(p)
+	w, err := r.play(p)
+	if err != nil {
+		return run{}, err
+	}
 	after, err := measureBare(codec, legs, m.clip, p.bare)
 	if err != nil {
 		return run{}, err
 	}
-	result := r.result(w)
+	result := r.result(w, p.look)
 	result.Codec = name
 	result.compare(before, after)
 	return result, nil
 }
 
 // play lets the legs talk.
-func (r *ring) play(p plan) *window {
+func (r *ring) play(p plan) (*window, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer r.close()
 	defer cancel()
@@ -162,7 +165,11 @@ func (r *ring) play(p plan) *window {
 	runtime.ReadMemStats(&quiet)
 	phases := realtime.NewPhases()
 	for _, l := range r.legs {
-		l.run(ctx, phases, &r.group)
+		place, err := phases.Take()
+		if err != nil {
+			return nil, err
+		}
+		l.run(ctx, place, &r.group)
 	}
 	time.Sleep(p.warm)
 	w := &window{}
@@ -176,7 +183,7 @@ func (r *ring) play(p plan) *window {
 		s.tracing.Store(true)
 	}
 	time.Sleep(p.trace)
-	return w
+	return w, nil
 }
 
 // missed is what all legs have missed so far.
@@ -192,7 +199,7 @@ func (r *ring) missed() (sum missed) {
 }
 
 // result gathers what was measured; the legs have ended.
-func (r *ring) result(w *window) run {
+func (r *ring) result(w *window, look time.Duration) run {
 	took := w.ended.Sub(w.began)
 	n := run{
 		Legs: len(r.legs), Seconds: took.Seconds(), Memory: r.memory, Missed: w.missed,
@@ -219,7 +226,7 @@ func (r *ring) result(w *window) run {
 			if late[len(late)-1] > media.FrameDuration {
 				n.Missed.Late++
 			}
-			if d, ok := s.own(frame); ok {
+			if d, ok := s.own(frame, look); ok {
 				own = append(own, d)
 			}
 		}
@@ -236,18 +243,4 @@ func (r *ring) result(w *window) run {
 		n.Steps = append(n.Steps, stepTime{media.Stage(stage).String(), newDistribution(steps[stage])})
 	}
 	return n
-}
-
-// own is what the engine itself took for a frame, send plus receive. Playing is
-// counted by turns of the playout: the frame's own turn comes a few later.
-func (s *stream) own(frame uint32) (time.Duration, bool) {
-	parts := []int32{s.prepare[frame], s.send[frame], s.receive[frame], s.play[frame]}
-	if slices.Contains(parts, absent) {
-		return 0, false
-	}
-	var sum time.Duration
-	for _, part := range parts {
-		sum += time.Duration(part)
-	}
-	return sum, true
 }

@@ -44,6 +44,25 @@ func newStream(ssrc uint32, frames, traced int) *stream {
 	return s
 }
 
+// looks is how often the clock is looked at in what own adds up, beyond what is taken
+// off as the source's, the codec's and the socket's: half a look at each end of a
+// stretch.
+const looks = 8
+
+// own is what the engine itself took for a frame, send plus receive, if a look at
+// the clock takes so long. Playing is counted by turns of the playout: the frame's
+// own turn comes a few later.
+func (s *stream) own(frame uint32, look time.Duration) (time.Duration, bool) {
+	sum := -looks * look
+	for _, part := range []int32{s.prepare[frame], s.send[frame], s.receive[frame], s.play[frame]} {
+		if part == absent {
+			return 0, false
+		}
+		sum += time.Duration(part)
+	}
+	return sum, true
+}
+
 // due is when a frame has to leave.
 func (s *stream) due(frame uint32) time.Time {
 	return s.first.Add(time.Duration(frame)*media.FrameDuration + realtime.Departure)

@@ -78,6 +78,9 @@ func (r results) table(w io.Writer, whole bool) error {
 		}
 	}
 	if whole {
+		f := r.Floor
+		fmt.Fprintf(t, "own share without a pause, 1 leg, 100 legs\t%.2f µs\t%.2f µs\n", f.Loop, f.Turns)
+		fmt.Fprintf(t, "a line of memory, warm, after 20 ms\t%.1f ns\t%.0f ns\n", f.Warm, f.Cold)
 		all, _ := r.outcomes()
 		for _, o := range all {
 			fmt.Fprintf(t, "%s\tasked: %s\tmeasured: %s\treached: %s\n", o.What, o.Asked, o.Measured, o.Reached)

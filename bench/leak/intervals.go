@@ -137,8 +137,12 @@ func (d *departures) send(ctx context.Context, m mode) error {
 	if err != nil {
 		return err
 	}
+	place, err := realtime.NewPhases().Take()
+	if err != nil {
+		return err
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- realtime.Capture(ctx, time.Now(), sender) }()
+	go func() { ended <- realtime.Capture(ctx, place, sender) }()
 	select {
 	case <-d.enough:
 		cancel()

@@ -3,6 +3,7 @@ package realtime
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -14,10 +15,16 @@ import (
 // milliseconds after its encoding was done, and how long that took could be
 // read off the wire. It is a timer of the kernel's which the runtime's poller
 // watches, and which nobody reads.
+//
+// Streams with the same deadlines share one: whoever is first to sleep sets it.
 type alarm struct {
 	fd   uintptr
-	file *os.File // of fd, for the poller
+	file *os.File     // of fd, for the poller
+	set  atomic.Int64 // for when, in nanoseconds since began
 }
+
+// began is what alarms count from.
+var began = time.Now()
 
 // itimerspec is struct itimerspec of timerfd_settime(2).
 type itimerspec struct{ interval, value syscall.Timespec }
@@ -34,7 +41,7 @@ func newAlarm() (*alarm, error) {
 	if errno != 0 {
 		return nil, fmt.Errorf("realtime: timer: %w", errno)
 	}
-	return &alarm{fd, os.NewFile(fd, "timer")}, nil
+	return &alarm{fd: fd, file: os.NewFile(fd, "timer")}, nil
 }
 
 // sleep until t.
@@ -43,9 +50,11 @@ func (a *alarm) sleep(t time.Time) {
 	if left <= 0 {
 		return
 	}
-	at := itimerspec{value: syscall.NsecToTimespec((left + behind).Nanoseconds())}
-	// It fails for no values of these; without it the sleep is only coarse.
-	_, _, _ = syscall.RawSyscall6(syscall.SYS_TIMERFD_SETTIME, a.fd, 0, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
+	if at := int64(t.Sub(began)); a.set.Swap(at) != at {
+		at := itimerspec{value: syscall.NsecToTimespec((left + behind).Nanoseconds())}
+		// It fails for no values of these; without it the sleep is only coarse.
+		_, _, _ = syscall.RawSyscall6(syscall.SYS_TIMERFD_SETTIME, a.fd, 0, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
+	}
 	time.Sleep(left)
 }
 

@@ -1,7 +1,7 @@
 package realtime
 
 import (
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"sotto/media"
@@ -9,9 +9,9 @@ import (
 
 const (
 	// slot is what the deadlines of different streams lie apart. Those that share
-	// one share the waking of a processor, which costs more than a frame does
-	// without its codec; and they have it for encoding until their packets leave,
-	// Departure later and before the next slot.
+	// one share a timer and the waking of a processor, which costs more than a frame
+	// does without its codec; and they have it for encoding until their packets
+	// leave.
 	slot  = 4 * time.Millisecond
 	slots = uint64(media.FrameDuration / slot)
 	// stride has no divisor in common with slots, and is about their golden
@@ -24,14 +24,58 @@ const (
 // called from any goroutine.
 type Phases struct {
 	began time.Time
-	taken atomic.Uint64
+
+	mu     sync.Mutex // guards what follows
+	taken  uint64     // places so far
+	shifts [slots]shift
 }
 
-// NewPhases makes Phases of which none is taken.
+// shift is the streams whose frames are due in one slot.
+type shift struct {
+	places int
+	alarm  *alarm // for their departures; nil while there are none
+}
+
+// Place is a stream's in a slot, until its [Capture] returns.
+type Place struct {
+	phases *Phases
+	shift  *shift
+	first  time.Time
+	alarm  *alarm // the shift's
+}
+
+// NewPhases makes Phases in which no place is taken.
 func NewPhases() *Phases { return &Phases{began: time.Now()} }
 
-// Next takes a phase and returns the first deadline in it that lies ahead.
-func (p *Phases) Next() time.Time {
-	first := p.began.Add(time.Duration(p.taken.Add(1)*stride%slots) * slot)
-	return first.Add((time.Since(first) + media.FrameDuration) / media.FrameDuration * media.FrameDuration)
+// Take gives a stream a place, for one [Capture] and one [Playout]. The error is
+// the system's, which has no timer left.
+func (p *Phases) Take() (*Place, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := (p.taken + 1) * stride % slots
+	s := &p.shifts[n]
+	if s.places == 0 {
+		var err error
+		if s.alarm, err = newAlarm(); err != nil {
+			return nil, err
+		}
+	}
+	p.taken++
+	s.places++
+	first := p.began.Add(time.Duration(n) * slot)
+	first = first.Add((time.Since(first) + media.FrameDuration) / media.FrameDuration * media.FrameDuration)
+	return &Place{p, s, first, s.alarm}, nil
+}
+
+// First is the first deadline of a frame: it lay ahead when the place was taken.
+func (p *Place) First() time.Time { return p.first }
+
+// leave gives the place back.
+func (p *Place) leave() {
+	p.phases.mu.Lock()
+	defer p.phases.mu.Unlock()
+	if p.shift.places--; p.shift.places == 0 {
+		p.alarm.close()
+		p.shift.alarm = nil
+	}
 }

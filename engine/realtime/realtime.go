@@ -19,8 +19,12 @@ import (
 const (
 	// Departure is how long after its deadline a frame leaves. Encoding takes
 	// less, so its time, which depends on what is said, does not show on the
-	// wire.
-	Departure = 3 * time.Millisecond
+	// wire. That is just before the frames of the next slot are due: a processor
+	// wakes once for both, and packets go first.
+	Departure = slot - 10*time.Microsecond
+	// playing is how long after the deadline of a frame to be sent one is played,
+	// so that streams which wake together do the same one after the other.
+	playing = 5 * time.Microsecond
 	// maxLag is how far playing may fall behind before frames are let go
 	// instead of being made up for in a burst, which the sink has to hold.
 	maxLag = 5 * media.FrameDuration
@@ -40,23 +44,26 @@ type Player interface {
 	Play(now time.Time) error
 }
 
-// Capture makes each frame at its deadline, from first on, and sends it [Departure]
-// later, until ctx ends or s fails; the error is [io.EOF] when the source has run
-// out.
+// Capture makes each frame at its deadline, from p's first on, and sends it
+// [Departure] later, until ctx ends or s fails; the error is [io.EOF] when the source
+// has run out. When it returns it has given p back.
 //
 // The time from a frame's departure to the next one's is its turn, and a turn
 // has one packet at most. On a machine that is too busy a packet takes the turn
 // in which it is ready, and the frames whose turns are over, or taken, are
 // skipped: nothing is made up for in a burst.
-func Capture(ctx context.Context, first time.Time, s Sender) error {
-	exact, err := newAlarm()
-	if err != nil {
-		return err
+func Capture(ctx context.Context, p *Place, s Sender) error {
+	defer p.leave()
+	exact, turn := p.alarm, s.Interval()
+	if turn != media.FrameDuration { // it leaves when nobody else does, too
+		var err error
+		if exact, err = newAlarm(); err != nil {
+			return err
+		}
+		defer exact.close()
 	}
-	defer exact.close()
-	turn := s.Interval()
 	var free time.Time // when the first turn begins that is not taken
-	for deadline := first; wait(ctx, deadline); deadline = deadline.Add(turn) {
+	for deadline := p.first; wait(ctx, deadline); deadline = deadline.Add(turn) {
 		leave := deadline.Add(Departure)
 		if leave.Before(free) {
 			s.Skip()
@@ -80,9 +87,10 @@ func Capture(ctx context.Context, first time.Time, s Sender) error {
 	return nil
 }
 
-// Playout plays a frame every 20 ms, from first on, until ctx ends or p fails.
-func Playout(ctx context.Context, first time.Time, p Player) error {
-	for deadline := first; wait(ctx, deadline); deadline = deadline.Add(media.FrameDuration) {
+// Playout plays a frame every 20 ms, for a stream at this place, until ctx ends or p
+// fails.
+func Playout(ctx context.Context, at *Place, p Player) error {
+	for deadline := at.first.Add(playing); wait(ctx, deadline); deadline = deadline.Add(media.FrameDuration) {
 		now := time.Now()
 		if now.Sub(deadline) > maxLag {
 			continue

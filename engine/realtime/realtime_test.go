@@ -59,10 +59,12 @@ func (s *sender) Stats() media.SenderStats {
 // capture runs s for a time.
 func capture(t *testing.T, s *sender, d time.Duration) {
 	t.Helper()
+	place := take(t, NewPhases())
+	time.Sleep(time.Until(place.First()))
+	s.began = place.First()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	s.began = time.Now()
-	if err := Capture(ctx, time.Now(), s); err != nil {
+	if err := Capture(ctx, place, s); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -155,11 +157,11 @@ func checkTurns(t *testing.T, s *sender) {
 func TestCaptureEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sender{end: 3}
-		if err := Capture(t.Context(), time.Now(), s); !errors.Is(err, io.EOF) || len(s.left) != 3 {
+		if err := Capture(t.Context(), take(t, NewPhases()), s); !errors.Is(err, io.EOF) || len(s.left) != 3 {
 			t.Errorf("at the source's end: %v after %d packets", err, len(s.left))
 		}
 		broken := errors.New("broken")
-		if err := Capture(t.Context(), time.Now(), &sender{err: broken}); !errors.Is(err, broken) {
+		if err := Capture(t.Context(), take(t, NewPhases()), &sender{err: broken}); !errors.Is(err, broken) {
 			t.Errorf("of a broken source: %v", err)
 		}
 	})
@@ -186,22 +188,25 @@ func TestPlayout(t *testing.T) {
 		frames int
 	}{{time.Millisecond, 50}, {90 * time.Millisecond, 50}, {500 * time.Millisecond, 31}} {
 		synctest.Test(t, func(t *testing.T) {
-			p := &player{began: time.Now(), work: func(frame int) time.Duration {
+			place := take(t, NewPhases())
+			defer place.leave()
+			p := &player{began: place.First().Add(playing), work: func(frame int) time.Duration {
 				if frame == 10 {
 					return c.stall
 				}
 				return time.Millisecond
 			}}
+			time.Sleep(time.Until(p.began))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if err := Playout(ctx, time.Now(), p); err != nil {
+			if err := Playout(ctx, place, p); err != nil {
 				t.Fatal(err)
 			}
 			if n := len(p.at); n < c.frames || n > c.frames+1 || p.at[n-1]%media.FrameDuration != 0 {
 				t.Errorf("stall of %v: %d frames, the last at %v", c.stall, n, p.at[n-1])
 			}
 			p.err = errors.New("broken")
-			if err := Playout(t.Context(), time.Now(), p); !errors.Is(err, p.err) {
+			if err := Playout(t.Context(), place, p); !errors.Is(err, p.err) {
 				t.Errorf("of a broken sink: %v", err)
 			}
 		})
