@@ -22,6 +22,7 @@ type path struct {
 	stop      context.CancelFunc
 	refusal   *route.Refusal // why there is silence; nil: there need be none
 	taps      []route.Tap    // told
+	orders    []route.Order  // told
 	onHold    bool           // the call is, because of it and not because our user wants it
 
 	reopenAt, holdAt, endAt time.Time // zero: never
@@ -61,6 +62,7 @@ func (l *leg) onSighting(s sighting) {
 	}
 	if !s.unknown {
 		l.tellTaps(s.taps)
+		l.tellOrders(s.orders)
 	}
 	var refusal *route.Refusal
 	switch {
@@ -193,6 +195,17 @@ func (l *leg) tellTaps(taps []route.Tap) {
 		}
 	}
 	l.path.taps = taps
+}
+
+// tellOrders warns of programs that want the call on another device. It stays where
+// it is: if one is obeyed, that is a route.
+func (l *leg) tellOrders(orders []route.Order) {
+	for _, o := range orders {
+		if !slices.Contains(l.path.orders, o) {
+			l.say(Warning{fmt.Sprintf("A program wants this call on another device, %.60q. The call stays where it is.", o.Target)})
+		}
+	}
+	l.path.orders = orders
 }
 
 // onRouteTime does what is due because of the route.

@@ -308,6 +308,27 @@ func TestTapIsTold(t *testing.T) {
 	}
 }
 
+// Who wants the call on another device is told of, once, and the call goes on.
+func TestOrderIsTold(t *testing.T) {
+	t.Parallel()
+	wanted := builtin
+	wanted.Orders = []route.Order{{ID: "order", Stream: "out", Target: "Buds"}}
+	h := newHardware(builtin)
+	call, _, _ := newRogue(t, true).call(engine.Config{OpenAudio: h.open})
+	until[engine.Secured](t, call)
+	w := h.watch(t)
+	w.Set(wanted)
+	if e := until[engine.Warning](t, call); !strings.Contains(e.Text, `"Buds"`) {
+		t.Errorf("%+v", e)
+	}
+	w.Set(route.Report{Unknown: "the server is gone"}) // which says nothing of it
+	next[engine.RouteRefused](t, call)
+	w.Set(wanted)
+	next[engine.RouteRestored](t, call)
+	w.Set(headset)
+	next[engine.RouteRefused](t, call)
+}
+
 // A call that waits for its route ends like any other, and closes its watch.
 func TestEndWhileRouteIsRefused(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,8 @@ type sighting struct {
 	verified route.Verified // valid if err is nil, until the next alarm
 	err      error          // a *route.Refusal
 	taps     []route.Tap
-	unknown  bool   // so taps is nothing to go by
+	orders   []route.Order
+	unknown  bool   // so taps and orders are nothing to go by
 	alarm    string // what had happened; empty: nothing yet
 	lost     bool   // nothing more will be found out
 }
@@ -89,7 +90,7 @@ func (w *watcher) look(ctx context.Context, alarm string, again *time.Timer) sig
 
 func (w *watcher) judge(r route.Report) (s sighting) {
 	s.verified, s.err = w.policy.Check(r)
-	s.taps, s.unknown = r.Taps, r.Unknown != ""
+	s.taps, s.orders, s.unknown = r.Taps, r.Orders, r.Unknown != ""
 	w.verified = s.verified
 	return s
 }

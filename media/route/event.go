@@ -130,6 +130,14 @@ type Link struct {
 	From, To ID
 }
 
+// Order says that somebody wants a stream elsewhere, and has told whoever links
+// streams and devices. A pinned stream stays where it is.
+type Order struct {
+	ID     ID
+	Stream ID
+	Target string // the name of a device, or what else was said of it
+}
+
 // BluetoothDevice is a paired or connected device (org.bluez.Device1).
 type BluetoothDevice struct {
 	ID        ID
@@ -175,6 +183,7 @@ func (Lost) fact()               {}
 func (Gone) fact()               {}
 func (Node) fact()               {}
 func (Link) fact()               {}
+func (Order) fact()              {}
 func (BluetoothDevice) fact()    {}
 func (BluetoothTransport) fact() {}
 func (BluetoothAdapter) fact()   {}

@@ -17,6 +17,9 @@ type Report struct {
 	Routes []Route
 	// Taps are other programs that record our microphone or what we play.
 	Taps []Tap
+	// Orders are to take our streams to other devices than those in Routes.
+	// What nobody obeys is no route.
+	Orders []Order
 	// Bluetooth has the audio devices that are connected, used or not.
 	Bluetooth []BluetoothDevice
 	// Adapters are the Bluetooth radios, powered or not.

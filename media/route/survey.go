@@ -3,6 +3,7 @@ package route
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -60,6 +61,7 @@ func (s *survey) follow(from Origin) (unknown string) {
 			return "no device records this call"
 		}
 	}
+	s.orders(from, append(playback, capture...))
 	if spies > 0 {
 		s.report.Taps = append(s.report.Taps, Tap{
 			Program: Process{PID: s.self.PID, Name: "a program that calls itself this one"},
@@ -67,6 +69,21 @@ func (s *survey) follow(from Origin) (unknown string) {
 		})
 	}
 	return ""
+}
+
+// orders adds who has been told to take our streams elsewhere.
+func (s *survey) orders(from Origin, streams []Node) {
+	v := &s.world.views[from]
+	for _, id := range slices.Sorted(maps.Keys(v.objects)) {
+		o, is := v.objects[id].fact.(Order)
+		if !is || !slices.ContainsFunc(streams, func(n Node) bool { return n.ID == o.Stream }) {
+			continue
+		}
+		if !slices.ContainsFunc(s.report.Routes, func(r Route) bool { return r.Device == o.Target }) {
+			o.Target = clip(o.Target)
+			s.report.Orders = append(s.report.Orders, o)
+		}
+	}
 }
 
 // shows reports whether our streams have to be seen by the monitor: by those of

@@ -146,6 +146,8 @@ func describe(f Fact) (ID, []string) {
 		return f.ID, []string{f.Name, f.Description, f.Driver, f.Factory, f.Port.Name, f.Port.Type, f.Port.Available, f.Group, f.Owner.Name, string(f.MonitorOf)}
 	case Link:
 		return f.ID, []string{string(f.From), string(f.To)}
+	case Order:
+		return f.ID, []string{string(f.Stream), f.Target}
 	case BluetoothDevice:
 		return f.ID, append([]string{f.Address, f.Name, f.Icon}, f.UUIDs...)
 	case BluetoothTransport:

@@ -23,6 +23,7 @@ const (
 	client
 	link
 	factory
+	metadata
 )
 
 var kinds = map[string]kind{
@@ -31,13 +32,16 @@ var kinds = map[string]kind{
 	"PipeWire:Interface:Client":  client,
 	"PipeWire:Interface:Link":    link,
 	"PipeWire:Interface:Factory": factory,
+
+	"PipeWire:Interface:Metadata": metadata,
 }
 
 // global is one object of the registry.
 type global struct {
-	kind  kind
-	proxy uint32            // by which we know the object; 0: we do not follow it
-	props map[string]string // nil until it has told them
+	kind   kind
+	proxy  uint32            // by which we know the object; 0: we do not follow it
+	serial uint32            // its other number, which is not used again
+	props  map[string]string // nil until it has told them
 }
 
 // graph is what the registry has told, by the numbers of its objects. A number
@@ -57,6 +61,29 @@ func nodeID(number uint32) route.ID {
 }
 func linkID(number uint32) route.ID {
 	return route.ID("link " + strconv.FormatUint(uint64(number), 10))
+}
+
+// orders are the keys of metadata by which the session manager is told on which
+// device a stream is wanted.
+var orders = []string{"target.object", "target.node"}
+
+// orderFact is what such a key says of a node: nothing, if it has no value. The
+// device is named by its name or a number.
+func (g graph) orderFact(id uint32, key, value string) route.Fact {
+	order := route.Order{ID: nodeID(id) + route.ID(" "+key), Stream: nodeID(id), Target: value}
+	if value == "" || value == "-1" { // none in particular
+		return route.Gone{ID: order.ID}
+	}
+	wanted, err := strconv.ParseUint(value, 10, 32)
+	for number, o := range g {
+		if key == "target.object" {
+			number = o.serial
+		}
+		if name := o.props["node.name"]; err == nil && number == uint32(wanted) && o.kind == node && name != "" {
+			order.Target = name
+		}
+	}
+	return order
 }
 
 // number is a property that refers to another object.

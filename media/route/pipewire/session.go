@@ -33,6 +33,8 @@ const (
 	registryGlobal = 0
 	registryRemove = 1
 	objectInfo     = 0
+
+	metadataProperty = 0
 )
 
 const (
@@ -127,10 +129,15 @@ func (s *session) take(m message, at time.Time) error {
 		return s.registry(m, at)
 	}
 	id, known := s.proxies[m.object]
-	if !known || m.opcode != objectInfo {
-		return nil // of an object that is gone, or of no interest
+	switch {
+	case !known:
+		return nil // of an object that is gone
+	case s.graph[id].kind == metadata && m.opcode == metadataProperty:
+		return s.order(m.body, at)
+	case s.graph[id].kind != metadata && m.opcode == objectInfo:
+		return s.info(id, m.body, at)
 	}
-	return s.info(id, m.body, at)
+	return nil // of no interest
 }
 
 func (s *session) core(m message, at time.Time) error {
@@ -175,7 +182,11 @@ func (s *session) registry(m message, at time.Time) error {
 	case registryGlobal:
 		b.int() // permissions
 		name, v, props := b.text(), b.int(), b.dict()
-		if k := kinds[name]; b.err == nil && k != 0 {
+		k := kinds[name]
+		if k == metadata && props["metadata.name"] != "default" {
+			return b.err // the session manager's own, or a program's
+		}
+		if b.err == nil && k != 0 {
 			return s.add(id, k, arrival{at, name, v, props})
 		}
 	case registryRemove:
@@ -202,6 +213,7 @@ func (s *session) add(id uint32, k kind, a arrival) error {
 		return fmt.Errorf("%w: more than %d objects", errMalformed, maxObjects)
 	}
 	g := &global{kind: k}
+	g.serial, _ = number(a.props, "object.serial")
 	s.graph[id] = g
 	switch k {
 	case factory: // tells all it has to say at once
@@ -234,6 +246,11 @@ func (s *session) remove(id uint32, at time.Time) error {
 	delete(s.proxies, g.proxy)
 	switch g.kind {
 	case node:
+		for _, key := range orders { // another node may have its number
+			if err := s.tell(at, s.graph.orderFact(id, key, "")); err != nil {
+				return err
+			}
+		}
 		return s.tell(at, route.Gone{ID: nodeID(id)})
 	case link:
 		return s.tell(at, route.Gone{ID: linkID(id)})
@@ -266,6 +283,26 @@ func (s *session) info(id uint32, b pods, at time.Time) error {
 	}
 	for _, fact := range s.graph.learn(id, props) {
 		if err := s.tell(at, fact); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// order takes what metadata says of a node: who has said it is not told. Of what
+// is no node, it is kept for a node to come; that is not for us.
+func (s *session) order(b pods, at time.Time) error {
+	id, key := b.int(), b.text()
+	b.text() // its type
+	value := b.text()
+	if b.err != nil || s.graph[id] == nil || s.graph[id].kind != node {
+		return b.err
+	}
+	for _, order := range orders {
+		if key != order && key != "" { // without a key it is all that was said of the node
+			continue
+		}
+		if err := s.tell(at, s.graph.orderFact(id, order, value)); err != nil {
 			return err
 		}
 	}

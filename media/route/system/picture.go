@@ -64,6 +64,8 @@ func changed(before, now route.Report) string {
 		return "the route is known again"
 	case len(now.Bluetooth) > len(before.Bluetooth):
 		return fmt.Sprintf("Bluetooth audio has connected, %d in all", len(now.Bluetooth))
+	case len(now.Orders) > len(before.Orders):
+		return fmt.Sprintf("somebody wants the call on %q", now.Orders[len(now.Orders)-1].Target)
 	case len(now.Taps) > len(before.Taps):
 		return fmt.Sprintf("%q records", now.Taps[len(now.Taps)-1].Program.Name)
 	}
