@@ -31,6 +31,8 @@ func routeMutants() []mutant {
 		{"media/route/survey.go", "f.node.Kind == Source && !f.linked", "f.node.Kind == Source", "TestTaps"},
 		{"media/route/survey.go", "f.node.Kind == Capture && !f.linked", "f.node.Kind == Capture", "TestWaysOut"},
 		{"media/route/survey.go", "s.self.owns(f.node) && f.node.Kind == Capture", "s.self.owns(f.node)", "TestTaps"},
+		off("media/route/bluez/power.go", "r.calls--; r.calls > 0", "TestPowerOfSeveralCalls"),
+		without("engine/devices/streams.go", "delete(s.watches, name)", "TestStreams"),
 		off("media/route/kernel.go", "_, test := trusted(n); !known && !test", "TestConflictingMonitors"),
 		{"media/route/kernel.go", "case !says(name, \" phantom \"):", "case false:", "TestKernelAlone"},
 		{"media/route/kernel.go", "analog(n) && (n.Kind == Sink", "(n.Kind == Sink", "TestKernelAlone"},
