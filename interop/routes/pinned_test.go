@@ -118,8 +118,8 @@ func (c *call) goes(device string, take func(device string)) (seen, time.Duratio
 func TestOrderedUnpinned(t *testing.T) {
 	w := newWorld(t, pipeWire)
 	w.load("module-null-sink", "sink_name=elsewhere")
-	player := startDaemon(t, w.dir, exec.Command("pacat", "--latency-msec=20", "-d", speaker, "/dev/zero"))
-	c := watch(t, route.Self{PID: player.cmd.Process.Pid, Playback: 1})
+	player := startDaemon(t, w.dir, exec.Command("pacat", "--stream-name=call", "--latency-msec=20", "-d", speaker, "/dev/zero"))
+	c := watch(t, route.Self{PID: player.cmd.Process.Pid, Stream: "call", Playback: true})
 	c.until("the stream is known", func(r route.Report) bool { return r.Unknown == "" && len(r.Routes) == 1 && accepted(r) })
 	stream := node(t, "object.serial", onlyStream(t, "sink-inputs")).id
 	moved, after := c.goes("elsewhere", func(device string) {
