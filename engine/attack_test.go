@@ -127,7 +127,8 @@ func TestReinviteWithMoreCodecs(t *testing.T) {
 	}
 }
 
-// Clear RTP that is injected before and after the keys is never played.
+// Clear RTP that is injected before, while and after keys are agreed is never
+// played.
 func TestAdversary_F2_InjectedRTP(t *testing.T) {
 	t.Parallel()
 	r := newRogue(t, true)
@@ -140,10 +141,12 @@ func TestAdversary_F2_InjectedRTP(t *testing.T) {
 	}
 	m := offer.Media[offer.Audio()]
 	to := netip.AddrPortFrom(m.Address, m.Port)
+	loud := func(seq byte) []byte {
+		return append([]byte{0x80, 0, 0, seq, 0, 0, seq, 0, 0, 0, 0, 9}, bytes.Repeat([]byte{0x80}, 160)...)
+	}
 	inject := func() {
 		for seq := range byte(50) {
-			pkt := append([]byte{0x80, 0, 0, seq, 0, 0, seq, 0, 0, 0, 0, 9}, bytes.Repeat([]byte{0x80}, 160)...)
-			if _, err := r.media.WriteToUDPAddrPort(pkt, to); err != nil {
+			if _, err := r.media.WriteToUDPAddrPort(loud(seq), to); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -157,8 +160,13 @@ func TestAdversary_F2_InjectedRTP(t *testing.T) {
 	if n := len(heard.heard()); n != 0 {
 		t.Fatalf("%d samples were played before the keys", n)
 	}
+	forged := loud(50)
+	r.forge.Store(&forged)
 	r.deaf.Store(false)
 	until[engine.Secured](t, call)
+	if n := r.forged.Load(); n < 3 { // Hello, Commit or DHPart1, and a Confirm at least
+		t.Errorf("%d packets were injected while keys were agreed", n)
+	}
 	for start := time.Now(); call.Stats().Discarded.Auth+call.Stats().Discarded.Malformed == 0; inject() {
 		if time.Since(start) > limit {
 			t.Fatalf("nothing was discarded: %+v", call.Stats())

@@ -28,11 +28,13 @@ type rogue struct {
 	agent  *sip.Agent
 	media  *net.UDPConn
 	local  sdp.Local
-	keys   *zrtp.Session // nil: it does not speak ZRTP
-	deaf   atomic.Bool   // to ZRTP, for now
-	echo   atomic.Bool   // sends clear voice back, as its own
-	srtps  atomic.Bool   // mixes signalledKey in
-	agreed chan struct{} // closed when keys is secure
+	keys   *zrtp.Session          // nil: it does not speak ZRTP
+	deaf   atomic.Bool            // to ZRTP, for now
+	echo   atomic.Bool            // sends clear voice back, as its own
+	srtps  atomic.Bool            // mixes signalledKey in
+	forge  atomic.Pointer[[]byte] // not nil: sent before each of its ZRTP packets
+	forged atomic.Int64           // how often
+	agreed chan struct{}          // closed when keys is secure
 	seen   [8]atomic.Int64
 	format [2]atomic.Int64       // payload type and length of the last RTP packet
 	sizes  [maxSize]atomic.Int64 // how many RTP packets of each length came
@@ -126,6 +128,10 @@ func (r *rogue) flush(to netip.AddrPort) {
 		pkt, ok := r.keys.AppendPacket(nil)
 		if !ok {
 			return
+		}
+		if forged := r.forge.Load(); forged != nil {
+			_, _ = r.media.WriteToUDPAddrPort(*forged, to)
+			r.forged.Add(1)
 		}
 		_, _ = r.media.WriteToUDPAddrPort(pkt, to)
 	}

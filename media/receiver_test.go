@@ -83,7 +83,7 @@ func TestReceiverPlays(t *testing.T) {
 
 // In secure mode clear RTP is not played: not before the keys, not while they
 // come, not after.
-func TestClearIsNeverPlayed(t *testing.T) {
+func TestAdversary_F2_ClearIsNeverPlayed(t *testing.T) {
 	sink := &tape{}
 	r := newReceiver(t, receiverConfig(t, sink))
 	stranger := newFar(t, nil)
@@ -186,7 +186,7 @@ func TestRestOfClearPacketIsNotPlayed(t *testing.T) {
 }
 
 // After a re-key the old key opens nothing, and what it brought is not played.
-func TestOldKeysAreNotPlayed(t *testing.T) {
+func TestAdversary_F2_OldKeysAreNotPlayed(t *testing.T) {
 	sink := &tape{}
 	r := newReceiver(t, receiverConfig(t, sink))
 	must(t, r.Release(verified(t), opener(t, 1)))

@@ -43,7 +43,7 @@ var attacks = map[string]string{
 	"E6": "a relay that nobody has enrolled",
 	"E7": "a peer that discloses its keys",
 	"F1": "signalling that takes the keys away",
-	"F2": "clear media injected",
+	"F2": "media injected in the clear, or under keys that have been replaced",
 	"F3": "voice before keys",
 	"F4": "everything that may arrive on one port",
 	"F5": "a path that changes",
