@@ -270,6 +270,7 @@ var traps = []struct {
 	{"api in capitals", set("device.api", "ALSA"), route.Unknown},
 	{"two opinions about the api", set("Device.API", "v4l2"), route.Unknown},
 	{"a plug-in of ALSA that writes a file", set("api.alsa.path", "file:call.wav,raw"), route.Unknown},
+	{"a plug-in of ALSA by its other name", set("device.string", "file:0"), route.Unknown},
 	{"a plug-in of ALSA that is Bluetooth", set("api.alsa.path", "bluealsa:DEV=AC:80:0A:11:22:33"), route.BluetoothA2DP},
 	{"another card than it says, by its path", set("api.alsa.path", "hw:1,0"), route.Unknown},
 	{"another card than it says", set("device.string", "front:CARD=1,DEV=0"), route.Unknown},

@@ -1,6 +1,7 @@
 package route_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,7 @@ func TestConflictingMonitors(t *testing.T) {
 		{"the kernel says that it is USB", nil, nil, kernelCard(with(card(disguised), func(n *route.Node) { n.ID = "hw:PCH,0 p" })), route.USBAudio},
 		{"the kernel has no such card", nil, nil, []route.Fact{route.Ready{}}, route.Unknown},
 		{"the kernel's card of that number has another name", []route.Fact{with(speaker(), set("device.string", "front:CARD=Stick"))}, nil, kernelCard(), route.Unknown},
+		{"the same, by its path", nil, []route.Fact{with(pipewire(speaker()), set("api.alsa.path", "front:CARD=Stick"))}, kernelCard(), route.Unknown},
 		{"the kernel has another card", nil, nil, []route.Fact{with(card(speaker()), set("alsa.card", "1")), route.Ready{}}, route.Unknown},
 		{"headphones are plugged in", nil, nil, kernelCard(plugged("Headphone Jack")), route.WiredHeadphones},
 		{"a microphone is plugged in", nil, nil, kernelCard(plugged("Mic Jack")), route.WiredHeadset},
@@ -182,6 +184,12 @@ func TestBluetoothDevices(t *testing.T) {
 		tell(w, route.BlueZ, append(c.bluez, route.Ready{})...)
 		tell(w, route.Pulse, append(call(route.Pulse), c.pulse...)...)
 		r := w.Report(self)
+		other := route.NewWorld(route.PipeWire, route.BlueZ)
+		tell(other, route.BlueZ, append(c.bluez, route.Ready{})...)
+		tell(other, route.PipeWire, append(call(route.PipeWire), c.pulse...)...)
+		if seen := other.Report(self).Bluetooth; !reflect.DeepEqual(seen, r.Bluetooth) {
+			t.Errorf("%s: to PipeWire they are %+v", c.name, seen)
+		}
 		var names []string
 		for _, d := range r.Bluetooth {
 			names = append(names, d.Name)

@@ -38,9 +38,10 @@ func TestTaps(t *testing.T) {
 		}), link("source 1", "source 9")},
 			[]route.Tap{{Program: route.Process{Name: "module-alsa-card.c"}, Device: mic, Stream: "Mine"}}},
 		{"behind a filter, linked in beside it", []route.Fact{
-			filter("in 20", route.Capture, "loopback"), filter("out 21", route.Playback, "loopback"), link("source 1", "in 20"), link("source 1", "out 21"),
+			filter("in 20", route.Capture, "loopback"), with(filter("out 21", route.Playback, "loopback"), func(n *route.Node) { n.Driver = "spy" }),
+			link("source 1", "in 20"), link("source 1", "out 21"),
 		}, []route.Tap{
-			{Program: route.Process{Name: "module-loopback.c"}, Device: mic, Stream: "in 20"},
+			{Program: route.Process{Name: "module-loopback.c"}, Device: mic, Stream: "in 20"}, {Program: route.Process{Name: "spy"}, Device: mic, Stream: "out 21"},
 		}},
 		{"behind a filter", []route.Fact{
 			filter("in 20", route.Capture, "echo-cancel"), filter("source 21", route.Source, "echo-cancel"), link("source 1", "in 20"),

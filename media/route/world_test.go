@@ -112,6 +112,16 @@ func TestCallOnBuiltinDevices(t *testing.T) {
 	}
 }
 
+// Devices of one card that do not say which they are there are no twins.
+func TestDevicesOfOneCard(t *testing.T) {
+	w := route.NewWorld(route.Pulse)
+	some := with(speaker(), unset("alsa.device"))
+	tell(w, route.Pulse, append(call(route.Pulse), some, with(some, func(n *route.Node) { n.ID, n.Name = "sink 9", "other" }))...)
+	if r := w.Report(self); !slices.Equal(classes(r), []route.Class{route.BuiltinSpeaker, route.BuiltinMic}) {
+		t.Errorf("%+v", r)
+	}
+}
+
 // waysOut are ways to elsewhere, each to be added to a call that is fine.
 var waysOut = []struct {
 	name  string
@@ -181,6 +191,7 @@ var waysOut = []struct {
 		route.Node{ID: "node 99", Name: "filter"}, headset("sink 9"), link("out 10", "node 99"), link("node 99", "sink 9"),
 	}, route.BluetoothA2DP, "through=filter"},
 	{"a twin of the speaker", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID = "sink 9" })}, route.Unknown, ""},
+	{"a twin of the speaker by its name", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID, n.Props["alsa.device"] = "sink 9", "7" })}, route.Unknown, ""},
 	{"a twin of the speaker by its card", []route.Fact{with(pipewire(speaker()), func(n *route.Node) { n.ID, n.Name = "sink 9", "what" })}, route.Unknown, ""},
 	{"a twin of a listed headset", []route.Fact{listed("sink 8"), listed("sink 9"), link("out 10", "sink 9")}, route.Unknown, ""},
 	{"a part of a device that PipeWire has split", append(split("20"), link("out 10", "sink 20")), route.Virtual, ""},

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -256,25 +257,56 @@ func TestAlarmsUnread(t *testing.T) {
 	})
 }
 
-// More comes all the time, as from a channel that is closed, and the picture is
-// drawn nevertheless.
+// More comes all the time, and the picture is drawn nevertheless: of what waits
+// when it is begun.
 func TestDrawnInAFlood(t *testing.T) {
 	p := &picture{world: route.NewWorld(route.Pulse), self: route.Self{PID: 1, Stream: "call", Playback: true}}
-	facts := []route.Fact{
+	flood := make(chan route.Event, 4)
+	for _, f := range []route.Fact{
 		route.Node{ID: "sink 0", Kind: route.Sink, Name: "null"}, stream,
 		route.Link{ID: "link", From: "stream", To: "sink 0"}, route.Ready{},
-	}
-	flood := make(chan route.Event, len(facts))
-	for _, f := range facts {
+	} {
 		flood <- route.Event{From: route.Pulse, Fact: f}
 	}
-	close(flood)
-	if text := p.take(<-flood, flood); text == "" || len(p.report.Routes) != 1 {
-		t.Errorf("%q: %+v", text, p.report)
+	sent, drawn := len(flood), make(chan struct{})
+	var flooding sync.WaitGroup
+	flooding.Go(func() {
+		for sent < 100_000 { // in the end it is too late
+			select {
+			case flood <- route.Event{From: route.Pulse, Fact: stream}:
+				sent++
+			case <-drawn:
+				return
+			}
+		}
+	})
+	text := p.take(<-flood, flood)
+	close(drawn)
+	flooding.Wait()
+	if taken := sent - len(flood); text == "" || len(p.report.Routes) != 1 || taken > 1+cap(flood) {
+		t.Errorf("%q after %d events: %+v", text, taken, p.report)
 	}
-	link := route.Event{From: route.Pulse, Fact: route.Link{ID: "to nobody knows what", From: "stream", To: "node 9"}}
-	if text := p.take(link, flood); !strings.Contains(text, "another way") || len(p.report.Routes) != 2 {
-		t.Errorf("%q: %+v", text, p.report)
+}
+
+// What waits when the route is asked for is in the answer.
+func TestAskedAtOnce(t *testing.T) {
+	for range 20 { // the question may be taken before what waits
+		synctest.Test(t, func(t *testing.T) {
+			w := &Watch{alarms: make(chan route.Alarm, 1), reports: make(chan chan<- route.Report), ended: make(chan struct{})}
+			ctx, cancel := context.WithCancel(t.Context())
+			events, answer := make(chan route.Event, 1), make(chan route.Report)
+			events <- route.Event{From: route.Pulse, Fact: route.Ready{}}
+			go func() {
+				r, _ := w.Report(ctx)
+				answer <- r
+			}()
+			synctest.Wait()
+			go w.run(ctx, &picture{world: route.NewWorld(route.Pulse)}, events)
+			if r := <-answer; r.Unknown != "" {
+				t.Errorf("%+v", r)
+			}
+			cancel()
+		})
 	}
 }
 
@@ -304,6 +336,11 @@ func TestChoose(t *testing.T) {
 		m, got, err := choose()
 		if err != nil || len(m) != monitors || !slices.Equal(got, want) {
 			t.Errorf("%d monitors, want %v, error %v", len(m), got, err)
+		}
+		for _, from := range want {
+			if !slices.ContainsFunc(m, func(m monitor) bool { return m.from == from }) {
+				t.Errorf("nobody watches %v", from)
+			}
 		}
 	}
 	check(2, route.BlueZ, route.ALSA)
