@@ -27,10 +27,71 @@ func newStage(r route.Report) *stage {
 	}}
 }
 
+// surroundings are what a policy may refuse calls for, whatever their devices.
+var surroundings = route.Report{
+	Bluetooth: []route.BluetoothDevice{{Name: "Buds", Address: "AC:80"}},
+	Adapters:  []route.BluetoothAdapter{{ID: "/hci0", Powered: true}, {ID: "/hci1"}},
+	Taps: []route.Tap{
+		{Program: route.Process{PID: 7, Name: "spy"}, Device: "Built-in Audio"},
+		{Program: route.Process{PID: 8, Name: "meter"}, Device: "C320", Monitor: true},
+	},
+}
+
+// The last line of a list, and its JSON, say that calls would be silent and why,
+// be all of its devices accepted.
+func TestRoutesSilent(t *testing.T) {
+	usb := []string{"alsa_output.usb"}
+	for _, c := range []struct {
+		policy route.Policy
+		report route.Report
+		want   string // empty: not silent
+	}{
+		{route.Policy{Wired: usb}, surroundings, ""},
+		{route.Policy{Wired: usb, Strict: true}, surroundings, `connected Bluetooth device "Buds"`},
+		{route.Policy{Wired: usb, AdapterOff: true}, surroundings, `Bluetooth adapter "/hci0"`},
+		{route.Policy{Wired: usb, RefuseTaps: true}, surroundings, `program "spy"`},
+		{route.Policy{Wired: usb, RefuseTaps: true, AllowTaps: []string{"spy", "meter"}}, surroundings, ""},
+		{route.Policy{}, route.Report{}, "no loudspeaker is accepted"},
+		{route.Policy{Wired: usb}, route.Report{Unknown: "BlueZ is lost"}, "BlueZ is lost"},
+	} {
+		var text, object bytes.Buffer
+		l := routeList{w: &text, policy: c.policy}
+		if err := l.print(t.Context(), newStage(c.report)); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(text.String()), "\n")
+		last := lines[len(lines)-1]
+		if strings.HasPrefix(last, "calls now: SILENT, because ") != (c.want != "") || !strings.Contains(last, c.want) {
+			t.Errorf("%+v: %q, want %q", c.policy, last, c.want)
+		}
+		l.w, l.json = &object, true
+		if err := l.print(t.Context(), newStage(c.report)); err != nil {
+			t.Fatal(err)
+		}
+		var got routesRecord
+		if err := json.Unmarshal(object.Bytes(), &got); err != nil || got.Silent != (c.want != "") || !strings.Contains(got.Reason, c.want) {
+			t.Errorf("%+v: %v, %s", c.policy, err, object.String())
+		}
+		if len(got.Adapters) != len(c.report.Adapters) || len(got.Taps) != len(c.report.Taps) || len(got.Bluetooth) != len(c.report.Bluetooth) {
+			t.Errorf("%s", object.String())
+		}
+	}
+	s, out := newStage(route.Report{Unknown: "PulseAudio is lost"}), bytes.Buffer{}
+	s.devices = nil
+	if err := (&routeList{w: &out}).print(t.Context(), s); err != nil || out.String() != "calls now: SILENT, because PulseAudio is lost\n" {
+		t.Errorf("%v, %q", err, out.String())
+	}
+	s.Set(route.Report{})
+	s.devices = []route.Route{{Class: route.BuiltinSpeaker, Device: "speaker"}}
+	if err := (&routeList{w: &out}).print(t.Context(), s); err != nil || !strings.Contains(out.String(), "because no microphone is accepted") {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
 func TestRoutesText(t *testing.T) {
 	var out bytes.Buffer
 	l := routeList{w: &out, policy: route.Policy{Wired: []string{"alsa_output.usb"}}, evidence: true}
-	s := newStage(route.Report{Bluetooth: []route.BluetoothDevice{{Name: "Buds", Address: "AC:80"}}})
+	s := newStage(surroundings)
 	if err := l.once(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +105,11 @@ REFUSED   playback  Bluetooth audio (A2DP): Cheap[2JHeadset
 accepted  playback  USB headset: C320
           alsa_output.usb
 connected by Bluetooth: Buds AC:80
+Bluetooth adapter /hci0: on
+Bluetooth adapter /hci1: without power
+recorded by spy (process 7): Built-in Audio
+recorded by meter (process 8): what is played on C320
+calls now: on the devices that are accepted
 `
 	if out.String() != want {
 		t.Errorf("%s", out.String())
@@ -98,6 +164,14 @@ func TestRoutesWatch(t *testing.T) {
 		if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 2 || !strings.Contains(lines[1], `"unknown":"lost","devices":[]`) {
 			t.Errorf("%s", out.String())
 		}
+		cancel()
+		if err := <-ended; err == nil || err.Error() != "lost" {
+			t.Errorf("interrupted while nothing is known: %v", err)
+		}
+		s.Set(route.Report{})
+		ctx, cancel = context.WithCancel(t.Context())
+		go func() { ended <- l.follow(ctx, s) }()
+		synctest.Wait()
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -17,13 +17,15 @@ type survey struct {
 }
 
 // Report says what holds for self. If it cannot be known, it says why, and
-// nothing else.
+// nothing else. For a self without a PID, which has no streams, the taps are those
+// of all devices.
 func (w *World) Report(self Self) Report {
 	s := survey{world: w, self: self, report: Report{At: w.at}, tapped: map[Tap]bool{}}
 	unknown := w.unknown()
 	for _, from := range []Origin{Pulse, PipeWire, ALSA} {
 		if unknown == "" {
 			unknown = s.follow(from)
+			s.overhear(from)
 		}
 	}
 	if unknown != "" {
@@ -160,6 +162,28 @@ func (s *survey) add(r Route, way []string) {
 		r.Evidence = append(slices.Clone(r.Evidence), "through="+strings.Join(way, ", "))
 	}
 	s.report.Routes = append(s.report.Routes, r)
+}
+
+// overhear adds who records from any device, where there is no call whose devices
+// these could be.
+func (s *survey) overhear(from Origin) {
+	if s.self.PID != 0 || !s.world.shows(from) {
+		return
+	}
+	g := s.world.views[from].graph(from)
+	for _, kind := range []Kind{Sink, Source} {
+		var devices []ID
+		for _, n := range g.all(kind) {
+			if n.MonitorOf == "" { // its sink leads there
+				devices = append(devices, n.ID)
+			}
+		}
+		for _, f := range g.reach(g.next, devices...) {
+			if device := g.nodes[f.start]; f.says() && f.node.Kind == Capture {
+				s.tap(f, Tap{Device: cmp.Or(device.Description, device.Name), Monitor: kind == Sink})
+			}
+		}
+	}
 }
 
 // stranger is the route from something that is no microphone.

@@ -109,6 +109,27 @@ func TestTapSeenTwice(t *testing.T) {
 	}
 }
 
+// Where there is no call, whoever records from any device is told of.
+func TestTapsWithoutCall(t *testing.T) {
+	w := route.NewWorld(route.Pulse)
+	monitor := with(microphone(), func(n *route.Node) { n.ID, n.MonitorOf, n.Name = "source 2", "sink 0", "x.monitor" })
+	tell(w, route.Pulse, append(call(route.Pulse), monitor,
+		stream("in 30", route.Capture, theirPID), link("source 1", "in 30"),
+		stream("in 31", route.Capture, theirPID), link("source 2", "in 31"),
+		stream("out 32", route.Playback, theirPID), link("out 32", "sink 0"))...)
+	r := w.Report(route.Self{})
+	const device = "Built-in Audio Analog Stereo"
+	spy := route.Process{PID: theirPID, Name: "program666"}
+	want := []route.Tap{
+		{Program: spy, Device: device, Stream: "in 31", Monitor: true},
+		{Program: route.Process{PID: ourPID, Name: fmt.Sprint("program", ourPID)}, Device: device, Stream: "in 11"}, // any call's
+		{Program: spy, Device: device, Stream: "in 30"},
+	}
+	if !slices.Equal(r.Taps, want) || len(r.Routes) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestTapText(t *testing.T) {
 	w := route.NewWorld(route.Pulse)
 	tell(w, route.Pulse, append(call(route.Pulse), stream("in 30", route.Capture, theirPID), link("source 1", "in 30"))...)
