@@ -20,7 +20,7 @@ ASM := internal/_asm/curve448:internal/curve448/field_amd64.s internal/_asm/mode
 LINT_VERSION := v2.15.0
 LINT := bin/tools/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help setup setup-interop build run test test-avx512 test-long race fuzz mutate lint asm asm-check consttime bench bench-frame bench-srtp interop clean
+.PHONY: help setup setup-interop build run test test-avx512 test-long race fuzz mutate lint asm asm-check consttime bench bench-frame bench-quality bench-srtp interop clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 24
@@ -95,6 +95,14 @@ bench-srtp: setup-interop ## measure SRTP beside pion and libsrtp; writes bench/
 	taskset -c $$(($$(nproc) - 1)) bin/bench-srtp -json >out/srtp.json
 	mv out/srtp.json bench/srtp/results.json
 	bin/bench-srtp -report
+
+bench-quality: setup-interop ## replay arrival traces into our jitter buffer and into NetEq's; writes bench/quality's page
+	@mkdir -p out
+	npm install --silent --prefix out/wrtc @roamhq/wrtc@0.10.0
+	go build -o bin/bench-quality ./bench/quality
+	bin/bench-quality -neteq out/wrtc -json >out/quality.json && reached=0 || reached=$$?; \
+		test -s out/quality.json && mv out/quality.json bench/quality/results.json && bin/bench-quality -report; \
+		exit $$reached
 
 interop: setup-interop ## call real peers: linphonec, linphone-daemon, baresip, libbzrtp, libsrtp, PulseAudio, PipeWire, speexdsp
 	scripts/gotest -tags=$(TAGS),interop -count=1 -p 1 -timeout 15m ./interop/...

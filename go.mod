@@ -8,6 +8,7 @@ require (
 	github.com/gen2brain/malgo v0.11.24
 	github.com/godbus/dbus/v5 v5.2.4
 	github.com/hraban/opus v0.0.0-20260708213942-bde8e4304501
+	github.com/pion/dtls/v3 v3.1.8
 	github.com/pion/rtcp v1.2.20
 	github.com/pion/rtp v1.10.6
 	github.com/pion/srtp/v3 v3.0.13

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -15,14 +16,17 @@ import (
 	"sotto/media/audio/speech"
 )
 
-const payloadType = 96
+const (
+	payloadType = 111 // libwebrtc's for Opus
+	ssrc        = 1
+)
 
 // talk is speech, coded as a call sends it.
 type talk struct {
 	codec   codecs.Codec
-	said    []int16
 	packets [][]byte // one a frame
 	clean   features // of what a decoder makes of them all
+	step    int      // its steepest
 	control float64  // distance of other speech
 }
 
@@ -40,7 +44,7 @@ func newTalk(frames int) (*talk, error) {
 	if !ok {
 		return nil, fmt.Errorf("no Opus")
 	}
-	t := &talk{codec: codec, said: said}
+	t := &talk{codec: codec}
 	encoder, err := codec.NewEncoder(codecs.Options{})
 	if err != nil {
 		return nil, err
@@ -61,8 +65,8 @@ func newTalk(frames int) (*talk, error) {
 			return nil, err
 		}
 	}
-	t.clean = newFeatures(clean)
-	t.control = distance(t.clean, newFeatures(other))
+	t.clean, t.step = newFeatures(clean), steepest(clean)
+	t.control, _ = distance(t.clean, newFeatures(other))
 	return t, nil
 }
 
@@ -96,9 +100,30 @@ func (h *heard) WriteFrame(pcm []int16) error {
 	return nil
 }
 
-// row is what is common to all buffers, but for the distance.
+// steepest is the greatest difference of neighbours.
+func steepest(pcm []int16) (step int) {
+	for i := 1; i < len(pcm); i++ {
+		step = max(step, int(pcm[i])-int(pcm[i-1]), int(pcm[i-1])-int(pcm[i]))
+	}
+	return step
+}
+
+// listen judges what was heard, from the one of so many places in a hop from which
+// it is most alike.
+func (r *row) listen(t *talk, h *heard, places int) {
+	r.Distance = math.Inf(1)
+	for i := range places {
+		at := i * hop * decimation / places
+		if db, damaged := distance(t.clean, newFeatures(h.pcm[at:])); db < r.Distance {
+			r.Distance, r.Damaged = db, 100*damaged
+		}
+	}
+	r.Step = float64(steepest(h.pcm)) / float64(t.step)
+}
+
+// row is what is common to all buffers.
 func (t *talk) row(tr trace, buffer string, h *heard) row {
-	r := row{Trace: tr.name, Buffer: buffer, Control: t.control, Lost: share(tr.packets-len(tr.arrivals), tr.packets)}
+	r := row{Trace: tr.name, Seed: tr.seed, Buffer: buffer, Lost: share(tr.packets-len(tr.arrivals), tr.packets)}
 	var sum time.Duration
 	for _, d := range h.delays {
 		sum += d
@@ -113,29 +138,37 @@ func (t *talk) row(tr trace, buffer string, h *heard) row {
 
 func share(part, all int) float64 { return 100 * float64(part) / float64(all) }
 
+// settled is from when on shares are counted: what NetEq plays before the first
+// packet counts as concealed there.
+const settled = time.Second
+
 // epoch is when the first packet is sent.
 var epoch = time.Unix(1e9, 0)
 
 // adaptive replays a trace into the Receiver.
-func (t *talk) adaptive(tr trace) (row, *heard, error) {
+func (t *talk) adaptive(tr trace) (row, error) {
 	h := &heard{}
 	r, err := media.NewReceiver(media.ReceiverConfig{Sink: h, Payloads: map[uint8]codecs.Codec{payloadType: t.codec}})
 	if err != nil {
-		return row{}, nil, err
+		return row{}, err
 	}
 	if err = r.ReleaseClear(); err != nil {
-		return row{}, nil, err
+		return row{}, err
 	}
 	var packet [1500]byte
 	next, played := 0, uint64(0)
+	var before media.ReceiverStats
 	for i := range tr.packets {
+		if i == int(settled/frame) {
+			before = r.Stats()
+		}
 		now := time.Duration(i) * frame
 		for ; next < len(tr.arrivals) && tr.arrivals[next].at <= now; next++ {
 			a := tr.arrivals[next]
 			r.HandleRTP(epoch.Add(a.at), packet[:t.rtp(packet[:], a.packet)])
 		}
 		if err = r.Play(epoch.Add(now)); err != nil {
-			return row{}, nil, err
+			return row{}, err
 		}
 		s := r.Stats()
 		if n := s.PacketsReceived - s.Late; n > played && s.Delay > 0 {
@@ -143,10 +176,13 @@ func (t *talk) adaptive(tr trace) (row, *heard, error) {
 		}
 	}
 	s := r.Stats()
-	out := t.row(tr, "ours", h)
-	out.Concealed, out.Recovered = share(int(s.Concealed), tr.packets), share(int(s.Recovered), tr.packets)
-	out.Changed = 100 * float64(s.Accelerated+s.Expanded) / float64(time.Duration(tr.packets)*frame)
-	return out, h, nil
+	out := t.row(tr, ours, h)
+	frames := tr.packets - int(settled/frame)
+	out.Concealed = share(int(s.Concealed-before.Concealed), frames)
+	out.Recovered = share(int(s.Recovered-before.Recovered), frames)
+	out.Changed = 100 * float64(s.Accelerated+s.Expanded-before.Accelerated-before.Expanded) / float64(time.Duration(frames)*frame)
+	out.listen(t, h, 1)
+	return out, nil
 }
 
 // rtp writes packet i as it is sent.
@@ -154,23 +190,22 @@ func (t *talk) rtp(b []byte, i int) int {
 	b[0], b[1] = 0x80, payloadType
 	binary.BigEndian.PutUint16(b[2:], uint16(i))
 	binary.BigEndian.PutUint32(b[4:], uint32(i*audio.FrameSamples))
-	binary.BigEndian.PutUint32(b[8:], 1)
+	binary.BigEndian.PutUint32(b[8:], ssrc)
 	return 12 + copy(b[12:], t.packets[i])
 }
 
-// fixed replays a trace into a buffer that plays each packet at one delay, of
-// whole frames, after it was sent. It recovers and conceals as ours does.
-func (t *talk) fixed(tr trace, delay time.Duration) (row, *heard, error) {
+// fixed replays a trace into a buffer that plays each packet at one delay after it
+// was sent. It recovers and conceals as ours does.
+func (t *talk) fixed(tr trace, delay time.Duration) (row, error) {
 	decoder, err := t.codec.NewDecoder()
 	if err != nil {
-		return row{}, nil, err
+		return row{}, err
 	}
 	at, quickest := tr.times(), tr.quickest()
-	h := &heard{}
+	h := &heard{pcm: make([]int16, int(delay.Seconds()*audio.SampleRate))}
 	pcm := make([]int16, audio.FrameSamples)
-	concealed, recovered := 0, 0
-	h.pcm = make([]int16, int(delay/frame)*audio.FrameSamples)
-	for i := range tr.packets - int(delay/frame) {
+	concealed, recovered, frames := 0, 0, tr.packets-int(delay/frame)
+	for i := range frames {
 		due := time.Duration(i)*frame + delay
 		redundant := false
 		if at[i] > due && at[i+1] <= due {
@@ -181,18 +216,28 @@ func (t *talk) fixed(tr trace, delay time.Duration) (row, *heard, error) {
 			_, err = decoder.Decode(pcm, t.packets[i])
 			h.delays = append(h.delays, due-time.Duration(i)*frame-quickest[i])
 		case redundant:
-			recovered++
+			recovered += counted(i)
 			_, err = decoder.DecodeFEC(pcm, t.packets[i+1])
 		default:
-			concealed++
+			concealed += counted(i)
 			_, err = decoder.Conceal(pcm)
 		}
 		if err != nil {
-			return row{}, nil, err
+			return row{}, err
 		}
 		h.pcm = append(h.pcm, pcm...)
 	}
-	out := t.row(tr, fmt.Sprintf("fixed %d ms", delay.Milliseconds()), h)
-	out.Concealed, out.Recovered = share(concealed, tr.packets), share(recovered, tr.packets)
-	return out, h, nil
+	out := t.row(tr, fixed, h)
+	frames -= int(settled / frame)
+	out.Concealed, out.Recovered = share(concealed, frames), share(recovered, frames)
+	out.listen(t, h, 1)
+	return out, nil
+}
+
+// counted is 1 for the frames that shares are of.
+func counted(i int) int {
+	if i < int(settled/frame) {
+		return 0
+	}
+	return 1
 }

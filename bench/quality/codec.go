@@ -130,7 +130,8 @@ func (c *coded) measure(said []int16, seed uint64, judge bool) error {
 		return err
 	}
 	ref := newFeatures(said)
-	c.Clean, c.Lossy = distance(ref, newFeatures(clean[lookahead:])), distance(ref, newFeatures(lossy[lookahead:]))
+	c.Clean, _ = distance(ref, newFeatures(clean[lookahead:]))
+	c.Lossy, _ = distance(ref, newFeatures(lossy[lookahead:]))
 	c.Burst = burst(said, clean[lookahead:])
 	return nil
 }
@@ -280,7 +281,7 @@ func expectations(said []int16, seed uint64) (all []expectation, err error) {
 			if err != nil {
 				return nil, err
 			}
-			e.Distance[percent] = distance(ref, newFeatures(pcm[lookahead:]))
+			e.Distance[percent], _ = distance(ref, newFeatures(pcm[lookahead:]))
 		}
 		all = append(all, e)
 	}

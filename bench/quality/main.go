@@ -1,162 +1,143 @@
 // Command quality replays arrival traces into the Receiver, with its adaptive
 // jitter buffer, into speexdsp's adaptive one and into fixed buffers, all in
-// virtual time, and into NetEq in real time: how much delay each adds, how much
-// it conceals, and how like the speech that was sent its output is.
+// virtual time, and the same packets into NetEq, in real time: how much delay each
+// adds, how much it conceals, and how like the speech that was sent its output is.
 //
 //	npm install --prefix out/wrtc @roamhq/wrtc@0.10.0
 //	go run ./bench/quality -neteq out/wrtc
+//	go run ./bench/quality -neteq out/wrtc -json
+//	go run ./bench/quality -report   # writes README.md from results.json
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 )
 
-// row is what one buffer made of one trace. Delays are what is added to the
-// quickest packet of the trace, in milliseconds; shares are per cent of time.
-type row struct {
-	Trace     string  `json:"trace"`
-	Buffer    string  `json:"buffer"`
-	MeanMS    float64 `json:"added_delay_mean_ms"`
-	P95MS     float64 `json:"added_delay_p95_ms"`
-	Lost      float64 `json:"network_lost_percent"`
-	Concealed float64 `json:"concealed_percent"`
-	Recovered float64 `json:"recovered_percent"`
-	Changed   float64 `json:"time_scaled_percent"`
-	Distance  float64 `json:"spectral_distance_db"`
-	Control   float64 `json:"other_speech_distance_db"`
+// options are the flags.
+type options struct {
+	seconds int
+	seed    uint64
+	seeds   int
+	modules string
+	lanes   int
+	json    bool
+	report  bool
+	codec   bool
+	rounds  int
 }
 
 func main() {
-	seconds := flag.Int("seconds", 60, "length of each trace")
-	seed := flag.Uint64("seed", 1, "of the traces")
-	modules := flag.String("neteq", "", "directory in which npm has installed @roamhq/wrtc: replay into its NetEq, too, which takes as long as the traces do")
-	lanes := flag.Int("lanes", 3, "traces that NetEq hears at once")
-	asJSON := flag.Bool("json", false, "one JSON object a line")
-	codec := flag.Bool("codec", false, "instead, what Opus costs and how it sounds at each complexity, at four bit rates, with and without VBR and FEC; -seconds of speech")
-	rounds := flag.Int("rounds", 3, "times that -codec measures each, to take the least")
+	var o options
+	flag.IntVar(&o.seconds, "seconds", 60, "length of each trace")
+	flag.Uint64Var(&o.seed, "seed", 1, "of the traces, the first")
+	flag.IntVar(&o.seeds, "seeds", 3, "how many of each trace there are, to take medians of")
+	flag.StringVar(&o.modules, "neteq", "", "directory in which npm has installed @roamhq/wrtc: replay the counted traces into its NetEq, too, which takes as long as they do")
+	flag.IntVar(&o.lanes, "lanes", lanes, "traces that NetEq hears at once")
+	flag.BoolVar(&o.json, "json", false, "one JSON object with all rows; with -codec, one a line")
+	flag.BoolVar(&o.report, "report", false, "measure nothing: write README.md from "+resultsFile)
+	flag.BoolVar(&o.codec, "codec", false, "instead, what Opus costs and how it sounds at each complexity, at four bit rates, with and without VBR and FEC; -seconds of speech")
+	flag.IntVar(&o.rounds, "rounds", 3, "times that -codec measures each, to take the least")
 	flag.Parse()
-	if *codec {
-		if err := codecTable(time.Duration(*seconds)*time.Second, *rounds, *seed, *asJSON); err != nil {
-			fmt.Fprintln(os.Stderr, "quality:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	var n *neteq
-	if *modules != "" {
-		n = &neteq{*modules, make(chan struct{}, max(*lanes, 1))}
-	}
-	if err := run(time.Duration(*seconds)*time.Second, *seed, n, *asJSON); err != nil {
+	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "quality:", err)
 		os.Exit(1)
 	}
 }
 
-func run(length time.Duration, seed uint64, n *neteq, asJSON bool) error {
-	if length < 10*time.Second || length > time.Hour {
+// errBars is that something asked for is not reached. The table says what.
+var errBars = errors.New("not all that is asked for is reached")
+
+func (o options) run() error {
+	length := time.Duration(o.seconds) * time.Second
+	switch {
+	case o.report:
+		return report()
+	case o.codec:
+		return codecTable(length, o.rounds, o.seed, o.json)
+	case length < 10*time.Second || length > time.Hour:
 		return fmt.Errorf("traces of %v are not from 10 s to an hour", length)
+	case o.seeds < 1:
+		return fmt.Errorf("%d traces of each shape", o.seeds)
 	}
-	t, err := newTalk(int(length / frame))
+	r, err := o.measure(length)
 	if err != nil {
 		return err
 	}
-	r, err := buildRival()
+	if o.json {
+		err = json.NewEncoder(os.Stdout).Encode(r)
+	} else {
+		_, err = fmt.Print(r.text())
+	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "quality: WITHOUT SPEEXDSP:", err)
+		return err
 	}
-	defer r.remove()
-	traces := make([]trace, len(shapes))
-	theirs := make([]func() (row, error), len(shapes))
-	for i, s := range shapes {
-		traces[i] = s.make(int(length/frame), seed)
-		if n != nil {
-			theirs[i] = later(func() (row, error) { return n.replay(t, traces[i]) })
-		}
-	}
-	if !asJSON {
-		fmt.Printf("%-11s %-13s %9s %9s %7s %10s %10s %8s %9s\n",
-			"trace", "buffer", "mean ms", "p95 ms", "lost %", "concealed", "recovered", "scaled", "distance")
-	}
-	for i, tr := range traces {
-		rows, err := t.compare(tr, r)
-		if err != nil {
-			return err
-		}
-		if n != nil {
-			row, err := theirs[i]()
-			if err != nil {
-				return err
-			}
-			rows = slices.Insert(rows, 1, row)
-		}
-		for _, r := range rows {
-			r.print(asJSON)
-		}
-	}
-	if !asJSON {
-		fmt.Printf("Distance of other speech: %.2f dB.\n", t.control)
+	if _, reached := r.outcomes(); !reached {
+		return errBars
 	}
 	return nil
 }
 
-// later begins f, and returns what waits for it.
-func later(f func() (row, error)) func() (row, error) {
-	var r row
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r, err = f()
-	}()
-	return func() (row, error) { <-done; return r, err }
-}
-
-func (r row) print(asJSON bool) {
-	if asJSON {
-		_ = json.NewEncoder(os.Stdout).Encode(r) // stdout is gone: nobody reads
-		return
+// measure replays every trace into every buffer.
+func (o options) measure(length time.Duration) (results, error) {
+	t, err := newTalk(int(length / frame))
+	if err != nil {
+		return results{}, err
 	}
-	fmt.Printf("%-11s %-13s %9.1f %9.1f %7.2f %9.2f%% %9.2f%% %7.2f%% %6.2f dB\n",
-		r.Trace, r.Buffer, r.MeanMS, r.P95MS, r.Lost, r.Concealed, r.Recovered, r.Changed, r.Distance)
+	r := thisMachine()
+	r.Seconds, r.Seeds, r.Control = o.seconds, o.seeds, t.control
+	rival, err := buildRival()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "quality: WITHOUT SPEEXDSP:", err)
+	}
+	defer rival.remove()
+	var traces, real []*trace
+	for _, s := range shapes {
+		for i := range o.seeds {
+			tr := s.make(int(length/frame), o.seed+uint64(i))
+			if traces = append(traces, &tr); s.counted {
+				real = append(real, &tr)
+			}
+		}
+	}
+	// In real time first: nothing else of ours is to run beside it.
+	if o.modules != "" {
+		n := &neteq{o.modules, max(o.lanes, 1)}
+		if r.Rows, err = n.replayAll(t, real); err != nil {
+			return results{}, err
+		}
+	}
+	for _, tr := range traces {
+		rows, err := t.compare(*tr, rival)
+		if err != nil {
+			return results{}, err
+		}
+		r.Rows = append(r.Rows, rows...)
+	}
+	return r, nil
 }
 
-// compare replays a trace into ours, into the rival if there is one, and into
-// fixed buffers: one of the same mean delay, to the next frame, and the shortest
-// that conceals no more.
+// compare replays a trace into ours, into the rival if there is one, and into a
+// fixed buffer of the same mean delay, which knows the network beforehand.
 func (t *talk) compare(tr trace, r *rival) ([]row, error) {
-	ours, h, err := t.adaptive(tr)
+	mine, err := t.adaptive(tr)
 	if err != nil {
 		return nil, err
 	}
-	ours.Distance = distance(t.clean, newFeatures(h.pcm))
-	rows := []row{ours}
+	rows := []row{mine}
 	if r != nil {
-		theirs, h, err := t.speexdsp(tr, r)
+		theirs, err := t.speexdsp(tr, r)
 		if err != nil {
 			return nil, err
 		}
-		theirs.Distance = distance(t.clean, newFeatures(h.pcm))
 		rows = append(rows, theirs)
 	}
-	least := (time.Duration(ours.MeanMS*float64(time.Millisecond)) + frame - 1) / frame * frame
-	for delay := least; delay <= 500*time.Millisecond; delay += frame {
-		r, h, err := t.fixed(tr, delay)
-		if err != nil {
-			return nil, err
-		}
-		enough := r.Concealed <= ours.Concealed
-		if enough || delay == least {
-			r.Distance = distance(t.clean, newFeatures(h.pcm))
-			rows = append(rows, r)
-		}
-		if enough {
-			break
-		}
-	}
-	return rows, nil
+	// To the next hop of the score, or that would count as a distance.
+	const grid = 5 * ms
+	same, err := t.fixed(tr, max(tr.way()+time.Duration(mine.MeanMS*float64(ms))+grid-1, 0)/grid*grid)
+	return append(rows, same), err
 }

@@ -17,6 +17,9 @@ const (
 	depth = 50 // dB
 	// reach is how far the output may be behind, in hops.
 	reach = 160
+	// broken is how far a hop has to be away to count as damaged, in dB: other speech
+	// is, on average, about as far.
+	broken = 6.0
 	// crooked is what a step costs that repeats or leaves out a hop, in dB.
 	crooked = 0.5
 )
@@ -101,12 +104,13 @@ func transform(x []complex128) {
 
 // distance is how far got is from ref, in dB: the root mean square over the
 // bands, mean over the hops of ref that are not silent, along the alignment in
-// time at which it is least. got may be up to 800 ms behind.
-func distance(ref, got features) float64 {
+// time at which it is least. damaged is the share of them that is farther away than
+// broken. got may be up to 800 ms behind.
+func distance(ref, got features) (db, damaged float64) {
 	// cost[d] is that of the best way to hop i of got and i-d of ref. A way goes
 	// on in both, in got alone (what was made up), or in ref alone (left out).
 	type way struct {
-		cost, heard, hops float64
+		cost, heard, hops, broken float64
 	}
 	inf := way{cost: math.Inf(1)}
 	now, before := make([]way, reach), make([]way, reach)
@@ -142,6 +146,9 @@ func distance(ref, got features) float64 {
 				best.cost += away
 				best.heard += away
 				best.hops++
+				if away > broken {
+					best.broken++
+				}
 			}
 			now[d] = best
 		}
@@ -152,7 +159,7 @@ func distance(ref, got features) float64 {
 			best = w
 		}
 	}
-	return best.heard / max(best.hops, 1)
+	return best.heard / max(best.hops, 1), best.broken / max(best.hops, 1)
 }
 
 // apart is the distance of two hops, and whether there is anything to hear.

@@ -57,14 +57,14 @@ func (r *rival) replay(tr trace) ([]byte, error) {
 
 // speexdsp replays a trace into speexdsp's buffer. It decides; we decode, and
 // recover what is lost where the packet after it has come, as ours does.
-func (t *talk) speexdsp(tr trace, r *rival) (row, *heard, error) {
+func (t *talk) speexdsp(tr trace, r *rival) (row, error) {
 	decisions, err := r.replay(tr)
 	if err != nil {
-		return row{}, nil, err
+		return row{}, err
 	}
 	decoder, err := t.codec.NewDecoder()
 	if err != nil {
-		return row{}, nil, err
+		return row{}, err
 	}
 	came, quickest := tr.times(), tr.quickest()
 	h := &heard{}
@@ -74,7 +74,7 @@ func (t *talk) speexdsp(tr trace, r *rival) (row, *heard, error) {
 		var what string
 		var packet int
 		if _, err = fmt.Sscan(string(line), &what, &packet); err != nil || packet < 0 || packet >= tr.packets {
-			return row{}, nil, fmt.Errorf("speexdsp said %q: %w", line, err)
+			return row{}, fmt.Errorf("speexdsp said %q: %w", line, err)
 		}
 		now := time.Duration(i) * frame
 		redundant := false
@@ -88,24 +88,24 @@ func (t *talk) speexdsp(tr trace, r *rival) (row, *heard, error) {
 			left += max(packet-next, 0)
 			next = packet + 1
 		case what == "M" && redundant:
-			recovered, next = recovered+1, packet+1
+			recovered, next = recovered+counted(i), packet+1
 			_, err = decoder.DecodeFEC(pcm, t.packets[packet+1])
 		default:
-			if len(h.delays) > 0 { // it has begun
-				concealed++
-			}
+			concealed += counted(i)
 			if what == "M" {
 				next = packet + 1
 			}
 			_, err = decoder.Conceal(pcm)
 		}
 		if err != nil {
-			return row{}, nil, err
+			return row{}, err
 		}
 		h.pcm = append(h.pcm, pcm...)
 	}
-	out := t.row(tr, "speexdsp", h)
-	out.Concealed, out.Recovered = share(concealed, tr.packets), share(recovered, tr.packets)
+	out := t.row(tr, speexDSP, h)
+	frames := tr.packets - int(settled/frame)
+	out.Concealed, out.Recovered = share(concealed, frames), share(recovered, frames)
 	out.Changed = share(left, tr.packets)
-	return out, h, nil
+	out.listen(t, h, 1)
+	return out, nil
 }

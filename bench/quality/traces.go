@@ -15,6 +15,7 @@ const (
 // trace says when each packet of a stream that is sent every frame arrives.
 type trace struct {
 	name     string
+	seed     uint64
 	packets  int
 	arrivals []arrival // in their order
 }
@@ -27,20 +28,29 @@ type arrival struct {
 // shape makes traces of one kind. fate gives the lateness of packet i, and
 // whether it is lost.
 type shape struct {
-	name string
-	fate func(r *rand.Rand) func(i int) (late time.Duration, lost bool)
+	name    string
+	counted bool // among those that are asked for
+	fate    func(r *rand.Rand) func(i int) (late time.Duration, lost bool)
 }
 
+// make makes one. The quickest way through the network takes up to a frame longer
+// than none: when the sound card asks, between two packets, is anybody's guess.
 func (s shape) make(packets int, seed uint64) trace {
-	t := trace{name: s.name, packets: packets}
-	fate := s.fate(rand.New(rand.NewPCG(seed, 0)))
+	t := trace{name: s.name, seed: seed, packets: packets}
+	r := rand.New(rand.NewPCG(seed, 0))
+	way := time.Duration(r.Int64N(int64(frame)))
+	fate := s.fate(r)
 	for i := range packets {
 		if late, lost := fate(i); !lost {
-			t.arrivals = append(t.arrivals, arrival{time.Duration(i)*frame + late, i})
+			t.arrivals = append(t.arrivals, arrival{time.Duration(i)*frame + way + late, i})
 		}
 	}
-	slices.SortStableFunc(t.arrivals, func(a, b arrival) int { return int(a.at - b.at) })
+	t.sort()
 	return t
+}
+
+func (t trace) sort() {
+	slices.SortStableFunc(t.arrivals, func(a, b arrival) int { return int(a.at - b.at) })
 }
 
 // about is an exponential time of the given mean.
@@ -48,14 +58,12 @@ func about(r *rand.Rand, mean time.Duration) time.Duration {
 	return time.Duration(r.ExpFloat64() * float64(mean))
 }
 
-// shapes are what packets of calls meet.
+// shapes are what packets of calls meet: the five that are counted, and others
+// that show something besides.
 var shapes = []shape{
-	{"steady", func(r *rand.Rand) func(int) (time.Duration, bool) {
-		return func(int) (time.Duration, bool) { return about(r, ms/2), false }
-	}},
 	// Another station, a scan or a fade holds packets back for up to 120 ms,
 	// every second or two, and then all come at once.
-	{"wifi", func(r *rand.Rand) func(int) (time.Duration, bool) {
+	{"WiFi bursts", true, func(r *rand.Rand) func(int) (time.Duration, bool) {
 		var until time.Duration
 		return func(i int) (time.Duration, bool) {
 			now := time.Duration(i) * frame
@@ -67,7 +75,7 @@ var shapes = []shape{
 	}},
 	// Scheduling in steps, retransmissions of 8 ms, a slow change of the load,
 	// and a handover every 20 s.
-	{"lte", func(r *rand.Rand) func(int) (time.Duration, bool) {
+	{"LTE", true, func(r *rand.Rand) func(int) (time.Duration, bool) {
 		var until time.Duration
 		load := 0.0
 		return func(i int) (time.Duration, bool) {
@@ -83,12 +91,16 @@ var shapes = []shape{
 			return max(until-now, time.Duration(max(load, -load)*float64(ms))) + late, r.IntN(300) == 0
 		}
 	}},
-	{"loss 2 %", loss(0.02)},
-	{"loss 10 %", loss(0.10)},
-	{"loss 30 %", loss(0.30)},
+	// Five seconds each with 2, 10 and 30 % of the packets lost, in turn.
+	{"random loss", true, func(r *rand.Rand) func(int) (time.Duration, bool) {
+		shares := [...]float64{0.02, 0.10, 0.30}
+		return func(i int) (time.Duration, bool) {
+			return about(r, 4*ms), r.Float64() < shares[i/250%len(shares)]
+		}
+	}},
 	// Gilbert and Elliott: bad spells of four packets on average, in which most
 	// are lost and the others late.
-	{"bursts", func(r *rand.Rand) func(int) (time.Duration, bool) {
+	{"Gilbert-Elliott", true, func(r *rand.Rand) func(int) (time.Duration, bool) {
 		bad := false
 		return func(int) (time.Duration, bool) {
 			if bad {
@@ -102,8 +114,15 @@ var shapes = []shape{
 			return about(r, 18*ms), r.IntN(10) < 7
 		}
 	}},
+	{"drift", true, drift(200)},
+	{"steady", false, func(r *rand.Rand) func(int) (time.Duration, bool) {
+		return func(int) (time.Duration, bool) { return about(r, ms/2), false }
+	}},
+	{"loss 30 %", false, func(r *rand.Rand) func(int) (time.Duration, bool) {
+		return func(int) (time.Duration, bool) { return about(r, 4*ms), r.Float64() < 0.30 }
+	}},
 	// A queue that fills up for five seconds and empties in one.
-	{"congestion", func(r *rand.Rand) func(int) (time.Duration, bool) {
+	{"congestion", false, func(r *rand.Rand) func(int) (time.Duration, bool) {
 		queue := 0.0 // ms
 		return func(i int) (time.Duration, bool) {
 			if i%400 < 250 {
@@ -115,22 +134,18 @@ var shapes = []shape{
 			return time.Duration(queue*float64(ms)) + about(r, 4*ms), queue >= 159 && r.IntN(3) == 0
 		}
 	}},
-	{"drift +200", drift(+200)},
-	{"drift -200", drift(-200)},
 }
 
-func loss(share float64) func(*rand.Rand) func(int) (time.Duration, bool) {
-	return func(r *rand.Rand) func(int) (time.Duration, bool) {
-		return func(int) (time.Duration, bool) { return about(r, 4*ms), r.Float64() < share }
-	}
-}
-
-// drift is that of a sender whose clock is off by ppm. Its packets come ever
-// earlier or later; it has some 4 ms of jitter, too.
+// drift is that of a sender whose clock is off by ppm, ahead or behind by the seed:
+// its packets come ever earlier or later. They have some 4 ms of jitter, too.
 func drift(ppm int) func(*rand.Rand) func(int) (time.Duration, bool) {
 	return func(r *rand.Rand) func(int) (time.Duration, bool) {
+		step := frame / 1e6 * time.Duration(ppm)
+		if r.IntN(2) == 0 {
+			step = -step
+		}
 		return func(i int) (time.Duration, bool) {
-			return about(r, 4*ms) - time.Duration(i)*frame/1e6*time.Duration(ppm), false
+			return about(r, 4*ms) + time.Duration(i)*step, false
 		}
 	}
 }
@@ -159,7 +174,17 @@ func (t trace) quickest() []time.Duration {
 	}
 	least := make([]time.Duration, t.packets)
 	for i := range least {
-		least[i] = slices.Min(took[max(0, i-window) : i+1])
+		if least[i] = slices.Min(took[max(0, i-window) : i+1]); least[i] == never {
+			least[i] = slices.Min(took) // nothing has come yet
+		}
 	}
 	return least
+}
+
+// way is how long the quickest packets took, on average.
+func (t trace) way() (mean time.Duration) {
+	for _, least := range t.quickest() {
+		mean += least / time.Duration(t.packets)
+	}
+	return mean
 }
