@@ -45,6 +45,12 @@ func dial(t *testing.T, policy route.Policy) *phone {
 // dialTo begins a call from the devices to who speaks a tone of so many Hz.
 func dialTo(t *testing.T, policy route.Policy, tone float64) *phone {
 	t.Helper()
+	return dialFrom(t, policy, tone, &probe{})
+}
+
+// dialFrom begins a call from devices behind that probe.
+func dialFrom(t *testing.T, policy route.Policy, tone float64, by *probe) *phone {
+	t.Helper()
 	open := func(cfg engine.Config) *engine.Engine {
 		e, err := engine.New(cfg)
 		if err != nil {
@@ -57,7 +63,7 @@ func dialTo(t *testing.T, policy route.Policy, tone float64) *phone {
 		})
 		return e
 	}
-	p := &phone{t: t, events: make(chan told, 10_000), probe: &probe{}}
+	p := &phone{t: t, events: make(chan told, 10_000), probe: by}
 	ears := far{p.probe}
 	a := open(engine.Config{Routes: policy, OpenAudio: p.probe.open(devices.Choice{Policy: policy}), Tracer: p.probe})
 	b := open(engine.Config{OpenAudio: func(context.Context) (engine.Audio, error) {

@@ -19,6 +19,8 @@ import (
 // probe stands between a call and its devices and sees when silence begins. The
 // microphone of the call, which hears nothing, says a tone through it.
 type probe struct {
+	real bool // the call's microphone is the real one, and no tone is said
+
 	mu    sync.Mutex // guards what follows
 	asked time.Time  // when the route was first asked for since the last begin
 	heard time.Time  // when the loudspeaker was last given sound
@@ -26,6 +28,10 @@ type probe struct {
 	sent  map[uint32]time.Time
 	known time.Time // when the last packet left of which is known whether it had any
 	loud  bool      // the frame that the other side plays now has sound
+
+	// frames with sound that came out of the real microphone, and to the other side
+	picked, arrived int
+	played          int // frames, by the other side
 }
 
 // silence is how long after a cause a call was silent.
@@ -81,7 +87,7 @@ func (p *probe) open(c devices.Choice) func(context.Context) (engine.Audio, erro
 		}
 		a.Watch = asking{a.Watch, p}
 		a.Sink = &near{a.Sink.(end), a.Sink, p}
-		a.Source = &mouth{a.Source.(end), a.Source, audio.NewTone(440, 0.5)}
+		a.Source = &mouth{a.Source.(end), a.Source, audio.NewTone(440, 0.5), p}
 		return a, nil
 	}
 }
@@ -124,18 +130,28 @@ func (n *near) WriteFrame(pcm []int16) error {
 	return err
 }
 
-// mouth is the microphone, of which only the time is real.
+// mouth is the microphone, of which only the time is real, unless the probe wants
+// more.
 type mouth struct {
 	end
 	source audio.Source
 	tone   audio.Source
+	probe  *probe
 }
 
 func (m *mouth) ReadFrame(pcm []int16) error {
 	if err := m.source.ReadFrame(pcm); err != nil {
 		return err
 	}
-	return m.tone.ReadFrame(pcm)
+	if !m.probe.real {
+		return m.tone.ReadFrame(pcm)
+	}
+	if loud(pcm) {
+		m.probe.mu.Lock()
+		m.probe.picked++
+		m.probe.mu.Unlock()
+	}
+	return nil
 }
 
 // Stamp is of [media.Tracer], for what leaves.
@@ -159,7 +175,10 @@ type far struct{ *probe }
 func (f far) WriteFrame(pcm []int16) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.loud = loud(pcm)
+	f.played++
+	if f.loud = loud(pcm); f.loud {
+		f.arrived++
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -286,10 +287,60 @@ func TestSourceFlush(t *testing.T) {
 			}
 		}
 		w.present.Store(true)
-		time.Sleep(3 * time.Second)
-		read(t, s)
+		for range 150 {
+			time.Sleep(20 * time.Millisecond)
+			read(t, s)
+		}
 		if level := read(t, s); level < -31 {
 			t.Errorf("then %.1f dBFS are heard", level)
 		}
 	})
+}
+
+// A microphone that is flushed says nothing either of what it has heard by then
+// and the server still holds, whether that comes at its pace or all at once.
+func TestSourceFlushUnderway(t *testing.T) {
+	for name, block := range map[string]int{"at its pace": 480, "at once": underway} {
+		t.Run(name, func(t *testing.T) {
+			var pcm [audio.FrameSamples]int16
+			s := &Source{trim: audio.NewTrimmer()}
+			s.clock = newClock(&s.outlet)
+			past, present := make([]int16, block), make([]int16, audio.FrameSamples)
+			for i := range past {
+				past[i] = 20000
+			}
+			for i := range present {
+				present[i] = 100
+			}
+			next := func(heard []int16) {
+				t.Helper()
+				for n := 0; n < audio.FrameSamples; n += len(heard) {
+					s.outlet.ring.write(heard)
+				}
+				if err := s.ReadFrame(pcm[:]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 10 {
+				next(past)
+			}
+			if audio.LevelOf(pcm[:]).Peak < -10 {
+				t.Fatal("nothing is heard")
+			}
+			s.Flush()
+			for n := 0; n < underway; n += max(block, audio.FrameSamples) {
+				if next(past); audio.LevelOf(pcm[:]).Peak > audio.SilenceLevel {
+					t.Fatalf("%v of the past after %d samples", audio.LevelOf(pcm[:]), n)
+				}
+			}
+			for range 20 {
+				if next(present); slices.Max(pcm[:]) > 200 {
+					t.Fatalf("%v of the past", audio.LevelOf(pcm[:]))
+				}
+			}
+			if slices.Max(pcm[:]) < 50 {
+				t.Error("nothing more is heard")
+			}
+		})
+	}
 }

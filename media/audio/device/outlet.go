@@ -15,6 +15,11 @@ const (
 	// surplus is what may be in a ring above what it begins with, 100 ms.
 	// More has piled up while the other side stood still, and is left out.
 	surplus = 5 * audio.FrameSamples
+	// underway is the most that lies between a microphone and its ring, 120 ms:
+	// what the server may keep of a stream and its client library as much again
+	// (three periods each), and two cycles of the server's graph with it (43 ms
+	// where nobody asks PipeWire for less).
+	underway = 6 * audio.FrameSamples
 )
 
 // outlet is the consumer's end of a ring. It begins when the ring has the
@@ -25,24 +30,25 @@ type outlet struct {
 	ring    ring
 	reserve atomic.Int64  // samples
 	dry     atomic.Uint64 // how often it ran dry
-	flushed atomic.Uint64 // ring.written at the last flush: what came before is not wanted
+	flushed atomic.Uint64 // by ring.written: what comes before is not wanted
 
 	running bool
 	last    int16 // the last sample taken
 	rising  int   // how many samples the fade-in still has
 }
 
-// take fills dst with what comes next, or with silence.
-func (o *outlet) take(dst []int16) {
-	if flushed := o.flushed.Load(); flushed > o.ring.read.Load() {
-		o.ring.drop(flushed)
+// take fills dst with what comes next, or with silence. It reports whether that is
+// because of a flush.
+func (o *outlet) take(dst []int16) (flushed bool) {
+	if flushed = o.flushed.Load() > o.ring.read.Load(); flushed {
+		o.ring.drop()                // all of it: what has piled up somewhere comes at once
 		o.running, o.last = false, 0 // not even the fade is wanted
 	}
 	enough := int(o.reserve.Load()+o.ring.block.Load()) + len(dst)
 	level := o.ring.level()
 	if !o.running && level < enough {
 		o.conceal(dst)
-		return
+		return flushed
 	}
 	if !o.running {
 		o.running, o.rising = true, fade
@@ -63,11 +69,12 @@ func (o *outlet) take(dst []int16) {
 		o.dry.Add(1)
 		o.conceal(dst[n:])
 	}
+	return flushed
 }
 
-// flush has what is in the ring forgotten. Any goroutine may call it: one that
-// comes late takes nothing back from another.
-func (o *outlet) flush() { raise(&o.flushed, o.ring.written.Load()) }
+// flush has what is in the ring forgotten, and so many samples after it. Any
+// goroutine may call it: one that comes late takes nothing back from another.
+func (o *outlet) flush(more uint64) { raise(&o.flushed, o.ring.written.Load()+more) }
 
 // raise stores value unless there is more already.
 func raise(at *atomic.Uint64, value uint64) {

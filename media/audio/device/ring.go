@@ -49,11 +49,8 @@ func (r *ring) take(dst []int16) int {
 	return len(dst)
 }
 
-// drop leaves out what was written before a time, by what written was then. For
-// the consumer.
-func (r *ring) drop(written uint64) {
-	r.read.Store(max(written, r.read.Load()))
-}
+// drop leaves out all that is in r. For the consumer.
+func (r *ring) drop() { r.read.Store(r.written.Load()) }
 
 // skip leaves out n samples and fades over to what comes after them, where
 // both sides of the join are in r. For the consumer.

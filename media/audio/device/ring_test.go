@@ -101,7 +101,7 @@ func TestFlush(t *testing.T) {
 		if take(); !take() {
 			t.Fatal("nothing is taken")
 		}
-		o.flush()
+		o.flush(0)
 		for range 3 {
 			if take() {
 				t.Fatal("what was flushed is taken")
@@ -111,7 +111,7 @@ func TestFlush(t *testing.T) {
 			t.Errorf("%d samples wait", o.ring.level())
 		}
 	}
-	o.flush() // nothing is there
+	o.flush(0) // nothing is there
 	o.ring.write(loud)
 	o.ring.write(loud)
 	if take(); !take() {

@@ -83,16 +83,20 @@ func (s *Source) ReadFrame(pcm []int16) error {
 	}
 	step := s.clock.step(s.outlet.ring.level() - len(pcm))
 	raw := s.raw[:s.trim.Need(len(pcm), step)]
-	s.outlet.take(raw)
+	flushed := s.outlet.take(raw)
 	s.trim.Process(pcm, raw, step)
+	if flushed { // the trimmer has some of the past too
+		clear(pcm)
+	}
 	s.meter.Measure(pcm)
 	s.gate.Apply(pcm)
 	return nil
 }
 
-// Flush implements [audio.Flusher]: what the microphone has brought so far is not
-// read.
-func (s *Source) Flush() { s.outlet.flush() }
+// Flush implements [audio.Flusher]: what the microphone has heard so far is not
+// read, and neither what is still on its way here. No more than that is heard for
+// the next 120 ms or so.
+func (s *Source) Flush() { s.outlet.flush(underway) }
 
 // WriteFrame hands a frame to the loudspeaker, and never waits. After Close it
 // returns [os.ErrClosed].
@@ -108,7 +112,7 @@ func (s *Sink) WriteFrame(pcm []int16) error {
 
 // Flush implements [audio.Flusher]: what waits for the card is not played. What
 // the card has been given is.
-func (s *Sink) Flush() { s.outlet.flush() }
+func (s *Sink) Flush() { s.outlet.flush(0) }
 
 // play fills what the card asks for. Muting comes last, so that nothing of what
 // waits in the ring is heard after it.
