@@ -184,8 +184,10 @@ func (r *Receiver) open(k *opening, pkt []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	k.authenticated.Store(true)
-	k.wear.set(k.opener)
+	if !k.authenticated.Load() { // a store would lock the memory for each packet
+		k.authenticated.Store(true)
+	}
+	k.wear.packet(k.opener)
 	return n, nil
 }
 

@@ -138,7 +138,7 @@ func (r *Reports) send(now time.Time, bye *rtcp.Goodbye) error {
 		if n, err = k.sealer.SealRTCP(r.out[:], n); err != nil {
 			return fmt.Errorf("media: report: %w", err)
 		}
-		k.wear.set(k.sealer)
+		k.wear.look(k.sealer)
 	}
 	if err := r.cfg.Write(r.out[:n]); err != nil {
 		return fmt.Errorf("media: report: %w", err)
@@ -242,7 +242,7 @@ func (r *Reports) open(pkt []byte) (int, error) {
 	}
 	n, err := k.opener.OpenRTCP(pkt)
 	if err == nil {
-		k.wear.set(k.opener)
+		k.wear.look(k.opener)
 	}
 	return n, err
 }

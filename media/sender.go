@@ -272,7 +272,7 @@ func (s *Sender) pack(k *sealing) error {
 		if n, err = k.sealer.Seal(s.pkt[:], n); err != nil {
 			return err
 		}
-		k.wear.set(k.sealer)
+		k.wear.packet(k.sealer)
 	}
 	s.trace.Stamp(StageSealed, s.stamp)
 	s.sequence++

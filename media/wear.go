@@ -9,15 +9,33 @@ const (
 	thinReports = 1 << 10
 )
 
-// wear says whether a key wears thin. The goroutine that uses the key sets it, any
-// may read it.
-type wear struct{ thin atomic.Bool }
+// wearEvery is how many packets a key is used for between two looks at what is left
+// of it.
+const wearEvery = 1 << 10
 
-// set is called when the key was used.
-func (w *wear) set(key interface {
+// wear says whether a key wears thin. The goroutine that uses the key counts, any may
+// read.
+type wear struct {
+	thin atomic.Bool
+	uses uint32 // for packets
+}
+
+// key is a Sealer or an Opener.
+type key interface {
 	Left() (packets uint64, reports uint32)
-}) {
-	packets, reports := key.Left()
+}
+
+// packet is called when k was used for a packet. What is left of it stands in other
+// cache lines than what packets need, and is looked at now and then.
+func (w *wear) packet(k key) {
+	if w.uses++; w.uses%wearEvery == 1 {
+		w.look(k)
+	}
+}
+
+// look is called when k was used for a report.
+func (w *wear) look(k key) {
+	packets, reports := k.Left()
 	w.thin.Store(packets < thinPackets || reports < thinReports)
 }
 

@@ -71,17 +71,22 @@ func TestKeysWearThin(t *testing.T) {
 	for name, c := range map[string]struct {
 		packet  uint64
 		report  uint32
+		looks   int // at what is left: one in so many uses
 		send    func(*end) error
 		receive func(e *end, pkt []byte)
 	}{
-		"packets": {1<<48 - 2 - thinPackets, 0, func(e *end) error { return e.sender.Tick() },
+		"packets": {1<<48 - 2 - thinPackets, 0, wearEvery, func(e *end) error { return e.sender.Tick() },
 			func(e *end, pkt []byte) { e.receiver.HandleRTP(someTime, pkt) }},
-		"reports": {0, 1<<31 - 2 - thinReports, func(e *end) error { return e.reports.Report(someTime) },
+		"reports": {0, 1<<31 - 2 - thinReports, 1, func(e *end) error { return e.reports.Report(someTime) },
 			func(e *end, pkt []byte) { e.reports.HandleRTCP(someTime, pkt) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ours, theirs := newEnd(t, c.packet, c.report), newEnd(t, c.packet, c.report)
 			for _, thin := range []bool{false, true} {
+				for i := 1; thin && i < c.looks; i++ {
+					must(t, c.send(ours))
+					c.receive(theirs, ours.sent)
+				}
 				must(t, c.send(ours))
 				if got := ours.reports.KeysWearThin(); got != thin {
 					t.Errorf("sent: thin is %t", got)

@@ -2,6 +2,8 @@ package protect
 
 import (
 	"encoding/binary"
+	"fmt"
+	"io"
 
 	"sotto/media/protect/internal/cm"
 	"sotto/media/protect/internal/tier"
@@ -187,6 +189,9 @@ func (s *Sealer) Resume(packet uint64, report uint32) error {
 	s.index, s.begun, s.rtcp.index = packet, true, report
 	return nil
 }
+
+// Format prints nothing of the keys, whatever the verb.
+func (*Sealer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "protect.Sealer, redacted") }
 
 // Close overwrites the keys; every later call fails with [ErrClosed].
 func (s *Sealer) Close() {

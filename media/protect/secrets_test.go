@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"log/slog"
 	"reflect"
+	"strings"
 	"testing"
 
 	"sotto/media/protect/internal/tier"
@@ -196,4 +199,22 @@ func TestBatchAllocations(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Whoever prints a Sealer or an Opener, or logs one, sees nothing of its keys.
+func TestPrintsNothing(t *testing.T) {
+	s, o, _ := newPair(t, AESCM128HMACSHA1_80)
+	for _, v := range []any{s, o} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%s", "%q", "%d"} {
+			if got := fmt.Sprintf(verb, v); !strings.HasSuffix(got, "redacted") || len(got) > 40 {
+				t.Errorf("%s: %s", verb, got)
+			}
+		}
+		var log strings.Builder
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", v)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "key", v)
+		if len(log.String()) > 400 || !strings.Contains(log.String(), "redacted") {
+			t.Error(log.String())
+		}
+	}
 }

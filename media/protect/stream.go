@@ -127,6 +127,9 @@ func (s *streams) add(ssrc uint32) *stream {
 func (s *streams) furthest() uint64 {
 	var index uint64
 	for i := range s {
+		if !s[i].known {
+			break
+		}
 		index = max(index, s[i].highest)
 	}
 	return index
