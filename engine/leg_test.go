@@ -343,6 +343,7 @@ func TestEventsAreBounded(t *testing.T) {
 		q.put(Held{Remote: true})
 		q.put(Refused{})
 		q.put(Resumed{Remote: true})
+		q.put(Quality{Remote: true})
 	}
 	q.put(Ended{})
 	q.put(Held{}) // too late
@@ -350,7 +351,7 @@ func TestEventsAreBounded(t *testing.T) {
 		t.Errorf("%d events wait", n)
 	}
 	first, last := q.events[:2], q.events[len(q.events)-2:]
-	if first[0] != (Secured{}) || first[1].(Security).Level != LevelSuspect || last[0] != (Resumed{Remote: true}) || last[1] != (Ended{}) {
+	if first[0] != (Secured{}) || first[1].(Security).Level != LevelSuspect || last[0] != (Quality{Remote: true}) || last[1] != (Ended{}) {
 		t.Errorf("events wait: %+v", q.events)
 	}
 }

@@ -51,7 +51,7 @@ func (q *queue) makeRoom() {
 // repeats reports whether the peer decides how often e comes.
 func repeats(e Event) bool {
 	switch e.(type) {
-	case Held, Resumed, Refused, RouteRefused, RouteRestored, Digit:
+	case Held, Resumed, Refused, RouteRefused, RouteRestored, Digit, Quality:
 		return true
 	}
 	return false
