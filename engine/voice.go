@@ -42,6 +42,8 @@ type voice struct {
 	digits <-chan byte
 
 	remote, remoteRTCP atomic.Pointer[netip.AddrPort]
+	mux                atomic.Bool          // our RTCP leaves from the RTP port
+	reporting          sync.Mutex           // one reader at a time has RTCP for the flow
 	flow               atomic.Pointer[flow] // nil until start
 	readers, players   sync.WaitGroup
 	stopPlaying        context.CancelFunc // nil until start
@@ -62,7 +64,6 @@ type flow struct {
 	sender   *media.Sender
 	receiver *media.Receiver
 	reports  *media.Reports
-	mux      bool // RTCP arrives on the RTP port
 	told     bool // authentic has been signalled; owned by the RTP reader
 }
 
@@ -84,7 +85,6 @@ func openVoice(host netip.Addr) (*voice, error) {
 }
 
 func (v *voice) onMedia(now time.Time, pkt []byte) {
-	f := v.flow.Load()
 	switch media.Classify(pkt) {
 	case media.KindZRTP:
 		select {
@@ -92,6 +92,7 @@ func (v *voice) onMedia(now time.Time, pkt []byte) {
 		default:
 		}
 	case media.KindRTP:
+		f := v.flow.Load()
 		if f == nil {
 			return
 		}
@@ -101,16 +102,26 @@ func (v *voice) onMedia(now time.Time, pkt []byte) {
 			v.authentic <- struct{}{} // has room: it is told once
 		}
 	case media.KindRTCP:
-		if f != nil && f.mux {
-			f.reports.HandleRTCP(now, pkt)
-		}
+		v.report(now, pkt)
 	}
 }
 
 func (v *voice) onReport(now time.Time, pkt []byte) {
-	if f := v.flow.Load(); f != nil && !f.mux && media.Classify(pkt) == media.KindRTCP {
-		f.reports.HandleRTCP(now, pkt)
+	if media.Classify(pkt) == media.KindRTCP {
+		v.report(now, pkt)
 	}
+}
+
+// report takes RTCP from either port: while the peer changes from one to the
+// other, some of it is on its way to the one before.
+func (v *voice) report(now time.Time, pkt []byte) {
+	f := v.flow.Load()
+	if f == nil {
+		return
+	}
+	v.reporting.Lock()
+	defer v.reporting.Unlock()
+	f.reports.HandleRTCP(now, pkt)
 }
 
 // sendZRTP sends one ZRTP packet. A failed write is a lost packet: ZRTP
@@ -121,17 +132,19 @@ func (v *voice) write(pkt []byte) error { return realtime.Write(v.sockets.rtp, v
 
 // writeReport sends one RTCP packet, from the RTP port when multiplexed.
 func (v *voice) writeReport(pkt []byte) error {
-	if f := v.flow.Load(); f != nil && f.mux {
+	if v.mux.Load() {
 		return v.write(pkt)
 	}
 	return realtime.Write(v.sockets.rtcp, v.remoteRTCP.Load(), pkt)
 }
 
-// redirect says where the peer wants its media from now on.
+// redirect says where the peer wants its media from now on, and whether RTCP
+// shares the port of RTP.
 func (v *voice) redirect(a sdp.Agreed) {
 	remote, rtcp := a.Remote, a.RemoteRTCP
 	v.remote.Store(&remote)
 	v.remoteRTCP.Store(&rtcp)
+	v.mux.Store(a.Mux)
 }
 
 // plug has the stream use a from now on.
@@ -179,7 +192,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.P
 	if err != nil {
 		return err
 	}
-	f := &flow{sender: sender, receiver: receiver, reports: reports, mux: a.Mux}
+	f := &flow{sender: sender, receiver: receiver, reports: reports}
 	f.sender.Hold(v.held)
 	f.sender.Mute(v.muted)
 	v.flow.Store(f)

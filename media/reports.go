@@ -35,7 +35,7 @@ type ReportsConfig struct {
 
 // Reports sends and reads RTCP for a Sender and a Receiver, on their port or
 // on one of its own. Report and Bye are called by one goroutine, HandleRTCP by
-// one, all other methods by any.
+// one at a time, all other methods by any.
 type Reports struct {
 	cfg     ReportsConfig
 	sealing atomic.Pointer[sealing]
