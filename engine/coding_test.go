@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,16 +40,23 @@ func TestPacketTimeOfThePeer(t *testing.T) {
 		ours   codecs.Options
 		asked  int   // milliseconds, of our description
 		bytes  int64 // of the payload
+		codec  string
 	}{
 		"40 ms":                    {theirs: 40, asked: 20, bytes: 160},
 		"it goes before ours":      {theirs: 10, ours: codecs.Options{PacketTime: 60 * time.Millisecond}, asked: 60, bytes: 40},
 		"to what we can":           {theirs: 55, asked: 20, bytes: 160},
+		"not too long for digits":  {theirs: 60, asked: 20, bytes: 160, codec: "G722"},
+		"nor of another codec":     {theirs: 40, asked: 20, bytes: 160, codec: "PCMA"},
+		"nor of a high bit rate":   {theirs: 40, ours: codecs.Options{Bitrate: 64000}, asked: 20, bytes: 160},
 		"another bit rate of ours": {theirs: 20, ours: codecs.Options{Bitrate: 16000}, asked: 20, bytes: 40},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRogue(t, true)
 			r.local.PacketTime = c.theirs
+			if c.codec != "" {
+				r.local.Codecs = slices.DeleteFunc(sdp.Voice(), func(d sdp.Codec) bool { return d.Voice() && d.Name != c.codec })
+			}
 			call, err := newEngine(t, engine.Config{Coding: c.ours}).Dial(t.Context(), r.uri())
 			if err != nil {
 				t.Fatal(err)
@@ -66,6 +74,9 @@ func TestPacketTimeOfThePeer(t *testing.T) {
 			}
 			until[engine.Secured](t, call)
 			isClosed(t, r.heard, "voice")
+			if err := call.SendDTMF("1"); err != nil {
+				t.Error(err)
+			}
 			if n := r.format[1].Load(); n != 12+c.bytes+10 {
 				t.Errorf("packets of %d bytes, want %d of payload", n, c.bytes)
 			}

@@ -52,7 +52,7 @@ type Config struct {
 	// found best. The other side's ptime and maxptime in its SDP go before
 	// Coding.PacketTime, which is what we ask it for. Coding.ExpectedLoss
 	// follows the other side's reports unless it is set. Secure mode refuses
-	// VBR and DTX.
+	// VBR and DTX, and packets longer than 20 ms that DTMF cannot be as long as.
 	Coding codecs.Options
 	// Routes says which audio routes secure mode allows, and for how long a
 	// call may be silent because of another one; the zero value allows

@@ -165,7 +165,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.P
 		return fmt.Errorf("engine: no codec %q", a.Codec.Name)
 	}
 	sender, err := media.NewSender(media.SenderConfig{
-		Source: hearing{v.jack}, Codec: codec, Coding: codingFor(cfg.Coding, a), PayloadType: a.Codec.PayloadType,
+		Source: hearing{v.jack}, Codec: codec, Coding: codingFor(cfg, codec, a), PayloadType: a.Codec.PayloadType,
 		TelephoneEvent: a.Event.PayloadType, EventClock: a.Event.ClockRate,
 		SSRC: ssrc, Sequence: uint16(randomUint32()), Timestamp: randomUint32(),
 		Write: v.write, Secure: !cfg.AllowInsecure, Gate: v.gate, Trace: cfg.Tracer,
@@ -212,10 +212,12 @@ func cname() string {
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
-// codingFor is o with packets of the length that the peer wants or, if it does not
-// say, that we want, and no longer than it takes. They keep it for the whole
-// call: in secure mode their size is to tell nothing.
-func codingFor(o codecs.Options, a sdp.Agreed) codecs.Options {
+// codingFor is cfg's coding with packets of the length that the peer wants or, if
+// it does not say, that we want, and no longer than it takes. They keep it for the
+// whole call: in secure mode their size is to tell nothing, and nobody is to take
+// DTMF, which is as long then, away by asking for long packets.
+func codingFor(cfg *Config, codec codecs.Codec, a sdp.Agreed) codecs.Options {
+	o := cfg.Coding
 	wish := time.Duration(a.PacketTime) * time.Millisecond
 	if wish == 0 {
 		wish = cmp.Or(o.PacketTime, codecs.FrameDuration)
@@ -224,6 +226,9 @@ func codingFor(o codecs.Options, a sdp.Agreed) codecs.Options {
 		wish = min(wish, time.Duration(a.MaxPacket)*time.Millisecond)
 	}
 	o.PacketTime = codecs.PacketTime(wish)
+	if !cfg.AllowInsecure && codec.PacketBytes(o) > media.LongestPadded {
+		o.PacketTime = min(o.PacketTime, codecs.FrameDuration)
+	}
 	return o
 }
 

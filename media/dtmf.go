@@ -38,12 +38,12 @@ const (
 	maxHeard = 32
 )
 
-// eventLen is the length of a telephone event in a packet, and maxPadding what
-// RTP can pad it by (RFC 3550 §5.1).
-const (
-	eventLen   = 4
-	maxPadding = math.MaxUint8
-)
+// eventLen is the length of a telephone event in a packet.
+const eventLen = 4
+
+// LongestPadded is how long a payload of voice may be, in bytes, for DTMF to be
+// filled up to its length: an event and what RTP can pad it by (RFC 3550 §5.1).
+const LongestPadded = eventLen + math.MaxUint8
 
 // telephoneEvent is one event in a packet (RFC 4733 §2.3).
 type telephoneEvent struct {
@@ -129,8 +129,8 @@ func (s *Sender) SendDigits(digits string) error {
 		return err
 	case s.cfg.TelephoneEvent == 0:
 		return ErrNoEvents
-	case s.cfg.Secure && s.payloadLen > eventLen+maxPadding:
-		return fmt.Errorf("media: DTMF cannot be as long as voice in packets of %d bytes: use a lower bit rate or shorter packets, of at most %d", s.payloadLen, eventLen+maxPadding)
+	case s.cfg.Secure && s.payloadLen > LongestPadded:
+		return fmt.Errorf("media: DTMF cannot be as long as voice in packets of %d bytes: use a lower bit rate or shorter packets, of at most %d", s.payloadLen, LongestPadded)
 	case !s.sealing.Load().open():
 		return ErrSilent
 	}
