@@ -77,6 +77,6 @@ func (l *leg) onAudio(o opened) {
 	case l.mode.insecure:
 		l.proceed()
 	default:
-		l.acceptRoute(verified)
+		l.acceptRoute(verified, o.audio.Routes)
 	}
 }

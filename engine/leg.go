@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"strconv"
 	"time"
 
 	"sotto/engine/audit"
@@ -123,7 +122,7 @@ func (l *leg) abandon() {
 
 // run is the leg goroutine, from the first signalling to the last packet.
 func (l *leg) run() {
-	l.record("begins", "peer", l.call.peer, "incoming", strconv.FormatBool(l.call.incoming), "secure mode", strconv.FormatBool(!l.mode.insecure))
+	l.recordBegin()
 	signals, stop := l.listen()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

@@ -71,18 +71,20 @@ func (l *leg) onSighting(s sighting) {
 	case refusal != nil:
 		l.refuseRoute(refusal)
 	default:
-		l.acceptRoute(s.verified)
+		l.acceptRoute(s.verified, s.routes)
 	}
 }
 
-// acceptRoute lets voice through again. If something has happened meanwhile, v
-// is not valid any more and the next sighting is on its way.
-func (l *leg) acceptRoute(v route.Verified) {
+// acceptRoute lets voice through again over routes, which v is about. If something
+// has happened meanwhile, v is not valid any more and the next sighting is on its
+// way.
+func (l *leg) acceptRoute(v route.Verified, routes []route.Route) {
 	hearing{l.voice.jack}.Flush() // what it heard before may come from what was refused
 	if l.voice.gate.Open(v) != nil {
 		return
 	}
 	l.path.verified = v
+	l.recordVerified(routes)
 	l.rule(routeVerified)
 	if l.path.refusal != nil {
 		l.path.refusal, l.path.holdAt, l.path.endAt = nil, time.Time{}, time.Time{}

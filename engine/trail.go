@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sotto/engine/audit"
+	"sotto/media/route"
 )
 
 // trailTimeout bounds how long a call's end, and whoever has compared the SAS, wait
@@ -55,10 +56,37 @@ func trailOf(e Event) (event string, detail []string) {
 	case Warning:
 		return "warning", []string{"text", e.Text}
 	case Ended:
-		return "ended", []string{"kind", e.Reason.Kind.String(), "text", e.Reason.Text, "level", e.Level.String(),
+		return audit.Ended, []string{"kind", e.Reason.Kind.String(), "text", e.Reason.Text, "level", e.Level.String(),
 			"sent", strconv.FormatUint(e.Stats.PacketsSent, 10), "received", strconv.FormatUint(e.Stats.PacketsReceived, 10)}
 	}
 	return "", nil
+}
+
+// recordBegin records the call and the policy that it is held against.
+func (l *leg) recordBegin() {
+	p := l.cfg.Routes
+	l.record(audit.Begins, "peer", l.call.peer, "incoming", strconv.FormatBool(l.call.incoming),
+		"secure mode", strconv.FormatBool(!l.mode.insecure), "post-quantum", strconv.FormatBool(l.cfg.PostQuantum),
+		"require-hello-hash", strconv.FormatBool(l.cfg.RequireHelloHash), "allow-disclosure", strconv.FormatBool(l.cfg.AllowDisclosure),
+		"wired", fmt.Sprintf("%q", p.Wired), "strict", strconv.FormatBool(p.Strict), "adapter-off", strconv.FormatBool(p.AdapterOff),
+		"refuse-taps", strconv.FormatBool(p.RefuseTaps), "allow-taps", fmt.Sprintf("%q", p.AllowTaps),
+		"hold-after", p.HoldAfter.String(), "end-after", p.EndAfter.String())
+}
+
+// maxRoutes is how many routes of a verification the trail names. A call has two,
+// and more where a device is several.
+const maxRoutes = 8
+
+// recordVerified records what a route was verified by, before the change of state
+// that follows from it.
+func (l *leg) recordVerified(routes []route.Route) {
+	for i, r := range routes {
+		if i == maxRoutes {
+			l.record("route verified", "more", strconv.Itoa(len(routes)-i))
+			return
+		}
+		l.record("route verified", "class", r.Class.String(), "device", r.Device, "capture", strconv.FormatBool(r.Capture), "evidence", fmt.Sprint(r.Evidence))
+	}
 }
 
 // record appends to the audit trail, if there is one, and does not wait for the

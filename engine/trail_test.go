@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sotto/engine"
 	"sotto/engine/audit"
+	"sotto/media/route"
 )
 
 // The trail of a call has its beginning, its route, its states and levels, the
@@ -59,7 +61,7 @@ func TestAuditTrail(t *testing.T) {
 	}
 	at := -1
 	for _, want := range []string{
-		"begins ", "answered ", "route refused bluez_output.1", "alarm ", "route restored ", "secured ", "level encrypted, not verified",
+		"begins ", "answered ", "route refused bluez_output.1", "alarm ", "route verified mic", "route verified speaker", "state routed", "route restored ", "secured ", "level encrypted, not verified",
 		"compared yes", "level verified now", "alarm ", "state keyed", "route refused bluez_output.1", "compared no", "level attacked",
 		"state over", "refused ", "ended not-secure",
 	} {
@@ -68,6 +70,56 @@ func TestAuditTrail(t *testing.T) {
 			t.Fatalf("no %q behind line %d of\n%s", want, at+1, trail)
 		}
 		at += 1 + i
+	}
+}
+
+// The trail says by which devices and on what evidence a route was verified, and
+// which policy held. Neither can make it grow without bound.
+func TestTrailOfVerification(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trail")
+	hostile := strings.Repeat("\x01ä\n", 1<<16)
+	h := newHardware(route.Report{Routes: slices.Repeat([]route.Route{
+		{Class: route.BuiltinMic, Device: "mic", Capture: true, Evidence: []string{"driver=alsa", "bus=pci"}},
+		{Class: route.BuiltinSpeaker, Device: hostile, Name: hostile, Evidence: slices.Repeat([]string{hostile}, 10)},
+	}, 100)})
+	policy := route.Policy{AllowTaps: []string{"easyeffects"}, Wired: []string{hostile}, RefuseTaps: true, EndAfter: time.Minute}
+	caller, callee := connect(t, newEngine(t, engine.Config{OpenAudio: h.open, AuditFile: path, Routes: policy}), newEngine(t, engine.Config{}))
+	until[engine.Secured](t, caller)
+	until[engine.Secured](t, callee)
+	if err := caller.Close(); err != nil {
+		t.Fatal(err)
+	}
+	trail, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := audit.Verify(bytes.NewReader(trail)); err != nil || s.Unended != 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	var routes []map[string]string
+	for line := range bytes.Lines(trail) {
+		if len(line) > 1<<14 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
+		var r audit.Record
+		if err := json.Unmarshal(line, &r); err != nil {
+			t.Fatal(err)
+		}
+		d := r.Detail
+		switch r.Event {
+		case audit.Begins:
+			if d["refuse-taps"] != "true" || d["strict"] != "false" || d["allow-taps"] != `["easyeffects"]` || d["end-after"] != "1m0s" || d["secure mode"] != "true" {
+				t.Errorf("the policy: %v", d)
+			}
+		case "route verified":
+			routes = append(routes, d)
+		}
+	}
+	if len(routes) != 9 || routes[8]["more"] != "192" {
+		t.Fatalf("%d records of a verification", len(routes))
+	}
+	if d := routes[0]; d["class"] != route.BuiltinMic.String() || d["device"] != "mic" || d["capture"] != "true" || d["evidence"] != "[driver=alsa bus=pci]" {
+		t.Error(d)
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 type sighting struct {
 	verified route.Verified // valid if err is nil, until the next alarm
 	err      error          // a *route.Refusal
+	routes   []route.Route
 	taps     []route.Tap
 	orders   []route.Order
 	unknown  bool   // so taps and orders are nothing to go by
@@ -90,7 +91,7 @@ func (w *watcher) look(ctx context.Context, alarm string, again *time.Timer) sig
 
 func (w *watcher) judge(r route.Report) (s sighting) {
 	s.verified, s.err = w.policy.Check(r)
-	s.taps, s.orders, s.unknown = r.Taps, r.Orders, r.Unknown != ""
+	s.routes, s.taps, s.orders, s.unknown = r.Routes, r.Taps, r.Orders, r.Unknown != ""
 	w.verified = s.verified
 	return s
 }

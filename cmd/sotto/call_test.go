@@ -219,13 +219,29 @@ func TestAudit(t *testing.T) {
 	if code := listener.exit(t); code != exitNotSecure {
 		t.Errorf("exit code %d", code)
 	}
-	p := start(t, "audit", path)
-	if code := p.exit(t); code != exitOK {
-		t.Errorf("exit code %d", code)
+	checked := func() string {
+		p := start(t, "audit", path)
+		if code := p.exit(t); code != exitOK {
+			t.Errorf("exit code %d", code)
+		}
+		return p.stdout.String()
+	}
+	if said := checked(); strings.Contains(said, "do not end") || !strings.Contains(said, "unbroken") {
+		t.Error(said)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil || !bytes.Contains(b, []byte("HDMI")) {
 		t.Fatalf("%v\n%s", err, b)
+	}
+	for text, want := range map[string]string{
+		"": "The trail is empty", string(b[:bytes.IndexByte(b, '\n')+1]): "do not end: 1.",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if said := checked(); !strings.Contains(said, want) {
+			t.Errorf("%q, want %q", said, want)
+		}
 	}
 	if err := os.WriteFile(path, bytes.Replace(b, []byte("HDMI"), []byte("BUDS"), 1), 0o600); err != nil {
 		t.Fatal(err)

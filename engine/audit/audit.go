@@ -5,9 +5,10 @@
 // that is bounded. What the queue or the disk has no room for is missing, which
 // the trail says where it goes on.
 //
-// What nobody can see from the file alone is that its last lines are missing, or
-// that all of it was written anew. Whoever keeps the hash of a last line
-// elsewhere can.
+// Lines missing at the end show as a call that begins and does not end, as long as
+// the end of a call is among them, and stay so when the trail goes on. What nobody
+// can see from the file alone is that whole calls are missing at its end, or that
+// all of it was written anew. Whoever keeps the hash of a last line elsewhere can.
 package audit
 
 import (
@@ -33,6 +34,12 @@ type Record struct {
 	Prev   string            `json:"prev"` // SHA-256 of the line before, in hexadecimal; of nothing for the first
 }
 
+// The Events between which all other records of a call are.
+const (
+	Begins = "begins"
+	Ended  = "ended"
+)
+
 const (
 	// torn is the Event of the line after one that a crash has cut off.
 	torn = "torn"
@@ -45,7 +52,7 @@ const (
 	records = "records"
 
 	maxLine = 1 << 16
-	// maxDetail is what is kept of a detail, in bytes.
+	// maxDetail is what is kept of a detail, in bytes; an ellipsis stands for the rest.
 	maxDetail = 500
 )
 
@@ -57,6 +64,9 @@ type Summary struct {
 	Records uint64
 	Missing uint64 // records that the disk did not take, as the trail itself says
 	Torn    int    // lines that a crash has cut off, and that are known as such
+	// Unended are the calls that begin and do not end: they are under way, a crash
+	// has ended them, or lines are missing.
+	Unended int
 	Last    string // hash of the last line
 }
 
@@ -64,13 +74,14 @@ type Summary struct {
 type chain struct {
 	Summary
 	line    int
-	damaged string // why the last line is not whole; empty: it is
-	whole   string // hash of the last line that is one
+	damaged string          // why the last line is not whole; empty: it is
+	whole   string          // hash of the last line that is one
+	calls   map[string]bool // that begin and have not ended yet
 }
 
 func newChain() chain {
 	none := hash(nil)
-	return chain{Summary: Summary{Last: none}, whole: none}
+	return chain{Summary: Summary{Last: none}, whole: none, calls: map[string]bool{}}
 }
 
 func hash(line []byte) string {
@@ -113,7 +124,14 @@ func (c *chain) add(line []byte) error {
 	if c.damaged != "" {
 		c.Torn++
 	}
+	switch r.Event {
+	case Begins:
+		c.calls[r.Call] = true
+	case Ended:
+		delete(c.calls, r.Call)
+	}
 	c.Records++
+	c.Unended = len(c.calls)
 	c.Last = hash(line)
 	c.damaged, c.whole = "", c.Last
 	return nil

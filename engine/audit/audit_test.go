@@ -149,6 +149,44 @@ func TestMissingEnd(t *testing.T) {
 	}
 }
 
+// A trail that is cut at its end shows it by the call that does not end there, also
+// when it goes on; one that ends with a call does not.
+func TestCutTrail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trail")
+	call := func(name string) {
+		l, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := l.Recorder(name)
+		for _, event := range []string{Begins, "level", "level", Ended} {
+			r.Record(event, nil)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call("a")
+	call("b")
+	whole := bytes.SplitAfter(content(t, path), []byte("\n"))
+	for n := range len(whole) {
+		unended := 0
+		if n%4 != 0 {
+			unended = 1
+		}
+		if err := os.WriteFile(path, slices.Concat(whole[:n]...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := Verify(bytes.NewReader(content(t, path))); err != nil || s.Records != uint64(n) || s.Unended != unended {
+			t.Errorf("the first %d lines: %+v, %v", n, s, err)
+		}
+		call("c")
+		if s, err := Verify(bytes.NewReader(content(t, path))); err != nil || s.Records != uint64(n)+4 || s.Unended != unended {
+			t.Errorf("the first %d lines and another call: %+v, %v", n, s, err)
+		}
+	}
+}
+
 func TestOneProcessAtATime(t *testing.T) {
 	path, _ := written(t, 1)
 	l, err := Open(path)
@@ -172,8 +210,8 @@ func TestLongDetail(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if b := content(t, path); len(b) > 4*maxDetail {
-		t.Errorf("%d bytes", len(b))
+	if b := content(t, path); len(b) > 4*maxDetail || !bytes.Contains(b, []byte("…")) {
+		t.Errorf("%d bytes: %s", len(b), b)
 	}
 	appended(t, path, 1)
 }

@@ -149,7 +149,7 @@ func (r *Recorder) Record(event string, detail map[string]string) {
 	}
 	for k, v := range detail {
 		if len(v) > maxDetail {
-			detail[k] = v[:maxDetail]
+			detail[k] = v[:maxDetail] + "…"
 		}
 	}
 	record := Record{Time: time.Now().UTC(), Call: r.call, Event: event, Detail: detail}
