@@ -106,13 +106,7 @@ func (l *leg) begin(agreed sdp.Agreed) {
 	l.local.Codecs = inUse(l.ours, agreed)
 	l.say(Answered{Peer: l.dialog.RemoteIdentity(), Codec: agreed.Codec.Name})
 	_, announced := helloHash(agreed.ZRTPHashes)
-	l.look(announced)
-	if agreed.Recorded && l.rule(recorded) == endCall {
-		l.refuse(NotSecure, textRecorded, nil)
-		return
-	}
-	if !announced && l.rule(notAnnounced) == endCall {
-		l.refuse(NotSecure, textNoHash, nil)
+	if !l.admits(agreed, announced) {
 		return
 	}
 	l.follow(agreed)
@@ -122,6 +116,21 @@ func (l *leg) begin(agreed sdp.Agreed) {
 	l.openAudio(Audio{})
 	l.keys.Start(time.Now())
 	l.inbox = l.voice.inbox
+}
+
+// admits holds what the first descriptions say against the rules. If it is false,
+// the call is over.
+func (l *leg) admits(agreed sdp.Agreed, announced bool) bool {
+	l.look(announced)
+	if agreed.Recorded && l.rule(recorded) == endCall {
+		l.refuse(NotSecure, textRecorded, nil)
+		return false
+	}
+	if !announced && l.rule(notAnnounced) == endCall {
+		l.refuse(NotSecure, textNoHash, nil)
+		return false
+	}
+	return true
 }
 
 // inUse is what later descriptions may name: the codec of the call, DTMF and
