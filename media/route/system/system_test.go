@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -260,32 +259,31 @@ func TestAlarmsUnread(t *testing.T) {
 // More comes all the time, and the picture is drawn nevertheless: of what waits
 // when it is begun.
 func TestDrawnInAFlood(t *testing.T) {
-	p := &picture{world: route.NewWorld(route.Pulse), self: route.Self{PID: 1, Stream: "call", Playback: true}}
-	flood := make(chan route.Event, 4)
-	for _, f := range []route.Fact{
-		route.Node{ID: "sink 0", Kind: route.Sink, Name: "null"}, stream,
-		route.Link{ID: "link", From: "stream", To: "sink 0"}, route.Ready{},
-	} {
-		flood <- route.Event{From: route.Pulse, Fact: f}
-	}
-	sent, drawn := len(flood), make(chan struct{})
-	var flooding sync.WaitGroup
-	flooding.Go(func() {
-		for sent < 100_000 { // in the end it is too late
-			select {
-			case flood <- route.Event{From: route.Pulse, Fact: stream}:
-				sent++
-			case <-drawn:
-				return
-			}
+	synctest.Test(t, func(t *testing.T) {
+		p := &picture{world: route.NewWorld(route.Pulse), self: route.Self{PID: 1, Stream: "call", Playback: true}}
+		facts := []route.Fact{
+			route.Node{ID: "sink 0", Kind: route.Sink, Name: "null"}, stream,
+			route.Link{ID: "link", From: "stream", To: "sink 0"}, route.Ready{},
+		}
+		flood := make(chan route.Event, len(facts))
+		for _, f := range facts {
+			flood <- route.Event{From: route.Pulse, Fact: f}
+		}
+		const more = 20
+		for range more {
+			go func() { flood <- route.Event{From: route.Pulse, Fact: stream} }()
+		}
+		synctest.Wait()
+		text := p.take(<-flood, flood)
+		left := 0
+		for synctest.Wait(); len(flood) > 0; synctest.Wait() {
+			<-flood
+			left++
+		}
+		if taken := len(facts) + more - left; text == "" || len(p.report.Routes) != 1 || taken != 1+len(facts) {
+			t.Errorf("%q after %d events: %+v", text, taken, p.report)
 		}
 	})
-	text := p.take(<-flood, flood)
-	close(drawn)
-	flooding.Wait()
-	if taken := sent - len(flood); text == "" || len(p.report.Routes) != 1 || taken > 1+cap(flood) {
-		t.Errorf("%q after %d events: %+v", text, taken, p.report)
-	}
 }
 
 // What waits when the route is asked for is in the answer.
