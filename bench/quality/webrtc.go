@@ -96,10 +96,8 @@ func (w *webrtc) connect(ctx context.Context) (*protect.Sealer, netip.AddrPort, 
 		return nil, peer, fmt.Errorf("libwebrtc does not connect: %w", ctx.Err())
 	}
 	go w.forward(peer)
-	server, err := dtls.Server(w.dtls, w.near.LocalAddr(), &dtls.Config{
-		Certificates:           []tls.Certificate{w.identity},
-		SRTPProtectionProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80},
-	})
+	server, err := dtls.ServerWithOptions(w.dtls, w.near.LocalAddr(),
+		dtls.WithCertificates(w.identity), dtls.WithSRTPProtectionProfiles(dtls.SRTP_AES128_CM_HMAC_SHA1_80))
 	if err != nil {
 		return nil, peer, err
 	}
