@@ -64,10 +64,11 @@ func NewWorld(want ...Origin) *World {
 	return &World{want: want}
 }
 
-// Apply takes an Event in. What is in it belongs to the World.
-func (w *World) Apply(e Event) {
+// Apply takes an Event in. What is in it belongs to the World. It reports whether
+// that only adds an object: then nothing that was there before is hidden by it.
+func (w *World) Apply(e Event) (adds bool) {
 	if e.From == 0 || e.From >= numOrigins {
-		return
+		return true
 	}
 	w.at = e.At
 	v := &w.views[e.From]
@@ -77,23 +78,25 @@ func (w *World) Apply(e Event) {
 		if v.lost == "" {
 			v.lost = "its monitor is lost"
 		}
-		return
+		return false
 	case Ready:
 		if !v.broken {
 			v.ready, v.lost = true, ""
 		}
-		return
+		return false
 	case Gone:
 		v.bytes -= v.objects[f.ID].bytes
 		delete(v.objects, f.ID)
-		return
+		return false
 	}
 	if v.broken {
-		return
+		return false
 	}
+	before := len(v.objects)
 	if nonsense := v.put(e.From, e.Fact); nonsense != "" {
 		*v = view{broken: true, lost: nonsense}
 	}
+	return len(v.objects) > before
 }
 
 // put remembers a fact about an object. What it returns is why the monitor

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 
@@ -21,13 +22,23 @@ func (p *picture) draw() {
 	p.report, p.devices = p.world.Report(p.self), p.world.Devices()
 }
 
+// looks is how many of the events that wait are looked at one by one.
+const looks = 8
+
 // take applies e, and what waits behind it, and says in words what is new.
 // Empty: nothing that matters. What comes meanwhile is left, so that under a
-// flood too the picture is drawn.
-func (p *picture) take(e route.Event, more <-chan route.Event) string {
+// flood too the picture is drawn. What has come and is gone again is new as well:
+// each event is looked at by itself, and of those too many for that whatever may
+// hide another counts as one.
+func (p *picture) take(e route.Event, more <-chan route.Event) (text string) {
 	p.world.Apply(e)
-	for range len(more) {
-		p.world.Apply(<-more)
+	for n := range len(more) {
+		if n < looks {
+			text = cmp.Or(text, p.redraw())
+		}
+		if adds := p.world.Apply(<-more); !adds && n >= looks {
+			text = cmp.Or(text, "more has happened at once than can be looked at")
+		}
 	}
 	for _, from := range p.world.Broken() {
 		for _, m := range p.monitors {
@@ -39,7 +50,7 @@ func (p *picture) take(e route.Event, more <-chan route.Event) string {
 			}
 		}
 	}
-	return p.redraw()
+	return cmp.Or(text, p.redraw())
 }
 
 // redraw draws the picture anew, and says in words what is new.

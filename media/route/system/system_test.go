@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"slices"
@@ -305,6 +306,49 @@ func TestAskedAtOnce(t *testing.T) {
 			}
 			cancel()
 		})
+	}
+}
+
+// What has come and gone before anybody looked is an alarm like any other, also in
+// a flood.
+func TestCameAndWent(t *testing.T) {
+	sink := route.Node{ID: "sink 0", Kind: route.Sink, Name: "null"}
+	here := route.Link{ID: "link", From: "stream", To: "sink 0"}
+	there := route.Link{ID: "link 2", From: "stream", To: "sink 1"}
+	buds := route.BluetoothDevice{ID: "/buds", Connected: true, Icon: "audio-headset"}
+	harmless := make([]route.Fact, looks)
+	for i := range harmless {
+		harmless[i] = route.Node{ID: route.ID(fmt.Sprint("game ", i)), Kind: route.Playback}
+	}
+	for _, c := range []struct {
+		name  string
+		facts []route.Fact
+		want  string
+	}{
+		{"a link", []route.Fact{there, route.Gone{ID: there.ID}}, "another way"},
+		{"a headset", []route.Fact{buds, route.BluetoothDevice{ID: buds.ID, Icon: buds.Icon}}, "Bluetooth"},
+		{"the server", []route.Fact{route.Lost{Reason: "killed"}, sink, stream, here, route.Ready{}}, "killed"},
+		{"a link in a flood", append(slices.Clone(harmless), harmless[0], there, route.Gone{ID: there.ID}), "at once"},
+		{"the server in a flood", append(slices.Clone(harmless), route.Lost{}, sink, stream, here, route.Ready{}), "at once"},
+		{"others", append(slices.Clone(harmless), route.Node{ID: "film", Kind: route.Playback}), ""},
+		{"one of the others, which goes", []route.Fact{harmless[0], route.Gone{ID: "game 0"}}, ""},
+	} {
+		p := &picture{world: route.NewWorld(route.Pulse), self: route.Self{PID: 1, Stream: "call", Playback: true}}
+		for _, f := range []route.Fact{sink, stream, here, route.Ready{}} {
+			p.take(route.Event{From: route.Pulse, Fact: f}, nil)
+		}
+		waiting := make(chan route.Event, len(c.facts))
+		for _, f := range c.facts {
+			from := route.Pulse
+			if _, radio := f.(route.BluetoothDevice); radio {
+				from = route.BlueZ
+			}
+			waiting <- route.Event{From: from, Fact: f}
+		}
+		text := p.take(<-waiting, waiting)
+		if c.want == "" && text != "" || !strings.Contains(text, c.want) || p.report.Unknown != "" || len(p.report.Routes) != 1 {
+			t.Errorf("%s: %q, %+v", c.name, text, p.report)
+		}
 	}
 }
 
