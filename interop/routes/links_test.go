@@ -58,9 +58,9 @@ func linkAgainAndAgain(t *testing.T, c *call, graph *graph, ports [2]string) {
 	detected.within(t, "from the link in the graph to the alarm", 20*time.Millisecond)
 }
 
-// bluetooth says whether audio goes to a headset.
+// bluetooth says whether audio goes to the headset, by the profile that it has.
 func bluetooth(r route.Route) bool {
-	return !r.Capture && (r.Class == route.BluetoothA2DP || r.Class == route.BluetoothSCO) && r.Name == headsetName
+	return !r.Capture && r.Class == route.BluetoothA2DP && r.Name == headsetName
 }
 
 // ports are the ports of the graph, of one direction.

@@ -105,21 +105,18 @@ func suspect(n Node) (Route, bool) {
 		r.Evidence = t.evidence(saying{})
 		return r, true
 	}
-	for _, h := range hints {
-		if s, ok := t.hint(h.keys, h.words); ok {
-			r.Class, r.Reason, r.Evidence = t.bluetooth(h.class), h.reason, t.evidence(s)
-			return r, true
-		}
+	class, reason, decided, found := t.against()
+	if !found {
+		return Route{}, false
 	}
-	return Route{}, false
+	r.Class, r.Reason, r.Evidence = class, reason, t.evidence(decided)
+	return r, true
 }
 
 // verdict goes from what is worst to what is best.
 func (t testimony) verdict(from Origin) (Class, string, saying) {
-	for _, h := range hints {
-		if s, ok := t.hint(h.keys, h.words); ok {
-			return t.bluetooth(h.class), h.reason, s
-		}
+	if class, reason, s, found := t.against(); found {
+		return class, reason, s
 	}
 	if class, ok := trusted(t.node); ok {
 		return class, "", saying{}
@@ -141,6 +138,37 @@ func (t testimony) verdict(from Origin) (Class, string, saying) {
 	}
 	class, lacking := t.builtin(from)
 	return class, lacking, saying{}
+}
+
+// against finds the worst hint.
+func (t testimony) against() (class Class, reason string, decided saying, found bool) {
+	for _, h := range hints {
+		s, ok := t.hint(h.keys, h.words)
+		if !ok {
+			continue
+		}
+		class = t.bluetooth(h.class)
+		if rank(class) == rank(BluetoothA2DP) {
+			class, s = t.profile(class, s)
+		}
+		return class, h.reason, s, true
+	}
+	return Unknown, "", saying{}, false
+}
+
+// profile is what a node of Bluetooth does, where it says so itself: the properties
+// of its device name all that the device could do.
+func (t testimony) profile(class Class, decided saying) (Class, saying) {
+	own := []string{"api.bluez5.profile", "factory", "factory.name"}
+	for _, h := range hints {
+		if rank(h.class) != rank(BluetoothA2DP) {
+			continue
+		}
+		if s, ok := t.hint(own, h.words); ok {
+			return h.class, s
+		}
+	}
+	return class, decided
 }
 
 func (t testimony) bluetooth(c Class) Class {

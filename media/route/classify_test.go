@@ -175,6 +175,14 @@ var traps = []struct {
 		n.Name, n.Factory, n.Driver = "bluez_output.AC_80_0A_11_22_33.1", "api.bluez5.a2dp.sink", ""
 		n.Props["device.api"], n.Props["api.bluez5.profile"] = "bluez5", "a2dp-sink"
 	}, route.BluetoothA2DP},
+	{"a device that could do more than its node does", func(n *route.Node) {
+		n.Name, n.Factory, n.Driver = "bluez_output.AC_80_0A_11_22_33.1", "api.bluez5.a2dp.sink", "adapter"
+		n.Props["factory.name"], n.Props["bluez5.auto-connect"] = "api.bluez5.a2dp.sink", "[ hfp_hf hsp_hs a2dp_sink ]"
+	}, route.BluetoothA2DP},
+	{"its other node", func(n *route.Node) {
+		n.Name, n.Factory, n.Driver = "bluez_output.AC_80_0A_11_22_33.2", "api.bluez5.sco.sink", "adapter"
+		n.Props["bluez5.codecs"] = "[ a2dp sbc ]"
+	}, route.BluetoothSCO},
 	{"bluez in the name alone", func(n *route.Node) { n.Name = "bluez_sink.AC_80_0A_11_22_33" }, route.BluetoothA2DP},
 	{"profile of a headset", set("device.profile.name", "headset_head_unit"), route.BluetoothSCO},
 	{"profile with hyphens", set("api.bluez5.profile", "headset-head-unit"), route.BluetoothSCO},
