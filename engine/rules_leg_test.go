@@ -92,7 +92,7 @@ func acts() []act {
 			}
 		}, false},
 		{routeVerified, func(l *leg) {
-			v, err := l.cfg.Routes.Verify(route.Route{Class: route.BuiltinMic})
+			v, err := l.cfg.Routes.Verify(good.Routes...)
 			l.onSighting(sighting{verified: v, err: err})
 		}, true},
 		{routeRefused, tells(refusedRoute), false},

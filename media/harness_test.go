@@ -31,7 +31,7 @@ func at(i int) time.Time { return epoch.Add(time.Duration(i) * media.FrameDurati
 // verified is what a call on built-in devices gets.
 func verified(t testing.TB) route.Verified {
 	t.Helper()
-	v, err := route.Policy{}.Verify(route.Route{Class: route.BuiltinMic}, route.Route{Class: route.BuiltinSpeaker})
+	v, err := route.Policy{}.Verify(route.Route{Class: route.BuiltinMic, Capture: true}, route.Route{Class: route.BuiltinSpeaker})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ func (o *options) live() bool { return o.in == "" && o.out == "" && o.simulateRo
 
 // checkAudio finds what is wrong with the policy, the devices or the files.
 func (o *options) checkAudio() (err error) {
+	recoverRadios()
 	if o.policy != "" {
 		if o.routes, err = route.LoadPolicy(o.policy); err != nil {
 			return fmt.Errorf("--policy: %w", err)
@@ -34,14 +35,18 @@ func (o *options) checkAudio() (err error) {
 	if !o.live() {
 		return o.checkFiles()
 	}
-	if err := devices.RecoverRadios(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, "sotto: Bluetooth was powered down for a call and is not up again:", oneLine(err.Error()))
-	}
 	if o.choice, err = devices.Choose(context.Background(), o.routes, o.devices...); err != nil {
 		return fmt.Errorf("no microphone and loudspeaker to use: %w; to go without, use --in and --out", err)
 	}
 	o.choice.Voice = work
 	return nil
+}
+
+// recoverRadios powers up what a call that has crashed has left powered down.
+func recoverRadios() {
+	if err := devices.RecoverRadios(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "sotto: Bluetooth was powered down for a call and is not up again:", oneLine(err.Error()))
+	}
 }
 
 // microphone is what is to be done to the microphone's sound, if this build can.

@@ -46,6 +46,7 @@ calls would be silent then.`,
 					return fmt.Errorf("--policy: %w", err)
 				}
 			}
+			recoverRadios()
 			l.w = cmd.OutOrStdout()
 			devices, err := system.Open(route.Self{})
 			if err != nil {
@@ -222,7 +223,7 @@ func (l *routeList) silence(report route.Report, all []route.Route) string {
 	}
 	var microphone, loudspeaker bool
 	for _, r := range all {
-		if _, err := l.policy.Verify(r); err == nil {
+		if err := l.policy.Accept(r); err == nil {
 			report.Routes = append(report.Routes, r)
 			microphone, loudspeaker = microphone || r.Capture, loudspeaker || !r.Capture
 		}
@@ -247,7 +248,7 @@ func (l *routeList) judge(r route.Route) deviceRecord {
 	if l.evidence {
 		d.Evidence = r.Evidence
 	}
-	_, err := l.policy.Verify(r)
+	err := l.policy.Accept(r)
 	var refusal *route.Refusal
 	if errors.As(err, &refusal) {
 		d.Accepted, d.Reason = false, refusal.Reason

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -199,4 +201,30 @@ func TestRoutesCommand(t *testing.T) {
 	}
 	wantFailure(t, start(t, "routes", "--policy", "no such file"), exitUsage, "--policy")
 	wantFailure(t, start(t, "routes", "what"), exitUsage, "what")
+}
+
+// What a crash has left powered down is powered up by whichever start is the next,
+// over files too; here nobody can, and the user is told.
+func TestRadiosAreRecovered(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("HOME", home)
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(home, "none"))
+	config, err := os.UserConfigDir()
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(config, "sotto"), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(config, "sotto", "radios.json"), []byte(`["00:11"]`), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"routes"}, {"call", "sip:bob@127.0.0.1:1", "--in", "tone:0"}} {
+		p := start(t, args...)
+		p.exit(t)
+		if !strings.Contains(p.stderr.String(), "Bluetooth was powered down for a call and is not up again") {
+			t.Errorf("%v: %s", args, p.stderr.String())
+		}
+	}
 }

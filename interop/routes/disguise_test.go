@@ -52,7 +52,7 @@ func TestDisguises(t *testing.T) {
 				}
 				return i >= 0
 			})
-			if _, err := (route.Policy{}).Verify(got); err == nil || got.Class != d.want {
+			if err := (route.Policy{}).Accept(got); err == nil || got.Class != d.want {
 				t.Errorf("%s: %v (%v), want %v", d.what, got, err, d.want)
 			} else {
 				t.Logf("%s: %v", d.what, err)

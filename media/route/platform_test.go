@@ -191,7 +191,7 @@ func TestEveryPlatformConstant(t *testing.T) {
 			if len(r.Routes) != 1 || r.Routes[0].Class != want || r.Routes[0].Capture != capture || r.Routes[0].Device != "id" || len(r.Routes[0].Evidence) == 0 || !r.At.Equal(at) {
 				t.Errorf("%s, capture %v: %+v, want %v", c.name, capture, r, want)
 			}
-			if _, err := (route.Policy{}).Check(r); (err == nil) != verdicts[want].byDefault {
+			if err := (route.Policy{}).Accept(r.Routes[0]); (err == nil) != verdicts[want].byDefault {
 				t.Errorf("%s: %v", c.name, err)
 			}
 		}
@@ -231,10 +231,10 @@ func TestPlatformNames(t *testing.T) {
 func TestLongDeviceName(t *testing.T) {
 	long := "AppleUSBAudioEngine:" + strings.Repeat("x", 200)
 	r := route.RouteReport(time.Time{}, route.CoreAudioDevice{Transport: code("usb "), UID: long + "1"})
-	if _, err := (route.Policy{Wired: []string{long + "1"}}).Check(r); err != nil {
+	if err := (route.Policy{Wired: []string{long + "1"}}).Accept(r.Routes[0]); err != nil {
 		t.Error(err)
 	}
-	if _, err := (route.Policy{Wired: []string{long + "2", r.Routes[0].Device[:80] + "…"}}).Check(r); err == nil {
+	if err := (route.Policy{Wired: []string{long + "2", r.Routes[0].Device[:80] + "…"}}).Accept(r.Routes[0]); err == nil {
 		t.Error("another device passes for it")
 	}
 }

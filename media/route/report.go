@@ -2,6 +2,7 @@ package route
 
 import (
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,20 @@ type Report struct {
 	Bluetooth []BluetoothDevice
 	// Adapters are the Bluetooth radios, powered or not.
 	Adapters []BluetoothAdapter
+}
+
+// missing says which direction of a call with devices has no route.
+func (r Report) missing() string {
+	has := func(is func(Route) bool) bool { return slices.ContainsFunc(r.Routes, is) }
+	switch {
+	case !has(func(r Route) bool { return r.Class != Internal }):
+		return ""
+	case !has(func(r Route) bool { return r.Capture }):
+		return "it is not known which microphone the voice comes from"
+	case !has(func(r Route) bool { return !r.Capture }):
+		return "it is not known which loudspeaker the voice goes to"
+	}
+	return ""
 }
 
 // Tap is another program that gets what our microphone hears or what we play.

@@ -57,8 +57,17 @@ func (p Policy) Verify(routes ...Route) (Verified, error) {
 	return p.Check(Report{Routes: routes})
 }
 
-// Check decides on what a report says. It needs at least one route, and all of
-// them acceptable. The error is a *[Refusal] about the worst that was found.
+// Accept decides on one device, whichever other routes there are. The error is a
+// *[Refusal].
+func (p Policy) Accept(r Route) error {
+	if !p.accepts(r) {
+		return refuseRoute(r)
+	}
+	return nil
+}
+
+// Check decides on what a report says. It needs a route that audio comes from and
+// one that it goes to, unless all are [Internal], and all of them acceptable. The error is a *[Refusal] about the worst that was found.
 func (p Policy) Check(r Report) (Verified, error) {
 	refusal := p.refuse(r)
 	if refusal != nil {
@@ -85,6 +94,9 @@ func (p Policy) refuse(r Report) *Refusal {
 	}
 	if worst >= 0 {
 		return refuseRoute(r.Routes[worst])
+	}
+	if missing := r.missing(); missing != "" {
+		return &Refusal{Reason: missing, advice: adviceWait}
 	}
 	if p.Strict && len(r.Bluetooth) > 0 {
 		return refuseIdle(r.Bluetooth[0])

@@ -43,7 +43,7 @@ func TestEveryClass(t *testing.T) {
 	if int(route.Telephony)+3 != len(verdicts) {
 		t.Fatalf("%d classes are in the table, there are %d", len(verdicts)-2, route.Telephony+1)
 	}
-	mic := route.Route{Class: route.BuiltinMic}
+	mic := route.Route{Class: route.BuiltinMic, Capture: true}
 	for class, want := range verdicts {
 		r := route.Route{Class: class, Device: "dev0", Evidence: []string{"api=x"}}
 		for _, c := range []struct {
@@ -127,7 +127,7 @@ func TestRefusalText(t *testing.T) {
 		{route.Route{}, []string{"unknown route is refused", "cannot be told"}},
 		{route.Route{Class: 200}, []string{"class(200) is refused", "cannot be told"}},
 	} {
-		_, err := route.Policy{}.Verify(c.r)
+		err := route.Policy{}.Accept(c.r)
 		for _, want := range c.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%+v: %v does not say %q", c.r, err, want)
@@ -140,5 +140,32 @@ func TestRefusalText(t *testing.T) {
 	_, err := route.Policy{}.Verify()
 	if err == nil || !strings.Contains(err.Error(), "no audio route is known") {
 		t.Error(err)
+	}
+}
+
+// A microphone alone, or a loudspeaker alone, is half a call: the other half may be
+// anything. Where there is no device there need be only one.
+func TestBothDirections(t *testing.T) {
+	mic, speaker := route.Route{Class: route.BuiltinMic, Capture: true}, route.Route{Class: route.BuiltinSpeaker}
+	file, recording := route.Route{Class: route.Internal}, route.Route{Class: route.Internal, Capture: true}
+	for _, c := range []struct {
+		routes []route.Route
+		reason string // empty: accepted
+	}{
+		{[]route.Route{mic, speaker}, ""},
+		{[]route.Route{speaker, mic, speaker}, ""},
+		{[]route.Route{file}, ""},
+		{[]route.Route{recording}, ""},
+		{[]route.Route{mic, file}, ""},
+		{[]route.Route{recording, speaker}, ""},
+		{[]route.Route{speaker}, "microphone"},
+		{[]route.Route{speaker, speaker, file}, "microphone"},
+		{[]route.Route{mic}, "loudspeaker"},
+		{[]route.Route{mic, recording}, "loudspeaker"},
+	} {
+		v, err := route.Policy{}.Verify(c.routes...)
+		if v.Valid() != (c.reason == "") || (err == nil) != v.Valid() || err != nil && !strings.Contains(err.Error(), c.reason) {
+			t.Errorf("%+v: %v", c.routes, err)
+		}
 	}
 }
