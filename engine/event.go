@@ -70,7 +70,12 @@ type RouteRefused struct {
 type RouteRestored struct{}
 
 // Held says that one side has put the call on hold.
-type Held struct{ Remote bool }
+type Held struct {
+	Remote bool
+	// ForRoute says that nobody has asked for it: the call was silent because
+	// of its route for as long as [route.Policy.HoldAfter].
+	ForRoute bool
+}
 
 // Resumed says that the hold is over.
 type Resumed struct{ Remote bool }

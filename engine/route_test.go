@@ -262,7 +262,9 @@ func TestSilenceHasAnEnd(t *testing.T) {
 		if e := until[engine.Held](t, callee); !e.Remote {
 			t.Errorf("%+v", e)
 		}
-		until[engine.Held](t, caller)
+		if e := until[engine.Held](t, caller); e.Remote || !e.ForRoute {
+			t.Errorf("%+v", e)
+		}
 		w.Set(builtin)
 		until[engine.RouteRestored](t, caller)
 		until[engine.Resumed](t, callee)
@@ -329,6 +331,23 @@ func TestOrderIsTold(t *testing.T) {
 	next[engine.RouteRefused](t, call)
 }
 
+// A report of one direction lets no voice through: the other may be any device.
+func TestHalfAReport(t *testing.T) {
+	t.Parallel()
+	for _, known := range builtin.Routes {
+		h := newHardware(route.Report{Routes: []route.Route{known}})
+		r := newRogue(t, true)
+		call, _, _ := r.call(engine.Config{OpenAudio: h.open})
+		w := h.watch(t)
+		if e := until[engine.RouteRefused](t, call); e.Class != route.Unknown || r.seen[media.KindRTP].Load() != 0 {
+			t.Errorf("with %+v alone: refused with %+v, %d packets sent", known, e, r.seen[media.KindRTP].Load())
+		}
+		w.Set(builtin)
+		until[engine.RouteRestored](t, call)
+		until[engine.Secured](t, call)
+	}
+}
+
 // A call that waits for its route ends like any other, and closes its watch.
 func TestEndWhileRouteIsRefused(t *testing.T) {
 	t.Parallel()
@@ -360,7 +379,9 @@ func TestOurHoldOutlastsTheRoute(t *testing.T) {
 	if err := caller.Hold(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	next[engine.Held](t, caller)
+	if e := next[engine.Held](t, caller); e.ForRoute {
+		t.Errorf("%+v, and the user has asked for it", e)
+	}
 	w.Set(builtin)
 	next[engine.RouteRestored](t, caller)
 	w.Set(headset) // by now the call would be resumed

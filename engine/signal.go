@@ -239,15 +239,16 @@ func (l *leg) follow(a sdp.Agreed) {
 	if held := !a.Send; held != l.held {
 		l.held = held
 		l.voice.hold(held)
-		l.tellHold(held, true)
+		l.tellHold(held, Held{Remote: true})
 	}
 }
 
-func (l *leg) tellHold(held, remote bool) {
+// tellHold tells of a hold, or of the end of it.
+func (l *leg) tellHold(held bool, by Held) {
 	if held {
-		l.say(Held{Remote: remote})
+		l.say(by)
 	} else {
-		l.say(Resumed{Remote: remote})
+		l.say(Resumed{Remote: by.Remote})
 	}
 }
 
@@ -292,7 +293,7 @@ func (l *leg) reanswered(answer []byte, err error) error {
 	l.ours, l.local.Direction = c.offer, c.direction
 	held := c.direction != sdp.SendRecv
 	l.voice.mute(held)
-	l.tellHold(held, false)
+	l.tellHold(held, Held{ForRoute: c.forRoute})
 	l.follow(agreed)
 	l.path.onHold = held && c.forRoute
 	l.resumeForRoute()

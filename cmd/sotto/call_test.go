@@ -159,7 +159,7 @@ func TestKeyboard(t *testing.T) {
 		}
 	}
 	talk([]exchange{{"h", "On hold, by you"}, {"r", "Off hold, by you"}, {"q", "Ended: "}})
-	if e := event[sideRecord](t, listener, "held"); !e.Remote {
+	if e := event[heldRecord](t, listener, "held"); !e.Remote {
 		t.Errorf("%+v", e)
 	}
 	if e := event[sideRecord](t, listener, "resumed"); !e.Remote {

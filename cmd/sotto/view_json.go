@@ -89,7 +89,12 @@ type (
 		Device   string   `json:"route_device,omitempty"`
 		Evidence []string `json:"route_evidence,omitempty"`
 	}
-	// sideRecord: "held", "resumed".
+	heldRecord struct {
+		Event    string `json:"event"`
+		Remote   bool   `json:"remote"`
+		ForRoute bool   `json:"for_route"` // nobody has asked for it
+	}
+	// sideRecord: "resumed".
 	sideRecord struct {
 		Event  string `json:"event"`
 		Remote bool   `json:"remote"` // by the other side
@@ -156,7 +161,7 @@ func record(event any) any {
 	case engine.Refused:
 		return newRefusedRecord("refused", e.Text, e.Route)
 	case engine.Held:
-		return sideRecord{"held", e.Remote}
+		return heldRecord{"held", e.Remote, e.ForRoute}
 	case engine.Resumed:
 		return sideRecord{"resumed", e.Remote}
 	case engine.Digit:

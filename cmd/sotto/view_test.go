@@ -53,7 +53,7 @@ var everyEvent = []any{
 	engine.Security{Level: engine.LevelCompared, Text: "good", Notices: []engine.Notice{engine.NoticePBX}},
 	engine.Refused{Text: "no", Route: &route.Refusal{Class: route.HDMI, Device: "d", Evidence: []string{"e"}}},
 	engine.RouteRefused{Refusal: route.Refusal{Class: route.BluetoothSCO, Device: "buds"}, Text: "take the buds out " + strings.Repeat("and again ", 12)}, engine.RouteRestored{},
-	engine.Held{Remote: true}, engine.Resumed{}, engine.Digit{Digit: '#'}, engine.Warning{Text: "w"},
+	engine.Held{Remote: true}, engine.Held{ForRoute: true}, engine.Resumed{}, engine.Digit{Digit: '#'}, engine.Warning{Text: "w"},
 	engine.Quality{Class: engine.QualityHigh, Rating: media.Quality{R: 85.04, MOSLQ: 4.21, MOSCQ: 4.16}},
 	engine.Quality{Remote: true, Rating: media.Quality{R: 30, MOSLQ: 2, MOSCQ: 1.6}},
 	engine.Ended{Reason: engine.Reason{Kind: engine.Busy, Text: "busy", Remote: true, Code: 486}, Level: engine.LevelNone,
@@ -82,7 +82,7 @@ func TestJSONView(t *testing.T) {
 		}
 		names = append(names, object["event"].(string))
 	}
-	want := strings.Fields("listening calling incoming ringing answered secured security sas_relayed security refused route_refused route_restored held resumed digit warning quality quality ended")
+	want := strings.Fields("listening calling incoming ringing answered secured security sas_relayed security refused route_refused route_restored held held resumed digit warning quality quality ended")
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
@@ -91,6 +91,7 @@ func TestJSONView(t *testing.T) {
 		`"level":"suspect","text":"beware","name":"Bob","notices":[{"kind":"pbx","text":"The other side is a`,
 		`{"event":"sas_relayed","sas":"far:away","sas_type":"B256"}`,
 		`"level":"verified-now","text":"good"`,
+		`{"event":"held","remote":true,"for_route":false}`, `{"event":"held","remote":false,"for_route":true}`,
 		`{"event":"digit","digit":"#"}`,
 		`"reason":"no","route_class":"HDMI or DisplayPort","route_device":"d","route_evidence":["e"]`,
 		`{"event":"route_refused","reason":"take the buds out and again`,
@@ -116,7 +117,7 @@ func TestTextView(t *testing.T) {
 	v.show(incoming{"sip:\x1b[31mred\r\n@h"})
 	for _, want := range []string{
 		"Listening on 127.0.0.1:1", "Calling sip:b@h", "sip:b@h is calling", "Ringing", "with opus", "g k r z", "Type y and Enter",
-		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "!! REFUSED: nothing is sent or played.\n  !! no\n  !!!!", "!! SILENT: nothing is sent or played.\n  !! take the buds out and again and again", "again\n  !! and again", "The audio route is verified again.", "by the other side", "by you", "The other side sends #.", "Warning: w", "Quality of what you hear: high, MOS 4.2.", "Quality of what the other side hears: poor, MOS 1.6.", "What you heard: R 71, MOS 3.7; listening alone 3.9.", "Ended: busy", "lost 2, late 3",
+		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "!! REFUSED: nothing is sent or played.\n  !! no\n  !!!!", "!! SILENT: nothing is sent or played.\n  !! take the buds out and again and again", "again\n  !! and again", "The audio route is verified again.", "by the other side", "On hold, because of the audio route.", "by you", "The other side sends #.", "Warning: w", "Quality of what you hear: high, MOS 4.2.", "Quality of what the other side hears: poor, MOS 1.6.", "What you heard: R 71, MOS 3.7; listening alone 3.9.", "Ended: busy", "lost 2, late 3",
 		"helpful", "  sip:[31mred @h is calling.\n",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -57,6 +57,10 @@ func (v *textView) show(event any) {
 	case engine.RouteRestored:
 		v.line("The audio route is verified again.")
 	case engine.Held:
+		if e.ForRoute {
+			v.line("On hold, because of the audio route.")
+			return
+		}
 		v.line("On hold, by %s.", who(e.Remote))
 	case engine.Resumed:
 		v.line("Off hold, by %s.", who(e.Remote))
