@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sotto/codecs"
 	"sotto/engine"
 	"sotto/engine/devices"
 	"sotto/media"
@@ -43,6 +44,7 @@ type options struct {
 	devices, voice                 []string
 	policy, audit                  string
 
+	coding   codecs.Options
 	routes   route.Policy   // what policy says
 	choice   devices.Choice // if there are no files
 	answered atomic.Int64   // calls that have opened their files
@@ -70,6 +72,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.BoolVar(&o.postQuantum, "post-quantum", false, "only key agreements that a quantum computer does not break: "+strings.Join(postQuantum, ","))
 	f.StringSliceVar(&o.sasTypes, "sas", nil, "forms of the SAS, best first, of "+strings.Join(sasTypes, ",")+" (default B256,B32)")
 	f.StringVar(&o.simulateRoute, "simulate-route", "", "pretend that the audio goes over a `class` of device, such as bluetooth-a2dp")
+	registerCoding(cmd, &o.coding)
 	f.StringVar(&o.trace, "trace", "", "write when each frame passed each stage to `file`")
 	for _, hidden := range []string{"simulate-route", "trace"} {
 		if err := f.MarkHidden(hidden); err != nil {
@@ -135,5 +138,6 @@ func (o *options) config() engine.Config {
 		Routes:    o.routes,
 		AuditFile: o.audit,
 		OpenAudio: o.open(),
+		Coding:    o.coding,
 	}
 }
