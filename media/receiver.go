@@ -222,6 +222,7 @@ func (r *Receiver) Stats() ReceiverStats {
 	s.Lost, s.Late, s.Duplicate = b.Lost, s.Late+b.Late, b.Duplicate
 	s.Concealed, s.Recovered, s.Skipped = b.Concealed, b.Recovered, b.Skipped
 	s.Discarded.Malformed += b.Oversized
+	s.Discarded.StrayTimestamp, s.Restarts = b.Stray, b.Restarts
 	s.Delay, s.Target, s.Jitter = b.Delay, b.Target, ticks(b.Jitter, r.source.clock)
 	s.Undecodable = r.playout.undecodable.Load()
 	s.Accelerated, s.Expanded = length(int(r.playout.accelerated.Load())), length(int(r.playout.expanded.Load()))

@@ -83,7 +83,7 @@ func TestBadInputIsCounted(t *testing.T) {
 		"no frames":                   {payload: frames(0xff, 0), broken: 1},
 		"odd length in halves":        {payload: append([]byte{0x79}, make([]byte, 61)...), broken: 1},
 		"frame longer than it may be": {payload: append([]byte{0x78}, make([]byte, 1300)...), broken: 1},
-		"timestamp out of the blue":   {change: func(h []byte) []byte { h[4] ^= 0x40; return h }},
+		"timestamp out of the blue":   {change: func(h []byte) []byte { h[4] ^= 0x40; return h }, payload: good, want: media.Discarded{StrayTimestamp: 1}},
 		"no payload":                  {},
 	} {
 		t.Run(name, func(t *testing.T) {

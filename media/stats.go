@@ -31,6 +31,7 @@ type ReceiverStats struct {
 	Discarded       Discarded
 	TelephoneEvents uint64 // packets of RFC 4733, whatever they hold
 	Streams         uint64 // times another source took over, the first included
+	Restarts        uint64 // times the source's sequence numbers or timestamps jumped, and it was taken up anew
 
 	Concealed   uint64 // packets made up, in frames of 20 ms if they are longer
 	Recovered   uint64 // packets recovered by forward error correction
@@ -52,6 +53,7 @@ type Discarded struct {
 	Replay         uint64
 	Malformed      uint64
 	UnknownPayload uint64 // a payload type that was not negotiated
+	StrayTimestamp uint64 // a timestamp that no delay explains, and the packet before it did not agree
 	UnknownEvent   uint64 // telephone events that are no DTMF digit
 	OtherSource    uint64 // while another source was being heard, or too many sources
 }

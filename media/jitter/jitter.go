@@ -42,8 +42,8 @@ const (
 	// pauseAfter is how long a missing stream is concealed before it counts
 	// as paused and is buffered anew.
 	pauseAfter = time.Second
-	// maxJump in sequence numbers and maxShift in time are what loss and delay
-	// explain; a stream that jumps further has started again (RFC 3550 §A.1).
+	// maxJump in sequence numbers is what loss explains, and maxShift in time what
+	// delay does; a stream beyond has started again (RFC 3550 §A.1).
 	maxJump  = 3000
 	maxShift = 2 * time.Second
 	// maxExcess over the wanted delay is made good by acceleration. What comes
@@ -136,6 +136,7 @@ type Stats struct {
 	Concealed uint64 // packets, or frames of longer ones, answered by Conceal
 	Recovered uint64 // packets answered by FEC
 	Skipped   uint64 // packets, or frames, not concealed, to shorten the delay
+	Stray     uint64 // packets not played: they came with a timestamp that was not believed
 	Restarts  uint64 // times the stream jumped and was taken up anew
 
 	Delay  time.Duration // of the last packet played, against the quickest one
@@ -170,6 +171,8 @@ type Buffer struct {
 	first   int64     // sequence number from which on what is missing counts
 	highest int64     // greatest sequence number that arrived, unwrapped
 	oldNext int64     // successor of the last number far below the window
+	newest  stamp     // of the packets whose timestamps are believed
+	doubted stamp     // of the packet after it, if it is not
 	jitter  uint32    // RFC 3550 §A.8's estimate, times 16
 
 	playing bool

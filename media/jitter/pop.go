@@ -9,17 +9,17 @@ import "time"
 func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a Action) {
 	for {
 		head := b.head()
+		if head != nil && head.n == 0 { // nothing begins with it
+			b.fresh, b.quiet = false, b.quiet || head.quiet
+			b.take(head)
+			b.spread.played()
+			continue
+		}
 		if !b.playing && !b.start(now, ahead, head) {
 			return 0, Action{Kind: Wait}
 		}
 		if head == nil {
 			return 0, b.starve()
-		}
-		if head.n == 0 {
-			b.quiet = b.quiet || head.quiet
-			b.take(head)
-			b.spread.played()
-			continue
 		}
 		missing := b.gap(head) - b.elapsed
 		place := b.place(now, ahead, head.ts-max(missing, 0))
@@ -70,7 +70,7 @@ func (b *Buffer) start(now time.Time, ahead time.Duration, head *slot) bool {
 	if head == nil {
 		return false
 	}
-	if second := &b.ring[index(head.seq+1)]; second.present && second.seq == head.seq+1 && !head.quiet {
+	if second := &b.ring[index(head.seq+1)]; second.present && second.seq == head.seq+1 && second.n > 0 && !head.quiet {
 		b.step(second.ts - head.ts)
 	}
 	if b.place(now, ahead, head.ts).spare < 0 {

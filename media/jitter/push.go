@@ -18,10 +18,19 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 		b.begin(now, p)
 		seq, ts = b.unwrap(p)
 	}
+	stray := false
+	if len(p.Payload) > 0 {
+		if ts, stray = b.judge(now, seq, ts); stray {
+			p.Payload = nil
+		}
+	}
 	if !b.accept(seq, len(p.Payload)) {
 		return
 	}
 	b.stats.Received++
+	if stray {
+		b.stats.Stray++
+	}
 	if len(p.Payload) > 0 {
 		b.measure(now, ts, p.Redundant && seq > b.first && b.ring[index(seq-1)].seq != seq-1)
 	}
@@ -49,7 +58,7 @@ func (b *Buffer) begin(now time.Time, p Packet) {
 	b.epoch, b.firstTS, b.lastTS = now, p.Timestamp, 0
 	b.highest = 1<<16 + int64(p.Seq) // above 0, which marks a slot never used
 	b.next, b.first = b.highest, b.highest
-	b.oldNext = 0
+	b.oldNext, b.newest, b.doubted = 0, stamp{}, stamp{}
 }
 
 // forget empties the buffer and stops playing.
@@ -69,7 +78,8 @@ func (b *Buffer) unwrap(p Packet) (seq, ts int64) {
 }
 
 // restarted tells whether the packet cannot belong to the timeline: the sender
-// began again. The timestamp of a packet without payload tells nothing.
+// began again. The timestamp of a packet without payload tells nothing, and one
+// that jumps is for [Buffer.judge].
 func (b *Buffer) restarted(now time.Time, seq, ts int64, empty bool) bool {
 	if seq > b.highest+maxJump {
 		return true
@@ -82,8 +92,7 @@ func (b *Buffer) restarted(now time.Time, seq, ts int64, empty bool) bool {
 	if empty || !b.delay.known {
 		return false
 	}
-	lag := b.lag(now, ts)
-	return lag > maxShift || lag < -maxShift
+	return seq > b.newest.seq && ts >= b.newest.ts && b.lag(now, ts) > maxShift
 }
 
 // accept tells whether seq is new and near enough to be counted, and makes
