@@ -38,7 +38,7 @@ func (o *options) checkAudio() (err error) {
 	if o.choice, err = devices.Choose(context.Background(), o.routes, o.devices...); err != nil {
 		return fmt.Errorf("no microphone and loudspeaker to use: %w; to go without, use --in and --out", err)
 	}
-	o.choice.Voice = work
+	o.choice.Voice, o.choice.AllowInsecure = work, o.insecure
 	return nil
 }
 

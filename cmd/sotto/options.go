@@ -64,7 +64,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.StringVar(&o.state, "state", "", "`directory` that remembers peers from call to call; without it nothing is remembered")
 	f.StringVar(&o.dtmf, "dtmf", "", "`digits` to send when the voice begins: 0 to 9, *, #, A to D")
 	f.DurationVar(&o.duration, "duration", 0, "hang up this long after the voice begins, such as 10s; 0: never")
-	f.BoolVar(&o.insecure, "no-secure-mode", false, "talk in the clear to a phone without ZRTP")
+	f.BoolVar(&o.insecure, "no-secure-mode", false, "talk in the clear to a phone without ZRTP, and over any audio device")
 	f.BoolVar(&o.requireHash, "require-hello-hash", false, "end calls whose signalling does not announce the other side's ZRTP Hello")
 	f.BoolVar(&o.verify, "verify", false, "take the SAS as compared and equal; for tests, it defeats the purpose")
 	f.BoolVar(&o.json, "json", false, "print every event as one JSON object a line")

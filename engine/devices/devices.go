@@ -36,6 +36,9 @@ type Choice struct {
 	Capture, Playback string
 	// Policy is that of the engine. What it refuses is not even opened.
 	Policy route.Policy
+	// AllowInsecure is that of the engine: any device will do, nothing watches
+	// over it, and no radio is powered down.
+	AllowInsecure bool
 	// Voice is what is done to the microphone's sound. Nothing by default: leave
 	// to the platform what it does by itself. A build without speexdsp opens
 	// nothing with it ([voice.ErrNotBuilt]).
@@ -111,7 +114,10 @@ func names(all []device.Device) string {
 // there is no such device, or one that may not be used.
 func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 	capture, playback, err := c.find(ctx)
-	if errors.Is(err, ErrNoDevice) { // there may be one soon
+	if err == nil && c.AllowInsecure {
+		return c.start(ctx, engine.Audio{}, newName(), [2]string{capture, playback})
+	}
+	if errors.Is(err, ErrNoDevice) && !c.AllowInsecure { // there may be one soon
 		_, err = c.Policy.Check(route.Report{Unknown: strings.TrimPrefix(err.Error(), "devices: ")})
 	}
 	if err != nil {
@@ -122,28 +128,33 @@ func (c Choice) Open(ctx context.Context) (a engine.Audio, err error) {
 	if err != nil {
 		return engine.Audio{}, err
 	}
-	a.Watch = watch
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.Close())
-			a = engine.Audio{}
-		}
-	}()
 	restore, err := c.admit(ctx, watch, capture, playback)
 	if err != nil {
-		return a, err
+		return engine.Audio{}, errors.Join(err, watch.Close())
 	}
+	a.Watch = watch
 	if restore != nil {
 		a.Watch = darkness{watch, restore}
 	}
 	ours.join(name, watch)
 	a.Watch = member{a.Watch, func() { ours.leave(name) }}
-	source, err := device.OpenSource(ctx, capture, name)
+	return c.start(ctx, a, name, [2]string{capture, playback})
+}
+
+// start opens the microphone and the loudspeaker, in that order, with streams of
+// that name, and adds them to what a has. With an error it closes all of that.
+func (c Choice) start(ctx context.Context, a engine.Audio, name string, ids [2]string) (all engine.Audio, err error) {
+	defer func() {
+		if err != nil {
+			all, err = engine.Audio{}, errors.Join(err, a.Close())
+		}
+	}()
+	source, err := device.OpenSource(ctx, ids[0], name)
 	if err != nil {
 		return a, err
 	}
 	a.Source = &microphone{source}
-	sink, err := device.OpenSink(ctx, playback, name)
+	sink, err := device.OpenSink(ctx, ids[1], name)
 	if err != nil {
 		return a, err
 	}
