@@ -32,6 +32,8 @@ const (
 	patience = 2 * time.Second
 	// queue is how many signals may wait.
 	queue = 1024
+	// maxQuestions is how many questions to BlueZ may be under way.
+	maxQuestions = 256
 )
 
 var (
@@ -58,7 +60,7 @@ func Watch(ctx context.Context, out chan<- route.Event) {
 		}
 		defer conn.Close()
 		had = true
-		return (&session{conn: conn, tell: tell, objects: objects{}}).follow(ctx, signals)
+		return (&session{conn: conn, tell: tell, objects: objects{}, answers: make(chan answer, maxQuestions)}).follow(ctx, signals)
 	})
 }
 
@@ -150,6 +152,16 @@ type session struct {
 	owner string // the unique name of BlueZ; empty if it does not run
 
 	objects objects
+	heard   dbus.Sequence // the last signal that was handled
+	asking  int           // questions under way
+	answers chan answer   // of those; has room for all
+}
+
+// answer is what came of a question, and who is to know. Signals are handled while
+// it is awaited: BlueZ may hang, and a headset connect all the same.
+type answer struct {
+	call *dbus.Call
+	then func(*dbus.Call) error
 }
 
 func (s *session) follow(ctx context.Context, signals *inbox) error {
@@ -163,6 +175,7 @@ func (s *session) follow(ctx context.Context, signals *inbox) error {
 		select {
 		case sig := <-signals.arrived:
 			if sig.Sequence > from {
+				s.heard = sig.Sequence
 				err = s.take(ctx, sig)
 			}
 			if signals.full.Load() {
@@ -170,6 +183,9 @@ func (s *session) follow(ctx context.Context, signals *inbox) error {
 			}
 		case <-alive.C:
 			err = s.ping(ctx)
+		case a := <-s.answers:
+			s.asking--
+			err = a.then(a.call)
 		case <-s.conn.Context().Done():
 			err = errBusClosed
 		}
@@ -222,7 +238,20 @@ func (s *session) begin(ctx context.Context) (dbus.Sequence, error) {
 // ping asks BlueZ for a sign of life, or the bus if BlueZ does not run. Every
 // program that the bus knows answers this.
 func (s *session) ping(ctx context.Context) error {
-	return s.call(ctx, s.conn.Object(cmp.Or(s.owner, bus), "/"), bus+".Peer.Ping").Err
+	object := s.conn.Object(cmp.Or(s.owner, bus), "/")
+	return s.question(func() *dbus.Call { return s.call(ctx, object, bus+".Peer.Ping") }, func(answer *dbus.Call) error { return answer.Err })
+}
+
+// question asks without waiting for the answer.
+func (s *session) question(call func() *dbus.Call, then func(*dbus.Call) error) error {
+	if s.asking == maxQuestions {
+		return errOverflow
+	}
+	s.asking++
+	go func() { // until there is an answer, or patience ends
+		s.answers <- answer{call(), then}
+	}()
+	return nil
 }
 
 // call waits for an answer for as long as patience lasts.
@@ -257,22 +286,28 @@ func (s *session) take(ctx context.Context, sig signal) error {
 // ask asks for all properties of an object's interface. What is told until the
 // answer comes holds on if there is none because the object is gone.
 func (s *session) ask(ctx context.Context, path dbus.ObjectPath, name string) error {
-	answer := s.call(ctx, s.conn.Object(s.owner, path), properties+".GetAll", name)
-	if errors.As(answer.Err, new(dbus.Error)) {
-		return nil
+	then := func(answer *dbus.Call) error {
+		if errors.As(answer.Err, new(dbus.Error)) {
+			return nil
+		}
+		if answer.Err != nil {
+			return answer.Err
+		}
+		if s.heard > answer.ResponseSequence { // and what that said may be newer
+			return s.ask(ctx, path, name)
+		}
+		all, ok := at[map[string]dbus.Variant](answer.Body, 0)
+		if !ok {
+			return fmt.Errorf("%s: %w", name, errMalformed)
+		}
+		facts, err := s.objects.add(path, interfaces{name: all})
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return s.tellAll(time.Now(), facts)
 	}
-	if answer.Err != nil {
-		return answer.Err
-	}
-	all, ok := at[map[string]dbus.Variant](answer.Body, 0)
-	if !ok {
-		return fmt.Errorf("%s: %w", name, errMalformed)
-	}
-	facts, err := s.objects.add(path, interfaces{name: all})
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return s.tellAll(time.Now(), facts)
+	object := s.conn.Object(s.owner, path)
+	return s.question(func() *dbus.Call { return s.call(ctx, object, properties+".GetAll", name) }, then)
 }
 
 func (s *session) tellAll(at time.Time, facts []route.Fact) error {

@@ -194,6 +194,30 @@ func TestCrowd(t *testing.T) {
 	expect(t, events, route.Gone{ID: route.ID(gone)})
 }
 
+// BlueZ does not answer a question, and what it tells meanwhile is told at once:
+// not after the question has been given up, when it would be lost.
+func TestToldWhileAsked(t *testing.T) {
+	bus := startBus(t)
+	bus.objects[headset] = deviceObject(false)
+	bus.objects[headset][deviceName]["Paired"] = is(true)
+	events := watch(t)
+	away := (<-events).Fact.(route.BluetoothDevice)
+	expect(t, events, route.Ready{})
+	bus.do(func() { bus.stuck = blueZ })
+	change := func(changed map[string]dbus.Variant, invalid ...string) {
+		bus.signal(blueZ, headset, properties+".PropertiesChanged", deviceName, changed, append([]string{}, invalid...))
+	}
+	change(map[string]dbus.Variant{}, "Alias") // which is asked for
+	expect(t, events, away)
+	change(map[string]dbus.Variant{"Connected": is(true)})
+	here := away
+	here.Connected = true
+	expect(t, events, here)
+	if lost, is := (<-events).Fact.(route.Lost); !is || !strings.Contains(lost.Reason, "deadline") {
+		t.Errorf("%+v", lost)
+	}
+}
+
 // Without a bus there is no Bluetooth, until there is one.
 func TestNoBus(t *testing.T) {
 	bus := startBus(t)

@@ -31,7 +31,7 @@ type fakeBus struct {
 	matches []string
 	refuse  string // the member that fails
 	onSet   func() // nil: nothing
-	stuck   string // who does not answer pings
+	stuck   string // who does not answer
 	answers int    // that we have given
 	out     *bufio.Writer
 	conn    net.Conn // the latest
@@ -110,11 +110,10 @@ func (b *fakeBus) answer(call *dbus.Message) {
 	path := call.Headers[dbus.FieldPath].Value().(dbus.ObjectPath)
 	var body []any
 	failure := ""
+	if call.Headers[dbus.FieldDestination].Value() == b.stuck {
+		return
+	}
 	switch member {
-	case "Ping":
-		if call.Headers[dbus.FieldDestination].Value() == b.stuck {
-			return
-		}
 	case "Hello":
 		body = []any{us}
 	case "AddMatch":
