@@ -4,6 +4,9 @@ package routes
 
 import (
 	"errors"
+	"fmt"
+	"net"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -105,4 +108,56 @@ func TestSentAway(t *testing.T) {
 	}
 	unload()
 	c.known()
+}
+
+// What an RTP receiver of PipeWire's makes of a session that somebody announces is a
+// microphone to the graph, and is refused as a network. PulseAudio's receiver makes
+// none: it plays what it gets.
+func TestFromNetwork(t *testing.T) {
+	w := newWorld(t, pipeWire)
+	c := watch(t, route.Self{})
+	announced, voice := freePort(t), freePort(t)
+	loader := exec.Command("pw-cli") // what it loads lasts as long as it runs
+	commands, err := loader.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	startDaemon(t, w.dir, loader)
+	if _, err := fmt.Fprintf(commands, "load-module libpipewire-module-rtp-source { sap.ip=127.0.0.1 sap.port=%d local.ifname=lo stream.props={ media.class=Audio/Source } }\n", announced); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: announced})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// A header of the Session Announcement Protocol, from 127.0.0.1, and a description.
+	announcement := "\x20\x00\x12\x34\x7f\x00\x00\x01application/sdp\x00" + fmt.Sprintf("v=0\r\no=root 1 0 IN IP4 127.0.0.1\r\ns=innocent microphone\r\n"+
+		"c=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 127\r\na=rtpmap:127 L16/48000/2\r\n", voice)
+	var got route.Route
+	eventually(t, "the microphone appears", func() bool {
+		_, _ = conn.Write([]byte(announcement)) // nobody listens at first
+		devices, err := c.watch.Devices(t.Context())
+		i := slices.IndexFunc(devices, func(r route.Route) bool { return strings.Contains(r.Device, "innocent microphone") })
+		if err == nil && i >= 0 {
+			got = devices[i]
+		}
+		return err == nil && i >= 0
+	})
+	if _, err := (route.Policy{}).Verify(got); err == nil || got.Class != route.Network || !got.Capture {
+		t.Errorf("%+v (%v)", got, err)
+	} else {
+		t.Log(err)
+	}
+}
+
+// freePort is a UDP port that nobody has.
+func freePort(t *testing.T) int {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).Port
 }

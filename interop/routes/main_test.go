@@ -32,7 +32,7 @@ var fakeBluez string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	for _, tool := range []string{"dbus-daemon", "pulseaudio", "pipewire", "wireplumber", "pipewire-pulse", "pactl", "pacat", "parec", "pw-link", "pw-record"} {
+	for _, tool := range []string{"dbus-daemon", "pulseaudio", "pipewire", "wireplumber", "pipewire-pulse", "pactl", "pacat", "parec", "pw-cli", "pw-link", "pw-record"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			fmt.Fprintf(os.Stderr, "%s is not installed; run: %s\n", tool, packages)
 			return 1
