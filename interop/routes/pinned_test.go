@@ -12,17 +12,21 @@ import (
 	"sotto/media/route"
 )
 
-// Another program moves our stream to a headset: the server refuses, as the
-// stream is pinned.
+// Another program moves our streams, to a headset and to the monitor of it: the
+// server refuses, as they are pinned.
 func TestMovedByAnother(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		c := startCall(t)
 		w.air.connect(t)
 		sink := c.awaitSink()
-		out, done := output("pactl", "move-sink-input", onlyStream(t, "sink-inputs"), sink)
-		figure(t, "pactl move-sink-input says %q", out)
-		if done {
-			t.Error("our stream can be moved")
+		for _, move := range []struct{ what, stream, to string }{
+			{"move-sink-input", "sink-inputs", sink}, {"move-source-output", "source-outputs", sink + ".monitor"},
+		} {
+			out, done := output("pactl", move.what, onlyStream(t, move.stream), move.to)
+			figure(t, "pactl %s says %q", move.what, out)
+			if done {
+				t.Errorf("%s: our stream can be moved", move.what)
+			}
 		}
 		eventually(t, "the call is where it was", func() bool { // now, unless the server does not answer in time
 			r, err := c.watch.Report(t.Context())
