@@ -47,7 +47,7 @@ var attacks = map[string]string{
 	"F3": "voice before keys",
 	"F4": "everything that may arrive on one port",
 	"F5": "a path that changes",
-	"F6": "floods of calls and of Hellos",
+	"F6": "floods of calls, of Hellos, of devices and routes",
 	"G":  "what the end of a call tells",
 }
 
