@@ -2,6 +2,7 @@ package devices
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,9 +11,9 @@ import (
 )
 
 // listener is the watch of a call, which is told of the others.
-type listener struct{ others []string }
+type listener struct{ others atomic.Pointer[[]string] }
 
-func (l *listener) Others(names []string) { l.others = names }
+func (l *listener) Others(names []string) { l.others.Store(&names) }
 
 // Each call's watch knows the streams of the others, before they are opened and
 // for as long as a sound server may show them; then nobody may have their names.
@@ -22,8 +23,8 @@ func TestStreams(t *testing.T) {
 		var a, b, c listener
 		expect := func(when string, l *listener, want ...string) {
 			t.Helper()
-			if !slices.Equal(l.others, want) {
-				t.Errorf("%s: %q, want %q", when, l.others, want)
+			if got := l.others.Load(); got == nil || !slices.Equal(*got, want) {
+				t.Errorf("%s: %q, want %q", when, got, want)
 			}
 		}
 		s.join("a", &a)

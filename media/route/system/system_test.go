@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,12 +215,12 @@ func TestOthers(t *testing.T) {
 // it has told everything anew.
 func TestBegunAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		begun := 0
+		var begun atomic.Int64
 		m := monitor{from: route.ALSA, watch: func(ctx context.Context, out chan<- route.Event) {
-			begun++
+			nth := begun.Add(1)
 			tell := func(f route.Fact) { out <- route.Event{At: time.Now(), From: route.ALSA, Fact: f} }
 			tell(route.Ready{})
-			if begun == 1 {
+			if nth == 1 {
 				time.Sleep(time.Second)
 				tell(route.Node{}) // without a name
 			}
@@ -230,13 +231,13 @@ func TestBegunAgain(t *testing.T) {
 		alarm(t, w, "known again")
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if r := report(t, w); r.Unknown == "" || begun != 1 {
-			t.Errorf("%+v, begun %d times", r, begun)
+		if r := report(t, w); r.Unknown == "" || begun.Load() != 1 {
+			t.Errorf("%+v, begun %d times", r, begun.Load())
 		}
 		time.Sleep(pause)
 		synctest.Wait()
-		if r := report(t, w); r.Unknown != "" || begun != 2 {
-			t.Errorf("%+v, begun %d times", r, begun)
+		if r := report(t, w); r.Unknown != "" || begun.Load() != 2 {
+			t.Errorf("%+v, begun %d times", r, begun.Load())
 		}
 	})
 }
