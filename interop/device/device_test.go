@@ -86,10 +86,14 @@ func flaw(pcm []int16) string {
 	return ""
 }
 
-// stretches are how many tries a tone has to come through clean. A machine that
-// stands still for 30 ms lets the sound server run dry, and spoils the stretch that
-// this is in; what is wrong with the device spoils all.
-const stretches = 8
+// A tone has some stretches of a third of a second to come through clean. A machine
+// that stands still for 30 ms lets the sound server run dry, and spoils the stretch
+// that this is in, several in a second when others are busy on it; what is wrong with
+// the device spoils all.
+const (
+	stretches     = 40
+	stretchFrames = 16
+)
 
 // heardClean takes stretches of sound until one of them is a clean tone in which
 // nobody starved, and fails if none is.
@@ -220,7 +224,7 @@ func TestPlayback(t *testing.T) {
 		stop := keepPlaying(t, sink)
 		_, _ = io.CopyN(io.Discard, out, 2*2*audio.SampleRate) // until all have settled
 		heardClean(t, "parec", sink.Starved, func() []int16 {
-			pcm := make([]byte, 2*audio.SampleRate)
+			pcm := make([]byte, 2*stretchFrames*audio.FrameSamples)
 			if _, err := io.ReadFull(out, pcm); err != nil {
 				t.Fatal(err)
 			}
@@ -262,7 +266,7 @@ func TestCapture(t *testing.T) {
 			}
 		}()
 		record(t, source, 50)
-		heardClean(t, "captured", source.Starved, func() []int16 { return record(t, source, 50) })
+		heardClean(t, "captured", source.Starved, func() []int16 { return record(t, source, stretchFrames) })
 		if l := source.Level(); l.Peak < -7 || l.Peak > -2 { // PipeWire adds the two channels up
 			t.Errorf("a tone of -6 dBFS is at %+v", l)
 		}
@@ -376,7 +380,7 @@ func TestUnplugged(t *testing.T) {
 		})
 		stop := keepPlaying(t, sink)
 		record(t, source, 100)
-		heardClean(t, "after the return", source.Starved, func() []int16 { return record(t, source, 40) })
+		heardClean(t, "after the return", source.Starved, func() []int16 { return record(t, source, stretchFrames) })
 		stop()
 		begin := time.Now()
 		if err := errors.Join(sink.Close(), source.Close()); err != nil {
@@ -473,7 +477,7 @@ func TestPinned(t *testing.T) {
 		s.SetDefault("source", "headset.monitor")
 		stop := keepPlaying(t, sink)
 		record(t, source, 50)
-		heardClean(t, "where it was opened", source.Starved, func() []int16 { return record(t, source, 50) })
+		heardClean(t, "where it was opened", source.Starved, func() []int16 { return record(t, source, stretchFrames) })
 		record(t, other, 1)
 		if l := audio.LevelOf(record(t, other, 20)); l.Peak > audio.SilenceLevel {
 			t.Errorf("%+v on the other device", l)
