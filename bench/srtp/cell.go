@@ -75,7 +75,7 @@ type row struct {
 	PionNS    *float64 `json:"pion_ns"`
 	LibsrtpNS *float64 `json:"libsrtp_ns"`
 	LimitNS   *float64 `json:"limit_ns"`   // to protect, with hot caches
-	RatioPion *float64 `json:"ratio_pion"` // the median of pion's time by ours in the same turn
+	RatioPion *float64 `json:"ratio_pion"` // the median of pion's time by ours in the same round
 	Allocs    float64  `json:"allocs"`     // a packet, ours
 }
 

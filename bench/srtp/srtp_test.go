@@ -52,9 +52,16 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// A ratio is of times of one turn, even where half of the turns are slow.
+// A ratio is of times of one round, even where half of the rounds are slow; a slow
+// turn of a round is nothing.
 func TestRatio(t *testing.T) {
-	ours, theirs := []sample{{NS: 10}, {NS: 20}, {NS: 10}, {NS: 10}}, []sample{{NS: 30}, {NS: 60}, {NS: 60}, {NS: 30}}
+	var ours, theirs []sample
+	for _, round := range [][2]float64{{10, 30}, {20, 60}, {10, 60}, {10, 30}} {
+		for turn := range turns {
+			slow := float64(1 + turn%2)
+			ours, theirs = append(ours, sample{NS: round[0] * slow}), append(theirs, sample{NS: round[1]})
+		}
+	}
 	if got := ratioOf(theirs, ours); got != 3 {
 		t.Error(got)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -12,30 +13,28 @@ func median(v []float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
-// medianOf is the median of the rounds' times, of which each is that of its
-// fastest turn; allocations are the fewest, for the runtime makes one of its own
-// now and then, which is not the packets' fault.
-func medianOf(samples []sample) (ns, allocs float64) {
-	var times []float64
-	allocs = math.Inf(1)
+// roundsOf are the rounds' times, of which each is that of its fastest turn.
+func roundsOf(samples []sample) (ns []float64) {
 	for round := range slices.Chunk(samples, turns) {
-		fastest := math.Inf(1)
-		for _, s := range round {
-			fastest, allocs = min(fastest, s.NS), min(allocs, s.Allocs)
-		}
-		times = append(times, fastest)
+		ns = append(ns, slices.MinFunc(round, func(a, b sample) int { return cmp.Compare(a.NS, b.NS) }).NS)
 	}
-	return median(times), allocs
+	return ns
 }
 
-// ratioOf is the median of what theirs took by what ours took in the same turn, a
-// few milliseconds apart. A processor whose other half is at work for somebody else
-// is slower by half for seconds: a time of then and one of another moment have no
-// ratio.
+// medianOf is the median of the rounds' times; allocations are the fewest, for the
+// runtime makes one of its own now and then, which is not the packets' fault.
+func medianOf(samples []sample) (ns, allocs float64) {
+	allocs = slices.MinFunc(samples, func(a, b sample) int { return cmp.Compare(a.Allocs, b.Allocs) }).Allocs
+	return median(roundsOf(samples)), allocs
+}
+
+// ratioOf is the median of what theirs took by what ours took in the same round, a
+// second or less apart. A processor whose other half is at work for somebody else is
+// slower by half for seconds: a time of then and one of another moment have no ratio.
 func ratioOf(theirs, ours []sample) float64 {
-	var ratios []float64
-	for i := range ours {
-		ratios = append(ratios, theirs[i].NS/ours[i].NS)
+	ratios, by := roundsOf(theirs), roundsOf(ours)
+	for i := range ratios {
+		ratios[i] /= by[i]
 	}
 	return median(ratios)
 }
