@@ -117,7 +117,8 @@ type process struct {
 }
 
 // startProcess starts cmd with its output, and what it writes to its
-// descriptor 3, in one transcript; a cmd.Stdout that is already set stays. The process is killed when the test ends.
+// descriptor 3, in one transcript; a cmd.Stdout that is already set stays. The
+// process is killed when the test ends.
 func startProcess(t *testing.T, name string, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{name: name, out: newTranscript(), cmd: cmd, exited: make(chan struct{})}

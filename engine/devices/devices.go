@@ -46,8 +46,8 @@ type Choice struct {
 }
 
 // Choose makes a Choice of the devices of these IDs, at most one microphone and
-// one loudspeaker; an ID may be that of both. The error says which devices there are, if one is not among
-// them.
+// one loudspeaker; an ID may be that of both. The error says which devices there
+// are, if one is not among them.
 func Choose(ctx context.Context, policy route.Policy, ids ...string) (Choice, error) {
 	all, err := device.List(ctx)
 	if err != nil {

@@ -35,7 +35,7 @@ type Sink interface {
 // what it has heard until it is read.
 type Flusher interface {
 	// Flush forgets what was written and has not been played, or was heard and
-	// has not been read, wherever it waits by then. Any goroutine may call it, beside a WriteFrame or a
-	// ReadFrame too.
+	// has not been read, wherever it waits by then. Any goroutine may call it,
+	// beside a WriteFrame or a ReadFrame too.
 	Flush()
 }

@@ -67,7 +67,8 @@ func (p Policy) Accept(r Route) error {
 }
 
 // Check decides on what a report says. It needs a route that audio comes from and
-// one that it goes to, unless all are [Internal], and all of them acceptable. The error is a *[Refusal] about the worst that was found.
+// one that it goes to, unless all are [Internal], and all of them acceptable. The
+// error is a *[Refusal] about the worst that was found.
 func (p Policy) Check(r Report) (Verified, error) {
 	refusal := p.refuse(r)
 	if refusal != nil {
