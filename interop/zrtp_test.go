@@ -74,13 +74,7 @@ func (l lab) captureCall(t *testing.T, weCall bool) (file, suite string) {
 	tcpdump := startProcess(t, "tcpdump", exec.Command("tcpdump", "-i", "lo", "-n", "-s", "0", "-B", "8192",
 		"--immediate-mode", "-Z", "root", "-w", file, fmt.Sprintf("udp port %d", phone.rtp)))
 	tcpdump.await(t, "listening on lo", patience)
-	var us *sotto
-	if weCall {
-		us = cfg.call(t, l.sotto, phone.uri("linphone"))
-	} else {
-		us = cfg.listen(t, l.sotto)
-		phone.call(t, cfg.uri())
-	}
+	us := l.dial(t, cfg, phone)
 	suite = us.sameSecure(t, phone, false).Suite
 	us.awaitEnded(t, cfg.Duration+patience)
 	tcpdump.cmd.Process.Signal(syscall.SIGINT)
@@ -203,7 +197,7 @@ func typesOf(messages []decoded) (all []string) {
 // damage is something that has happened to one message of a capture.
 type damage struct {
 	Name    string
-	Message string // type of the first one that it is done to
+	Message string // type of the first one that it is done to, of those from the sender of On
 	At      int    // offset in the message, of a byte that is changed
 	Seal    bool   // the CRC is put right afterwards, as an attacker would
 	Fault   string // what is said about it
@@ -221,18 +215,25 @@ var damages = []damage{
 // been sent so, and has `sotto zrtp` find it.
 func (d damage) check(t *testing.T, bin string, content []byte) {
 	content = bytes.Clone(content)
+	packets := readPcap(bytes.NewReader(content))
+	is := func(name string) func(datagram) bool {
+		return func(p datagram) bool { return strings.TrimSpace(p.zrtpType()) == name }
+	}
+	on := slices.IndexFunc(packets, is(d.On))
+	if on < 0 {
+		t.Fatalf("there is no %s", d.On)
+	}
 	var whole []byte // the message as it was, without the packet around it
-	for _, packet := range readPcap(bytes.NewReader(content)) {
-		message := packet.Payload
-		if strings.TrimSpace(packet.zrtpType()) != d.Message {
+	for _, packet := range packets {
+		if !is(d.Message)(packet) || packet.From != packets[on].From {
 			continue
 		}
-		message = message[12 : len(message)-4]
+		message := packet.Payload[12 : len(packet.Payload)-4]
 		if whole == nil {
 			whole = bytes.Clone(message)
 		}
 		if !bytes.Equal(message, whole) {
-			continue // the other side's, or another try
+			continue // another try
 		}
 		at := bytes.Index(content, packet.Payload)
 		changed := content[at : at+len(packet.Payload)]
