@@ -105,7 +105,7 @@ bench-quality: setup-interop ## replay arrival traces into our jitter buffer and
 		exit $$reached
 
 interop: setup-interop ## call real peers: linphonec, linphone-daemon, baresip, libbzrtp, libsrtp, PulseAudio, PipeWire, speexdsp
-	scripts/gotest -tags=$(TAGS),interop -count=1 -p 1 -timeout 15m ./interop/...
+	scripts/gotest -tags=$(TAGS),interop -count=1 -p 1 -parallel 3 -timeout 15m ./interop/... # calls mostly wait
 	scripts/gotest -tags=$(TAGS),speexdsp ./media/audio/voice ./engine/devices
 
 clean: ## remove what the targets made

@@ -21,10 +21,9 @@ import (
 // in one direction.
 type acquaintance struct {
 	lab
-	t       *testing.T
-	cfg     sottoConfig
-	phone   *linphone
-	phoneIs linphoneConfig
+	t     *testing.T
+	cfg   sottoConfig
+	phone *linphone
 }
 
 // acquaintances runs test in each direction, as subtests that end in name.
@@ -34,9 +33,8 @@ func acquaintances(t *testing.T, l lab, name string, test func(*acquaintance)) {
 			t.Parallel()
 			a := &acquaintance{lab: l, t: t, cfg: l.sottoConfig(t)}
 			a.cfg.KeyAgreement, a.cfg.SAS, a.cfg.Duration = "X255", "B32", 0
-			a.phoneIs = linphoneConfig{
-				Name: "linphone", KeyAgreement: "X255", SAS: "B32", Play: l.theirs.Path, Answer: caller == "sotto", Home: t.TempDir()}
-			a.phone = startLinphone(t, l.free, a.phoneIs)
+			a.phone = startLinphone(t, l.free, linphoneConfig{
+				Name: "linphone", KeyAgreement: "X255", SAS: "B32", Play: l.theirs.Path, Answer: caller == "sotto", Home: t.TempDir()})
 			test(a)
 			a.phone.quit(t)
 		})
@@ -47,12 +45,7 @@ func acquaintances(t *testing.T, l lab, name string, test func(*acquaintance)) {
 // text and no other, and Linphone's knows of a comparison exactly if known.
 func (a *acquaintance) call(level engine.SecurityLevel, known bool) (us *sotto, secured sottoEvent) {
 	a.t.Helper()
-	if a.phoneIs.Answer {
-		us = a.cfg.call(a.t, a.lab.sotto, a.phone.uri("linphone"))
-	} else {
-		us = a.cfg.listen(a.t, a.lab.sotto)
-		a.phone.call(a.t, a.cfg.uri())
-	}
+	us = a.lab.dial(a.t, a.cfg, a.phone)
 	secured = us.awaitEvent(a.t, "secured", patience)
 	security := us.awaitEvent(a.t, "security", patience)
 	theirs := a.phone.awaitSecured(a.t)
@@ -175,7 +168,7 @@ func TestLinphoneForgets(t *testing.T) {
 		if err := os.Remove(a.phone.zrtpCache()); err != nil {
 			a.t.Fatal(err)
 		}
-		a.phone = startLinphone(a.t, a.free, a.phoneIs)
+		a.phone = startLinphone(a.t, a.free, a.phone.cfg)
 		us, secured := a.call(engine.LevelEncrypted, false)
 		if secured.PeerZID == before.String() {
 			a.t.Error("linphonec's ZID outlasts its cache")

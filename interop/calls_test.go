@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -30,34 +31,33 @@ func (l lab) sottoConfig(t *testing.T) sottoConfig {
 	}
 }
 
+// dial makes a call between the two; sotto calls where the Linphone answers.
+func (l lab) dial(t *testing.T, cfg sottoConfig, phone *linphone) *sotto {
+	t.Helper()
+	if phone.cfg.Answer {
+		return cfg.call(t, l.sotto, phone.uri())
+	}
+	us := cfg.listen(t, l.sotto)
+	phone.call(t, cfg.uri())
+	return us
+}
+
 // TestCalls has sotto and linphonec call each other. In each subtest they talk
 // twice: the first call's SAS is verified on both sides and both ends of the
 // second call must remember that.
 func TestCalls(t *testing.T) {
 	lab := newLab(t, 22000)
 	for _, s := range suites {
-		t.Run("linphonec calls "+s.KeyAgreement+" "+s.SAS, func(t *testing.T) {
-			t.Parallel()
-			cfg := lab.sottoConfig(t)
-			cfg.KeyAgreement, cfg.SAS, cfg.Verify = s.KeyAgreement, s.SAS, true
-			phone := startLinphone(t, lab.free, linphoneConfig{
-				Name: "linphone", KeyAgreement: s.KeyAgreement, SAS: s.SAS, Play: lab.theirs.Path})
-			dial := func() *sotto {
-				us := cfg.listen(t, lab.sotto)
-				phone.call(t, cfg.uri())
-				return us
-			}
-			lab.testCalls(t, cfg, phone, dial)
-		})
-		t.Run("sotto calls "+s.KeyAgreement+" "+s.SAS, func(t *testing.T) {
-			t.Parallel()
-			cfg := lab.sottoConfig(t)
-			cfg.KeyAgreement, cfg.SAS, cfg.Verify = s.KeyAgreement, s.SAS, true
-			phone := startLinphone(t, lab.free, linphoneConfig{
-				Name: "linphone", KeyAgreement: s.KeyAgreement, SAS: s.SAS, Play: lab.theirs.Path, Answer: true})
-			dial := func() *sotto { return cfg.call(t, lab.sotto, phone.uri("linphone")) }
-			lab.testCalls(t, cfg, phone, dial)
-		})
+		for name, calls := range map[string]bool{"linphonec calls ": true, "sotto calls ": false} {
+			t.Run(name+s.KeyAgreement+" "+s.SAS, func(t *testing.T) {
+				t.Parallel()
+				cfg := lab.sottoConfig(t)
+				cfg.KeyAgreement, cfg.SAS, cfg.Verify = s.KeyAgreement, s.SAS, true
+				phone := startLinphone(t, lab.free, linphoneConfig{
+					Name: "linphone", KeyAgreement: s.KeyAgreement, SAS: s.SAS, Play: lab.theirs.Path, Answer: !calls})
+				lab.testCalls(t, cfg, phone)
+			})
+		}
 	}
 }
 
@@ -72,14 +72,7 @@ func TestCodecs(t *testing.T) {
 				cfg := lab.sottoConfig(t)
 				phone := startLinphone(t, lab.free, linphoneConfig{
 					Name: "linphone", Codec: codec, Play: lab.theirs.Path, Answer: !calls})
-				lab.testTalk(t, cfg, phone, func() *sotto {
-					if !calls {
-						return cfg.call(t, lab.sotto, phone.uri("linphone"))
-					}
-					us := cfg.listen(t, lab.sotto)
-					phone.call(t, cfg.uri())
-					return us
-				})
+				lab.testTalk(t, cfg, phone, func() *sotto { return lab.dial(t, cfg, phone) })
 				if !phone.printed(theirs+"Dec") || !phone.printed(theirs+"Enc") {
 					t.Errorf("linphonec spoke another codec than %s", codec)
 				}
@@ -88,38 +81,61 @@ func TestCodecs(t *testing.T) {
 	}
 }
 
-// TestDigits has both send all digits in a secure call; what sotto sends then
-// has the length of its voice. linphonec knows no letters, and takes a second
-// for each digit.
+// TestDigits has both send all digits in secure calls, with each codec and each
+// of them calling; what sotto sends then has the length of its voice. All of
+// DTMF comes from linphone-daemon: linphonec's console takes letters for
+// commands.
 func TestDigits(t *testing.T) {
 	t.Parallel()
 	lab := newLab(t, 30000)
-	phone := startLinphone(t, lab.free, linphoneConfig{Name: "linphone", Play: lab.theirs.Path, Answer: true})
-	lab.ours.Lead = 6 * time.Second // sotto hangs up when it has said all
-	lab.ours.write(t)
-	cfg := lab.sottoConfig(t)
-	const theirs = "0123456789*#"
-	cfg.Digits, cfg.Duration = allDigits, (time.Duration(len(theirs))+3)*time.Second
+	t.Run("sotto calls linphonec", func(t *testing.T) {
+		t.Parallel()
+		lab.testDigits(t, linphoneConfig{Answer: true}, "0123456789*#")
+	})
+	for _, codec := range []string{"", "G722", "PCMU", "PCMA"} {
+		for name, calls := range map[string]bool{"daemon calls ": true, "sotto calls ": false} {
+			t.Run(name+cmp.Or(codec, "opus"), func(t *testing.T) {
+				t.Parallel()
+				lab.testDigits(t, linphoneConfig{Daemon: true, Codec: codec, Answer: !calls}, allDigits)
+			})
+		}
+	}
+}
+
+// testDigits makes a call with a Linphone that sends theirs, and ends it when
+// both have heard all.
+func (l lab) testDigits(t *testing.T, phoneIs linphoneConfig, theirs string) {
+	phoneIs.Name, phoneIs.Play = "linphone", l.theirs.Path
+	phone := startLinphone(t, l.free, phoneIs)
+	cfg := l.sottoConfig(t)
+	cfg.In, cfg.Digits, cfg.Duration = "silence", allDigits, time.Minute
 	media := startCapture(t, phone.rtp)
-	us := cfg.call(t, lab.sotto, phone.uri("linphone"))
+	us := l.dial(t, cfg, phone)
 	us.awaitEvent(t, "secured", patience)
 	phone.awaitSecured(t)
-	phone.say(t, theirs)
-	us.awaitEnded(t, cfg.Duration+patience)
-	phone.awaitEnded(t, patience)
+	phone.sendDigits(t, theirs)
+	ours := phone.awaitDigits(t, len(allDigits))
+	for range theirs {
+		us.awaitEvent(t, "digit", patience)
+	}
+	phone.hangUp(t)
+	us.awaitEnded(t, patience)
 	checkSealed(t, media.stop(t), phone.rtp)
 	if got := us.digits(); got != theirs {
 		t.Errorf("sotto heard the digits %q", got)
 	}
-	if got := phone.digits(); got != allDigits {
-		t.Errorf("linphonec heard the digits %q", got)
+	if ours != allDigits {
+		t.Errorf("Linphone heard the digits %q", ours)
+	}
+	if answered := us.event("answered"); answered.Codec != cmp.Or(phoneIs.Codec, "opus") {
+		t.Errorf("sotto speaks %s", answered.Codec)
 	}
 }
 
-// testCalls makes two calls with dial: linphonec hangs up the first, sotto
+// testCalls makes two calls: linphonec hangs up the first, sotto
 // the second, in which both say what they have to say.
-func (l lab) testCalls(t *testing.T, cfg sottoConfig, phone *linphone, dial func() *sotto) {
-	us := dial()
+func (l lab) testCalls(t *testing.T, cfg sottoConfig, phone *linphone) {
+	us := l.dial(t, cfg, phone)
 	secured := us.sameSecure(t, phone, false)
 	if !strings.Contains(secured.Suite, cfg.KeyAgreement) || secured.SASType != cfg.SAS || secured.PeerZID == "" {
 		t.Errorf("sotto agreed %s", secured.line)
@@ -130,7 +146,7 @@ func (l lab) testCalls(t *testing.T, cfg sottoConfig, phone *linphone, dial func
 	us.awaitEnded(t, patience)
 
 	l.testTalk(t, cfg, phone, func() *sotto {
-		us := dial()
+		us := l.dial(t, cfg, phone)
 		us.sameSecure(t, phone, true)
 		return us
 	})
@@ -246,7 +262,7 @@ func TestPlainRefused(t *testing.T) {
 		cfg.Answer = true
 		phone := startLinphone(t, lab.free, cfg)
 		media := startCapture(t, phone.rtp)
-		refused(t, lab.sottoConfig(t).call(t, lab.sotto, phone.uri("plain")), phone, media)
+		refused(t, lab.sottoConfig(t).call(t, lab.sotto, phone.uri()), phone, media)
 	})
 	t.Run("linphonec calls", func(t *testing.T) {
 		t.Parallel()

@@ -83,17 +83,9 @@ func TestDaemon(t *testing.T) {
 				phoneIs := offer.Config
 				phoneIs.Name, phoneIs.Daemon, phoneIs.Play, phoneIs.Answer = "daemon", true, lab.theirs.Path, caller == "sotto"
 				phone := startLinphone(t, lab.free, phoneIs)
-				dial := func() *sotto {
-					if phoneIs.Answer {
-						return cfg.call(t, lab.sotto, phone.uri("daemon"))
-					}
-					us := cfg.listen(t, lab.sotto)
-					phone.call(t, cfg.uri())
-					return us
-				}
 
 				media := startCapture(t, phone.rtp)
-				us := dial()
+				us := lab.dial(t, cfg, phone)
 				secured := us.sameSecure(t, phone, false)
 				if secured.Suite != offer.Agreed {
 					t.Errorf("agreed %s, want %s", secured.line, offer.Agreed)
@@ -104,7 +96,7 @@ func TestDaemon(t *testing.T) {
 				same(t, "Hello", helloOf(t, media.stop(t), phone.rtp), offer.Hello)
 
 				lab.testTalk(t, cfg, phone, func() *sotto {
-					us := dial()
+					us := lab.dial(t, cfg, phone)
 					if again := us.sameSecure(t, phone, false); again.Level != "continued" {
 						t.Errorf("a further call: %s", again.line)
 					}

@@ -3,7 +3,8 @@
 //
 //   - linphonec and linphone-daemon, Debian's Linphones without a screen, with
 //     real SIP, real ZRTP and real audio files, against the sotto command; the
-//     daemon also against zrtp.Session, where Linphone is the initiator.
+//     daemon also against zrtp.Session, where Linphone is the initiator. The
+//     digits A to D of DTMF come from the daemon: linphonec's console has none.
 //   - baresip, in the clear, against the sotto command: each codec, tone and
 //     speech, DTMF and RTCP, both ways.
 //   - bzrtp_peer, a ZRTP endpoint on Debian's libbzrtp built from bzrtp/ by

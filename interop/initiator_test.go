@@ -78,7 +78,7 @@ func signal(t *testing.T, e *endpoint, phone *linphone, weCall bool) *sip.Dialog
 	var ours, theirs *sdp.Session
 	if weCall {
 		ours = sdp.Offer(local)
-		if dialog, err = agent.Invite(ctx, phone.uri("daemon"), ours.Append(nil)); err == nil {
+		if dialog, err = agent.Invite(ctx, phone.uri(), ours.Append(nil)); err == nil {
 			theirs, err = answered(ctx, dialog)
 		}
 	} else {

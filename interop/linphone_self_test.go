@@ -29,7 +29,7 @@ func TestLinphoneWithItself(t *testing.T) {
 			bob := startLinphone(t, free, linphoneConfig{
 				Name: "bob", KeyAgreement: s.KeyAgreement, SAS: s.SAS, Play: theirs.Path, Answer: true})
 
-			alice.call(t, bob.uri("bob"))
+			alice.call(t, bob.uri())
 			first := sameSecure(t, alice, bob)
 			if want := inLinphonesWords(t, s.KeyAgreement+"/S256/AES1/HS80/"+s.SAS); first.Suite != want {
 				t.Errorf("agreed %q, not %q", first.Suite, want)
@@ -43,7 +43,7 @@ func TestLinphoneWithItself(t *testing.T) {
 			alice.awaitEnded(t, patience)
 			bob.awaitEnded(t, patience)
 
-			alice.call(t, bob.uri("bob"))
+			alice.call(t, bob.uri())
 			if !sameSecure(t, alice, bob).Verified {
 				t.Error("the second call doesn't know that the SAS was verified")
 			}
@@ -78,7 +78,7 @@ func TestLinphonePlain(t *testing.T) {
 	cfg.Name, cfg.Answer, cfg.Play = "bob", true, theirs.Path
 	bob := startLinphone(t, free, cfg)
 	media := startCapture(t, bob.rtp)
-	alice.call(t, bob.uri("bob"))
+	alice.call(t, bob.uri())
 	bob.awaitRecorded(t, talk)
 	alice.awaitRecorded(t, talk)
 	alice.hangUp(t)

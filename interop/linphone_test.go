@@ -34,8 +34,8 @@ type linphoneConfig struct {
 // its own. Its process's transcript is its debug log and what it prints.
 type linphone struct {
 	*process
+	cfg       linphoneConfig
 	sip, rtp  int // ports; RTCP is rtp+1
-	home      string
 	recording string
 }
 
@@ -56,11 +56,11 @@ func startLinphone(t *testing.T, free *ports, cfg linphoneConfig) *linphone {
 	if err := os.MkdirAll(filepath.Join(cfg.Home, ".local/share/linphone"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	l := &linphone{sip: free.pair(t), rtp: free.pair(t), home: cfg.Home, recording: filepath.Join(cfg.Home, "heard.wav")}
-	if err := os.WriteFile(l.rc(), []byte(l.settings(cfg)), 0o600); err != nil {
+	l := &linphone{cfg: cfg, sip: free.pair(t), rtp: free.pair(t), recording: filepath.Join(cfg.Home, "heard.wav")}
+	if err := os.WriteFile(l.rc(), []byte(l.settings()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l.process = l.start(t, cfg)
+	l.process = l.start(t)
 	l.await(t, "Creating listening point", patience)
 	// What a program says to a command it says when its ports are open.
 	if cfg.Daemon {
@@ -75,14 +75,15 @@ func startLinphone(t *testing.T, free *ports, cfg linphoneConfig) *linphone {
 	return l
 }
 
-func (l *linphone) rc() string { return filepath.Join(l.home, "linphonerc") }
+func (l *linphone) rc() string { return filepath.Join(l.cfg.Home, "linphonerc") }
 
 // zrtpCache is the SQLite file with linphonec's ZID and retained secrets.
-func (l *linphone) zrtpCache() string { return filepath.Join(l.home, ".linphone-zidcache") }
+func (l *linphone) zrtpCache() string { return filepath.Join(l.cfg.Home, ".linphone-zidcache") }
 
 // start starts the program, whose debug log goes to descriptor 3.
-func (l *linphone) start(t *testing.T, cfg linphoneConfig) *process {
+func (l *linphone) start(t *testing.T) *process {
 	t.Helper()
+	cfg := l.cfg
 	program, args, answer := "linphonec", []string{"-S", "-c", l.rc(), "-d", "6", "-l", "/dev/fd/3"}, "-a"
 	if cfg.Daemon {
 		program, args, answer = "linphone-daemon", []string{"--config", l.rc(), "--log", "/dev/fd/3"}, "--auto-answer"
@@ -92,7 +93,7 @@ func (l *linphone) start(t *testing.T, cfg linphoneConfig) *process {
 		args = append(args, answer)
 	}
 	cmd := telephone(program, args...)
-	cmd.Env = append(os.Environ(), "HOME="+l.home, "TMPDIR="+l.home, "PULSE_SERVER=unix:"+l.home+"/none")
+	cmd.Env = append(os.Environ(), "HOME="+cfg.Home, "TMPDIR="+cfg.Home, "PULSE_SERVER=unix:"+cfg.Home+"/none")
 	switch {
 	case cfg.Plain:
 		cmd.Env = append(cmd.Env, "LD_PRELOAD="+buildC(t, "nozrtp.c", "-shared", "-fPIC"))
@@ -117,7 +118,8 @@ func buildC(t *testing.T, file string, flags ...string) string {
 
 // settings is the configuration file. Linphone adds the mandatory algorithms
 // to those named here.
-func (l *linphone) settings(cfg linphoneConfig) string {
+func (l *linphone) settings() string {
+	cfg := l.cfg
 	encryption := "media_encryption=zrtp\nmedia_encryption_mandatory=1"
 	if cfg.Plain {
 		encryption = "media_encryption=none"
@@ -177,8 +179,8 @@ func (cfg linphoneConfig) codecs() string {
 	return "[misc]\nadd_missing_audio_codecs=0\n[audio_codec_0]\nmime=" + cfg.Codec + "\nrate=8000\nchannels=1\nenabled=1\n"
 }
 
-// uri is where the Linphone called name is reached.
-func (l *linphone) uri(name string) string { return fmt.Sprintf("sip:%s@127.0.0.1:%d", name, l.sip) }
+// uri is where the Linphone is reached.
+func (l *linphone) uri() string { return fmt.Sprintf("sip:%s@127.0.0.1:%d", l.cfg.Name, l.sip) }
 
 func (l *linphone) call(t *testing.T, uri string) { l.say(t, "call %s", uri) }
 
@@ -205,7 +207,35 @@ func (l *linphone) setVerified(t *testing.T) {
 	l.await(t, "'Set ZRTP SAS verified'", patience)
 }
 
-// digits are those of DTMF that linphonec has received, in order.
+// sendDigits sends DTMF, each digit when the one before is over: Linphone drops
+// what comes sooner. linphonec waits a second after each.
+func (l *linphone) sendDigits(t *testing.T, digits string) {
+	t.Helper()
+	command := "%c"
+	if l.cfg.Daemon {
+		command = "dtmf %c"
+	}
+	for _, digit := range digits {
+		l.say(t, command, digit)
+		l.await(t, "Finished sending RFC2833 dtmf", patience)
+	}
+}
+
+// awaitDigits waits until Linphone has received so many, and returns them.
+func (l *linphone) awaitDigits(t *testing.T, count int) string {
+	t.Helper()
+	deadline := time.After(patience)
+	for len(l.digits()) < count {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			t.Fatalf("%s: it has received the digits %q only", l.name, l.digits())
+		}
+	}
+	return l.digits()
+}
+
+// digits are those of DTMF that Linphone has received, in order.
 func (l *linphone) digits() string {
 	l.out.mu.Lock()
 	defer l.out.mu.Unlock()
