@@ -98,6 +98,14 @@ func (a *air) disconnect(t *testing.T) {
 	a.do(t, "disconnect "+headset, &struct{}{})
 }
 
+// powered reports whether the radio has power.
+func (a *air) powered(t *testing.T) bool {
+	t.Helper()
+	var answer struct{ On bool }
+	a.do(t, "power", &answer)
+	return answer.On
+}
+
 // traffic is what was on air since the last reset.
 func (a *air) traffic(t *testing.T) (sum traffic) {
 	t.Helper()

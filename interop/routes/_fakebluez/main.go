@@ -8,6 +8,7 @@
 //
 //	connect ADDRESS NAME   a headset appears and connects; {"at": when, in ns}
 //	disconnect ADDRESS     it goes
+//	power                  whether the radio has power
 //	server                 whether a sound server is there for headsets
 //	air                    what was on air since the last reset
 //	reset                  begin to count anew
@@ -69,6 +70,12 @@ func (s *service) obey(line string) (any, error) {
 		return map[string]int64{"at": at.UnixNano()}, err
 	case "disconnect":
 		return map[string]bool{"ok": true}, s.disconnect(rest)
+	case "power":
+		on, err := node{s.tree, radio}.Get("org.bluez.Adapter1", "Powered")
+		if err != nil {
+			return nil, err
+		}
+		return map[string]any{"on": on.Value()}, nil
 	case "server":
 		_, err := s.nearEnd()
 		return map[string]bool{"there": err == nil}, nil
