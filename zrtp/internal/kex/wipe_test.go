@@ -65,6 +65,19 @@ func checkWiped(t *testing.T, key interface{ Wipe() }, public []byte, secrets ..
 	}
 }
 
+// What stands behind an interface is what keys share, and stays.
+func TestWipeMemoryStopsAtInterfaces(t *testing.T) {
+	shared := [2]byte{1, 2}
+	key := struct {
+		secret []byte
+		group  any
+	}{[]byte{3, 4}, &shared}
+	wipeMemory(reflect.ValueOf(&key))
+	if !bytes.Equal(key.secret, []byte{0, 0}) || shared != [2]byte{1, 2} {
+		t.Errorf("%v, %v", key, shared)
+	}
+}
+
 func TestWipe(t *testing.T) {
 	for _, a := range table {
 		t.Run(a.Name.String(), func(t *testing.T) {
