@@ -9,7 +9,7 @@
 // # How the delay adapts
 //
 // A packet's lag is how much later than the quickest recent packets it
-// arrives. The wanted delay is the quantile of a histogram of lags that
+// arrives. The wanted delay is the least costly one by a histogram of lags that
 // forgets, see the type delay. What is played is as long behind the quickest
 // packet as it is: nothing that arrives in its turn is thrown away to catch
 // up. When the delay is longer than wanted, the playout is told to accelerate,

@@ -32,7 +32,7 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 		b.stats.Stray++
 	}
 	if len(p.Payload) > 0 {
-		b.measure(now, ts, p.Redundant && seq > b.first && b.ring[index(seq-1)].seq != seq-1)
+		b.measure(now, seq, ts, p.Redundant)
 	}
 	s := &b.ring[index(seq)]
 	if seq < b.next {
@@ -138,19 +138,22 @@ func (b *Buffer) remove(s *slot) {
 
 // measure feeds one arrival to the delay and to the jitter estimate. A packet
 // that recovers the lost one before it is that one's arrival, too: the delay
-// has to be long enough for it to come in time.
-func (b *Buffer) measure(now time.Time, ts int64, recovers bool) {
+// has to be long enough for it to come in time. What comes later still need not.
+func (b *Buffer) measure(now time.Time, seq, ts int64, redundant bool) {
 	at := now.Sub(b.epoch)
 	transit := at - b.duration(ts)
 	if b.delay.known {
 		d := b.ticks((transit - b.delay.last).Abs())
 		b.jitter += uint32(d) - (b.jitter+8)>>4
 	}
-	var more time.Duration
-	if recovers {
-		more = b.duration(b.span)
+	length := b.duration(b.span)
+	b.delay.arrive(at, transit)
+	if after := &b.ring[index(seq+1)]; after.seq != seq+1 || !after.redundant {
+		b.delay.count(0, length)
 	}
-	b.delay.add(at, transit, more)
+	if redundant && seq > b.first && b.ring[index(seq-1)].seq != seq-1 {
+		b.delay.count(length, length)
+	}
 	b.lastTS = ts
 }
 
