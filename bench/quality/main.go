@@ -40,7 +40,7 @@ func main() {
 	flag.IntVar(&o.lanes, "lanes", lanes, "traces that NetEq hears at once")
 	flag.BoolVar(&o.json, "json", false, "one JSON object with all rows; with -codec, one a line")
 	flag.BoolVar(&o.report, "report", false, "measure nothing: write README.md from "+resultsFile)
-	flag.BoolVar(&o.codec, "codec", false, "instead, what Opus costs and how it sounds at each complexity, at four bit rates, with and without VBR and FEC; -seconds of speech")
+	flag.BoolVar(&o.codec, "codec", false, "instead, what Opus costs and how it sounds at each complexity, at four bit rates, in packets of one size and of any, with and without FEC; -seconds of speech")
 	flag.IntVar(&o.rounds, "rounds", 3, "times that -codec measures each, to take the least")
 	flag.Parse()
 	if err := o.run(); err != nil {

@@ -34,8 +34,8 @@ const (
 // nothing speaks against it:
 //
 //   - ZRTP had reached its Confirm messages before; earlier nobody has keys.
-//   - Its payload has the length of an Opus frame at our constant bit rate and
-//     a tag; a clear one is shorter.
+//   - Its payload has the one length of our Opus packets and a tag; a clear one
+//     is shorter.
 //   - Nowhere in it is a piece of what the spoken words are encoded to. The
 //     encoder is deterministic, so the clear packets are known beforehand.
 //   - In its stream, the first bytes of the payloads differ as those of

@@ -1,6 +1,6 @@
 // Package opus is the Opus codec (RFC 6716) by libopus: 48 kHz, mono, with
-// in-band forward error correction, at a constant bit rate unless asked for
-// another one.
+// in-band forward error correction, in packets of one size unless asked for
+// others.
 package opus
 
 import (
@@ -27,15 +27,29 @@ const (
 	maxBitrate  = 128000
 	bitrateStep = 800
 
-	// defaultComplexity trades processor time for quality. At 32 kbit/s,
-	// constant and with error correction, libopus 1.3.1 makes frames much louder
-	// than they were said below 4, and from 7 on leaves out what is above 8 kHz
+	// targetShare of the bit rate, in per cent, is what libopus aims at where
+	// packets have one size: the rest is padding, and room for a frame that needs
+	// more than the mean. libopus's own constant rate takes twice the time, since
+	// SILK codes a frame over and over until it has that many bits, and sounds
+	// worse with error correction. With more than 85 too many frames meet the end
+	// of the packet, which has the same effect; with less, quality goes to the
+	// padding (bench/quality/codec.md).
+	targetShare = 85
+	// targetShareLong is for packets longer than 20 ms. With less libopus 1.3.1
+	// takes error correction at 32 kbit/s to mean SILK without CELT, and SILK's
+	// packets of 40 and 60 ms run out of room in their first part, which repairs
+	// the whole packet before.
+	targetShareLong = 95
+
+	// defaultComplexity trades processor time for quality: below, voices lose
+	// much; above, at 32 kbit/s, they gain little or nothing, and take longer
 	// (bench/quality/codec.md).
-	defaultComplexity = 5
+	defaultComplexity = 2
 
 	// defaultLoss in per cent: libopus adds the data for error correction
-	// only if it is told to expect loss, at 32 kbit/s from 6 on. More than 10
-	// takes away from the frame itself and repairs no better.
+	// only if it is told to expect loss, at 32 kbit/s from 6 on, and then leaves
+	// out what is above 8 kHz. More than 10 takes away from the frame itself and
+	// repairs no better.
 	defaultLoss = 10
 
 	// maxPacketSamples is 120 ms, the longest packet (RFC 6716 §3.2.5).
@@ -59,12 +73,12 @@ const Off = -1
 
 // Options are an encoder's settings. The zero value of each is its default.
 type Options struct {
-	// Bitrate in bit/s, a multiple of 800 from 8000 to 128000. 0 means
-	// [DefaultBitrate].
+	// Bitrate in bit/s of the packets, a multiple of 800 from 8000 to 128000. 0
+	// means [DefaultBitrate].
 	Bitrate int
 	// PacketTime is 10, 20, 40 or 60 ms. 0 means [DefaultPacketTime].
 	PacketTime time.Duration
-	// Complexity is libopus's, from 1 to 10, or [Off] for its 0; 0 means 5.
+	// Complexity is libopus's, from 1 to 10, or [Off] for its 0; 0 means 2.
 	Complexity int
 	// ExpectedLoss in per cent, from 1 to 100, is what error correction
 	// prepares for; 0 means 10. [Off] leaves it out until
@@ -116,8 +130,9 @@ func orDefault(value, standard int) int {
 // Encoder encodes one direction of one call. Not safe for concurrent use.
 type Encoder struct {
 	enc        *opus.Encoder
-	samples    int // in a packet
-	packetSize int // 0: it varies
+	samples    int  // in a packet
+	packetSize int  // 0: as libopus wants it
+	pauses     bool // leave packets as short as they are (DTX)
 }
 
 // NewEncoder makes an encoder.
@@ -133,10 +148,13 @@ func NewEncoder(o Options) (*Encoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opus: new encoder: %w", err)
 	}
-	e := &Encoder{enc: enc, samples: int(o.PacketTime * SampleRate / time.Second), packetSize: o.packetBytes()}
+	e := &Encoder{enc: enc, samples: int(o.PacketTime * SampleRate / time.Second), pauses: o.DTX}
+	if !o.VBR {
+		e.packetSize = o.packetSize()
+	}
 	err = errors.Join(
-		enc.SetBitrate(o.Bitrate),
-		enc.SetVBR(o.VBR),
+		enc.SetBitrate(o.target()),
+		enc.SetVBR(true), // Encode pads
 		enc.SetDTX(o.DTX),
 		enc.SetComplexity(o.Complexity),
 		e.ExpectLoss(o.ExpectedLoss),
@@ -145,6 +163,17 @@ func NewEncoder(o Options) (*Encoder, error) {
 		return nil, fmt.Errorf("opus: set up encoder: %w", err)
 	}
 	return e, nil
+}
+
+// target is the bit rate that libopus aims at.
+func (o Options) target() int {
+	switch {
+	case o.VBR:
+		return o.Bitrate
+	case o.PacketTime > DefaultPacketTime:
+		return o.Bitrate * targetShareLong / 100
+	}
+	return o.Bitrate * targetShare / 100
 }
 
 // ExpectLoss changes what error correction prepares for, in per cent; 0 leaves
@@ -164,6 +193,11 @@ func (o Options) packetBytes() int {
 	if o.VBR || o.DTX {
 		return 0
 	}
+	return o.packetSize()
+}
+
+// packetSize is the size of packets whose size does not follow what is said.
+func (o Options) packetSize() int {
 	return int(time.Duration(o.Bitrate) * o.PacketTime / time.Second / 8)
 }
 
@@ -179,15 +213,19 @@ func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 	if len(dst) < size || size == 0 {
 		return 0, ErrBuffer
 	}
-	// The C side is told cap(dst), so the capacity is cut to what it may use.
+	// The C side is told cap(dst), so the capacity is cut to what it may use: the
+	// packet, which no frame may outgrow.
 	n, err := e.enc.Encode(pcm, dst[:size:size])
 	if err != nil {
 		return 0, fmt.Errorf("opus: encode: %w", err)
 	}
-	if e.packetSize != 0 && n != e.packetSize {
-		return 0, fmt.Errorf("opus: packet of %d bytes, want %d", n, e.packetSize)
+	if e.packetSize == 0 || e.pauses && n <= maxPause {
+		return n, nil
 	}
-	return n, nil
+	if err := pad(dst[:size], n); err != nil {
+		return 0, fmt.Errorf("opus: pad: %w", err)
+	}
+	return size, nil
 }
 
 // Decoder decodes one direction of one call. Not safe for concurrent use.

@@ -19,8 +19,8 @@ func Inspect(pkt []byte) (redundant, quiet bool) {
 	if config >= 16 {
 		return false, false // CELT carries nothing of other frames
 	}
-	frame := firstFrame(pkt)
-	if len(frame) == 0 {
+	f, err := parse(pkt)
+	if err != nil || len(f.first) == 0 {
 		return false, false
 	}
 	// The SILK layer begins with flags (RFC 6716 §4.2.3): for each channel one
@@ -30,41 +30,9 @@ func Inspect(pkt []byte) (redundant, quiet bool) {
 	if config < 12 && config%4 > 1 { // 40 or 60 ms
 		frames = int(config % 4)
 	}
-	redundant = frame[0]>>(7-frames)&1 == 1
-	if stereo := toc>>2&1 == 1; stereo && frame[0]>>(6-2*frames)&1 == 1 {
+	redundant = f.first[0]>>(7-frames)&1 == 1
+	if stereo := toc>>2&1 == 1; stereo && f.first[0]>>(6-2*frames)&1 == 1 {
 		redundant = true
 	}
 	return redundant, false
-}
-
-// firstFrame is pkt from its first frame on (RFC 6716 §3.2), nil if there is
-// none.
-func firstFrame(pkt []byte) []byte {
-	switch code, rest := pkt[0]&3, pkt[1:]; code {
-	case 0, 1: // one, or two of one length
-		return rest
-	case 2: // two, with the first one's length
-		return skipLength(rest)
-	default: // any number
-		count := rest[0]
-		rest = rest[1:]
-		for more := count&0x40 != 0; more && len(rest) > 0; rest = rest[1:] {
-			more = rest[0] == 255 // length of the padding goes on
-		}
-		if vbr := count&0x80 != 0; vbr {
-			for range int(count&0x3f) - 1 {
-				rest = skipLength(rest)
-			}
-		}
-		return rest
-	}
-}
-
-// skipLength is what follows a frame's length (RFC 6716 §3.2.1).
-func skipLength(b []byte) []byte {
-	n := 1
-	if len(b) > 0 && b[0] >= 252 {
-		n = 2
-	}
-	return b[min(n, len(b)):]
 }

@@ -29,9 +29,9 @@ type Local struct {
 
 const packetTime = 20 // milliseconds
 
-// Voice returns the codecs we offer, best first: Opus at its constant rate,
-// since the size of a packet must not tell what is said, then G.722, whose
-// voice is twice as wide as that of G.711 after it, then DTMF in both clock
+// Voice returns the codecs we offer, best first: Opus, which we ask for at a
+// constant rate, since the size of a packet must not tell what is said, then
+// G.722, whose voice is twice as wide as that of G.711 after it, then DTMF in both clock
 // rates. RFC 7587 §6.1 explains the parameters.
 func Voice() []Codec {
 	return []Codec{
