@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"sotto/media/audio"
@@ -27,10 +28,28 @@ func (a Audio) Close() error {
 	return errors.Join(failed...)
 }
 
+// stuckAfter is how long players and watchers may take to end before the audio is
+// closed under them. A frame has 20 ms.
+const stuckAfter = 200 * time.Millisecond
+
+// closeIfStuck waits for whoever uses a, and closes it under them if that takes too
+// long, which it reports.
+func (a Audio) closeIfStuck(wait func()) bool {
+	closeAudio := sync.OnceFunc(func() { _ = a.Close() })
+	rescue := time.AfterFunc(stuckAfter, closeAudio)
+	wait()
+	if rescue.Stop() {
+		return false
+	}
+	closeAudio() // waits for rescue
+	return true
+}
+
 // opened is what Config.OpenAudio has returned.
 type opened struct {
 	audio Audio
 	err   error
+	lost  bool // there was none, or it is of no use any more, before voice needed it
 }
 
 // openAudio closes the audio that there was and asks for other, both of which
@@ -42,7 +61,7 @@ func (l *leg) openAudio(old Audio) {
 	go func() {
 		_ = old.Close() // nothing follows from it
 		audio, err := l.cfg.OpenAudio(l.ctx)
-		reports <- opened{audio, err}
+		reports <- opened{audio: audio, err: err}
 	}()
 	l.opening = reports
 }
@@ -51,7 +70,11 @@ func (l *leg) openAudio(old Audio) {
 // before that no keys reach the media, and without keys the audio stands still.
 func (l *leg) onAudio(o opened) {
 	l.opening = nil
-	if o.err != nil {
+	switch {
+	case o.lost:
+		l.openAudio(o.audio)
+		return
+	case o.err != nil:
 		l.onNoAudio(o.err)
 		return
 	}

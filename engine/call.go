@@ -141,6 +141,7 @@ func (c *Call) Stats() (s media.Stats) {
 func (c *Call) Close() error {
 	_ = c.do(func(l *leg) error {
 		l.end(l.hangUpReason())
+		l.hush()
 		return nil
 	}) // ErrEnded: it is over already
 	<-c.ended

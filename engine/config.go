@@ -42,12 +42,25 @@ type Config struct {
 	// pass the keys on (RFC 6189 §11), or that it records the call. The user
 	// is told.
 	AllowDisclosure bool
-	// OpenAudio gives each call its source and sink when it is answered, in
-	// a goroutine of its own; keys are agreed meanwhile, and wait. ctx ends
+	// OpenAudio gives each call its source and sink when it is answered or,
+	// because of Tones, when it rings at the other side or is refused. It has a
+	// goroutine of its own; keys are agreed meanwhile, and wait. ctx ends
 	// with the call: OpenAudio then returns soon, because Call.Close waits
 	// for it. In secure mode it is asked again while its error is a
 	// *[route.Refusal]. nil: silence is sent, and what is heard is dropped.
 	OpenAudio func(ctx context.Context) (Audio, error)
+	// Tones are what our user hears of a call that we make before it is answered:
+	// that it rings, or for up to four seconds, which Ended waits for, that it
+	// has been refused. They are those of the country with this code of two
+	// letters (ISO 3166, see [audio.NewProgressTone]); empty: as ITU-T E.180
+	// recommends; [NoTones]: none.
+	//
+	// The Sink that the voice has afterwards plays them, unless all routes are
+	// [route.Internal]: a file is to have the call only. In secure mode the
+	// route has to be verified as for voice. If it is not, or there is no audio,
+	// there is silence, and that is told once the call is answered. The Source
+	// is not read.
+	Tones string
 	// Coding is how voice is coded; the zero value is what bench/quality has
 	// found best. The other side's ptime and maxptime in its SDP go before
 	// Coding.PacketTime, which is what we ask it for. Coding.ExpectedLoss

@@ -41,7 +41,8 @@
 // # The end
 //
 // A call that ends is silent at once. Then the peer is told, without the
-// reason, which is the user's; then the devices are closed and waited for.
+// reason, which is the user's; then the devices are closed and waited for. If
+// the peer has refused the call, a tone says so before (Config.Tones).
 //
 // # Goroutines
 //
@@ -51,6 +52,7 @@
 //	leg        Call      Call     the call has ended           Call.Close, Engine.Close
 //	signalling Call      leg      the dialog or the leg ends   leg
 //	opening    Call      leg      Config.OpenAudio returns     leg
+//	tones      Call      leg      the call is answered or over leg
 //	watch      Audio     leg      the Audio is replaced        leg
 //	hold       Call      leg      the peer has answered        Engine.Close
 //	reader     socket    leg      the socket is closed         leg

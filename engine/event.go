@@ -98,7 +98,8 @@ type Quality struct {
 // this one, or that will end it.
 type Warning struct{ Text string }
 
-// Ended is the last event of every call.
+// Ended is the last event of every call. It comes when nothing of the call is left,
+// the tone that tells of a refusal included.
 type Ended struct {
 	Reason Reason
 	Level  SecurityLevel // the level that the call had

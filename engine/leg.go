@@ -53,7 +53,8 @@ type leg struct {
 
 	inbox     <-chan []byte  // voice.inbox once key agreement has begun; nil before
 	packet    []byte         // the ZRTP packet being sent
-	opening   <-chan opened  // the audio, while it is being opened
+	opening   <-chan opened  // the audio, while it is being opened or tones have it
+	tones     *tones         // nil: none yet
 	receive   *zrtp.SRTPKeys // what is agreed and not yet with the media, where
 	send      *zrtp.SRTPKeys // the reports need both
 	receiving bool           // the media has the receive keys
@@ -301,11 +302,14 @@ func (l *leg) refuse(kind ReasonKind, text string, refusal *route.Refusal) {
 	l.end(Reason{Kind: kind, Text: text})
 }
 
-// finish silences the call, tells the peer, and only then waits for what could
+// finish silences the call, lets our user hear if it was refused, tells the peer
+// otherwise, and only then waits for what could
 // hang: the devices, and whoever opens them. The last event is given when
 // nothing of the call is left.
 func (l *leg) finish() {
 	l.voice.silence()
+	l.soundRefusal()
+	l.hush()
 	if !l.gone {
 		l.hangUp()
 	}

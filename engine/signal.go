@@ -7,17 +7,25 @@ import (
 	"time"
 
 	"sotto/media"
+	"sotto/media/audio"
 	"sotto/sip"
 	"sotto/sip/sdp"
 )
 
+// ringing is the SIP status of a phone that alerts its user. Of no other one are we
+// to make up what the user hears (RFC 3960).
+const ringing = 180
+
 // onSignal handles what the other side, or the network, says in signalling.
 func (l *leg) onSignal(e sip.Event) {
 	switch e := e.(type) {
-	case sip.Ringing:
-		if !l.alerted { // it is said again and again
+	case sip.Ringing: // it is said again and again
+		if !l.alerted {
 			l.alerted = true
 			l.say(Ringing{})
+		}
+		if e.Code == ringing && l.tones == nil {
+			l.sound(audio.Ringback)
 		}
 	case sip.Answered:
 		l.onAnswer(e.SDP)
@@ -99,9 +107,10 @@ func (l *leg) answer() error {
 }
 
 // begin starts key agreement on what the descriptions say, and asks for the
-// audio.
+// audio, or takes it from the tones.
 func (l *leg) begin(agreed sdp.Agreed) {
 	l.answered = true
+	l.hush()
 	l.stopRinging()
 	l.local.Codecs = inUse(l.ours, agreed)
 	l.say(Answered{Peer: l.dialog.RemoteIdentity(), Codec: agreed.Codec.Name})
@@ -113,7 +122,9 @@ func (l *leg) begin(agreed sdp.Agreed) {
 	if c := agreed.Crypto; c != nil && announced && l.call.incoming && l.cfg.UseSignalledKey {
 		l.keys.SetSignalledKey(c.Key, c.Salt)
 	}
-	l.openAudio(Audio{})
+	if l.opening == nil {
+		l.openAudio(Audio{})
+	}
 	l.keys.Start(time.Now())
 	l.inbox = l.voice.inbox
 }

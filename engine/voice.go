@@ -200,7 +200,7 @@ func (v *voice) start(cfg *Config, a sdp.Agreed, ssrc uint32, phases *realtime.P
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stopPlaying = cancel
 	v.players.Go(func() { v.finish(realtime.Capture(ctx, place, f.sender)) })
-	v.players.Go(func() { v.finish(realtime.Playout(ctx, place, f.receiver)) })
+	v.players.Go(func() { v.finish(realtime.Playout(ctx, place.First(), f.receiver)) })
 	return nil
 }
 
@@ -362,21 +362,14 @@ func (v *voice) stats() media.Stats {
 	return v.final
 }
 
-// stuckAfter is how long players and watchers may take to end before the audio is
-// closed under them. A frame has 20 ms.
-const stuckAfter = 200 * time.Millisecond
-
 // close ends everything and waits for it, after silence.
 func (v *voice) close() {
 	if v.stopPlaying != nil {
 		v.stopPlaying()
 	}
-	closeAudio := sync.OnceFunc(func() { _ = v.audio.Close() })
-	rescue := time.AfterFunc(stuckAfter, closeAudio)
-	v.watchers.Wait()
-	v.players.Wait()
-	rescue.Stop()
-	closeAudio() // waits for rescue if that has begun
+	if !v.audio.closeIfStuck(func() { v.watchers.Wait(); v.players.Wait() }) {
+		_ = v.audio.Close()
+	}
 	v.sockets.close()
 	v.readers.Wait()
 	for _, p := range v.protectors {

@@ -141,7 +141,7 @@ func runLine(t *testing.T, takes time.Duration, do func(*line)) {
 		for _, player := range []func() error{
 			func() error { return realtime.Capture(ctx, ours, sender) },
 			func() error { return realtime.Capture(ctx, theirs, peer) },
-			func() error { return realtime.Playout(ctx, ours, receiver) },
+			func() error { return realtime.Playout(ctx, ours.First(), receiver) },
 		} {
 			group.Go(func() { l.check(player()) })
 		}

@@ -126,7 +126,7 @@ func (l *leg) run(ctx context.Context, place *realtime.Place, group *sync.WaitGr
 	l.out.first = place.First()
 	group.Go(func() { realtime.Read(l.conn, l.take) })
 	group.Go(func() { _ = realtime.Capture(ctx, place, &capture{Sender: l.sender, leg: l}) })
-	group.Go(func() { _ = realtime.Playout(ctx, place, &playout{leg: l}) })
+	group.Go(func() { _ = realtime.Playout(ctx, place.First(), &playout{leg: l}) })
 }
 
 // close is called again when the goroutines have ended.

@@ -83,6 +83,10 @@ func (o *options) checkFiles() error {
 	if len(o.devices) > 0 {
 		return errors.New("--device with --in or --out: want devices or files")
 	}
+	if o.tones != "" && o.tones != engine.NoTones {
+		return errors.New("--tones with --in or --out: there is no loudspeaker")
+	}
+	o.tones = engine.NoTones // or the file of an earlier call would be emptied by one that nobody answers
 	if o.in == "" {
 		o.in = "silence"
 	}

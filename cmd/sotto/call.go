@@ -17,7 +17,8 @@ func newCall() *cobra.Command {
 		Short: "Call somebody",
 		Long: `call places one call and follows it until it ends. No voice leaves before the
 keys are agreed and the audio route is found acceptable; a phone without ZRTP
-hears nothing, and the call ends with code 3.
+hears nothing, and the call ends with code 3. Until the call is answered its
+loudspeaker lets you hear that it rings or, for four seconds, that it is refused.
 
 Keys during the call, each with Enter:
 ` + keys + `.`,
@@ -28,6 +29,7 @@ Keys during the call, each with Enter:
 		RunE: func(cmd *cobra.Command, args []string) error { return call(cmd, opts, args[0], ringing) },
 	}
 	opts.register(cmd, "127.0.0.1:0")
+	cmd.Flags().StringVar(&opts.tones, "tones", "", "how it sounds that the call rings or is refused: as in `country` DE, FR, GB, JP or US, or off (default an international tone; with --in or --out off)")
 	cmd.Flags().DurationVar(&ringing, "ring-timeout", time.Minute, "give up if nobody has answered by then")
 	return cmd
 }

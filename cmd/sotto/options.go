@@ -35,7 +35,7 @@ var (
 // options are the flags which call and listen share.
 type options struct {
 	bind, identity, in, out, state string
-	dtmf                           string
+	dtmf, tones                    string
 	duration                       time.Duration
 	insecure, verify, json         bool
 	postQuantum, requireHash       bool
@@ -138,6 +138,7 @@ func (o *options) config() engine.Config {
 		Routes:    o.routes,
 		AuditFile: o.audit,
 		OpenAudio: o.open(),
+		Tones:     o.tones,
 		Coding:    o.coding,
 	}
 }

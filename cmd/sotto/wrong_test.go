@@ -26,6 +26,7 @@ func TestUsage(t *testing.T) {
 		{"call sip:", "not a SIP address"},
 		{"call --nonsense " + uri, "unknown flag: --nonsense"},
 		{"call --ring-timeout 0s " + uri, "want more than 0"},
+		{"call --tones DE --in silence " + uri, "there is no loudspeaker"},
 		{"listen more", "unknown command"},
 		{"listen --bind nowhere", "want host:port"},
 		{"listen --bind 127.0.0.1:70000", "want a port"},
@@ -225,6 +226,20 @@ func TestNoAnswer(t *testing.T) {
 			}
 			wantFailure(t, p, exitFailed, "nobody answered")
 		})
+	}
+}
+
+// A call that nobody takes leaves the recording of an earlier one as it is.
+func TestNoAnswerEmptiesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "heard.wav")
+	if err := os.WriteFile(path, []byte("earlier"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "call", newRinger(t, true).uri(), "--in", "silence", "--out", path, "--ring-timeout", "200ms", "--json")
+	p.line(t, `"ringing"`)
+	wantFailure(t, p, exitFailed, "nobody answered")
+	if kept, err := os.ReadFile(path); err != nil || string(kept) != "earlier" {
+		t.Errorf("%q is left, %v", kept, err)
 	}
 }
 

@@ -87,10 +87,10 @@ func Capture(ctx context.Context, p *Place, s Sender) error {
 	return nil
 }
 
-// Playout plays a frame every 20 ms, for a stream at this place, until ctx ends or p
-// fails.
-func Playout(ctx context.Context, at *Place, p Player) error {
-	for deadline := at.first.Add(playing); wait(ctx, deadline); deadline = deadline.Add(media.FrameDuration) {
+// Playout plays a frame every 20 ms, from first on, until ctx ends or p fails. For a
+// stream with a [Place], first is that of the place.
+func Playout(ctx context.Context, first time.Time, p Player) error {
+	for deadline := first.Add(playing); wait(ctx, deadline); deadline = deadline.Add(media.FrameDuration) {
 		now := time.Now()
 		if now.Sub(deadline) > maxLag {
 			continue

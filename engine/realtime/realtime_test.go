@@ -199,14 +199,14 @@ func TestPlayout(t *testing.T) {
 			time.Sleep(time.Until(p.began))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if err := Playout(ctx, place, p); err != nil {
+			if err := Playout(ctx, place.First(), p); err != nil {
 				t.Fatal(err)
 			}
 			if n := len(p.at); n < c.frames || n > c.frames+1 || p.at[n-1]%media.FrameDuration != 0 {
 				t.Errorf("stall of %v: %d frames, the last at %v", c.stall, n, p.at[n-1])
 			}
 			p.err = errors.New("broken")
-			if err := Playout(t.Context(), place, p); !errors.Is(err, p.err) {
+			if err := Playout(t.Context(), place.First(), p); !errors.Is(err, p.err) {
 				t.Errorf("of a broken sink: %v", err)
 			}
 		})
