@@ -337,10 +337,10 @@ func TestRefusalAfterRingback(t *testing.T) {
 		begin := time.Now()
 		l.soundRefusal()
 		l.hush()
+		<-l.opening
 		if !e.hears(begin, begin.Add(200*time.Millisecond)) || e.opens != 1 {
 			t.Errorf("opened %d times", e.opens)
 		}
-		<-l.opening
 	})
 }
 
@@ -438,11 +438,12 @@ func TestWhatRings(t *testing.T) {
 		first := l.tones.now.Load()
 		time.Sleep(time.Second)
 		l.onSignal(sip.Ringing{Code: 180})
-		if l.tones.now.Load() != first || e.opens != 1 {
-			t.Errorf("it begins anew, opened %d times", e.opens)
-		}
+		last := l.tones.now.Load()
 		l.hush()
 		<-l.opening
+		if last != first || e.opens != 1 {
+			t.Errorf("it begins anew, opened %d times", e.opens)
+		}
 	})
 }
 
