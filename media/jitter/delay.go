@@ -13,8 +13,8 @@ const (
 	// The histogram counts frames by their lag. The wanted delay is the one that
 	// costs the least, together with the frames that it is too short for: by the
 	// E-model (ITU-T G.107) a per cent of Opus concealed is as bad as 50 ms more of
-	// delay where a call has 200 to 300 ms, and as 100 ms where it has 150 to 200.
-	percent = 60 * time.Millisecond
+	// delay where a call has 200 to 300 ms of it from mouth to ear.
+	percent = 50 * time.Millisecond
 	// It forgets by intervals, within memory of them, some 30 s. At first all that
 	// is known counts alike.
 	interval = 500 * time.Millisecond
