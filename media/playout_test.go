@@ -300,3 +300,18 @@ func TestDriftIsFollowed(t *testing.T) {
 		})
 	}
 }
+
+// On a network without jitter the delay is the least that is asked for.
+func TestMinDelay(t *testing.T) {
+	for _, least := range []time.Duration{0, 100 * time.Millisecond} {
+		c := receiverConfig(t, &tape{})
+		c.MinDelay = least
+		r := newReceiver(t, c)
+		must(t, r.Release(verified(t), opener(t, 1)))
+		run(t, r, newFar(t, sealer(t, 1)), 0, 500)
+		want := max(least, 10*time.Millisecond)
+		if got := r.Stats(); got.Target != want || got.Delay < want || got.Delay > want+2*media.FrameDuration {
+			t.Errorf("%v: %+v", least, got)
+		}
+	}
+}

@@ -25,6 +25,8 @@ type ReceiverConfig struct {
 	// TelephoneEvents are the payload types of RFC 4733 events, one for each
 	// clock rate. Digits tells them, and nobody hears them.
 	TelephoneEvents []uint8
+	// MinDelay is the least that the jitter buffer wants, from 2.5 to 640 ms; 0: 10 ms.
+	MinDelay time.Duration
 	// Secure demands verified routes and refuses clear voice, see the package.
 	Secure bool
 	Gate   *Gate  // nil: always open
@@ -91,7 +93,7 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 		r.events[payloadType] = true
 	}
 	var err error
-	if r.buffer, err = jitter.New(jitter.Config{ClockRate: r.source.clock}); err != nil {
+	if r.buffer, err = jitter.New(jitter.Config{ClockRate: r.source.clock, MinDelay: c.MinDelay}); err != nil {
 		return nil, fmt.Errorf("media: %w", err)
 	}
 	if err = r.playout.init(c, r.trace); err != nil {

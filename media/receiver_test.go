@@ -533,6 +533,7 @@ func TestReceiverConfig(t *testing.T) {
 		"a codec that is none":      func(c *media.ReceiverConfig) { c.Payloads = map[uint8]codecs.Codec{1: {}} },
 		"payload type too large":    func(c *media.ReceiverConfig) { c.Payloads[128] = codec(t, "opus") },
 		"payload type of the event": func(c *media.ReceiverConfig) { c.Payloads[eventType] = codec(t, "opus") },
+		"too long a delay":          func(c *media.ReceiverConfig) { c.MinDelay = 50 * media.FrameDuration },
 		"impossible event":          func(c *media.ReceiverConfig) { c.TelephoneEvents = []uint8{128} },
 	} {
 		c := receiverConfig(t, &tape{})
