@@ -114,18 +114,19 @@ func (l lab) testDigits(t *testing.T, phoneIs linphoneConfig, theirs string) {
 	us.awaitEvent(t, "secured", patience)
 	phone.awaitSecured(t)
 	phone.sendDigits(t, theirs)
-	ours := phone.awaitDigits(t, len(allDigits))
+	phone.awaitDigits(t, len(allDigits))
 	for range theirs {
 		us.awaitEvent(t, "digit", patience)
 	}
 	phone.hangUp(t)
 	us.awaitEnded(t, patience)
+	phone.awaitEnded(t, patience)
 	checkSealed(t, media.stop(t), phone.rtp)
 	if got := us.digits(); got != theirs {
 		t.Errorf("sotto heard the digits %q", got)
 	}
-	if ours != allDigits {
-		t.Errorf("Linphone heard the digits %q", ours)
+	if got := phone.digits(); got != allDigits {
+		t.Errorf("Linphone heard the digits %q", got)
 	}
 	if answered := us.event("answered"); answered.Codec != cmp.Or(phoneIs.Codec, "opus") {
 		t.Errorf("sotto speaks %s", answered.Codec)

@@ -221,8 +221,8 @@ func (l *linphone) sendDigits(t *testing.T, digits string) {
 	}
 }
 
-// awaitDigits waits until Linphone has received so many, and returns them.
-func (l *linphone) awaitDigits(t *testing.T, count int) string {
+// awaitDigits waits until Linphone has received so many.
+func (l *linphone) awaitDigits(t *testing.T, count int) {
 	t.Helper()
 	deadline := time.After(patience)
 	for len(l.digits()) < count {
@@ -232,7 +232,6 @@ func (l *linphone) awaitDigits(t *testing.T, count int) string {
 			t.Fatalf("%s: it has received the digits %q only", l.name, l.digits())
 		}
 	}
-	return l.digits()
 }
 
 // digits are those of DTMF that Linphone has received, in order.
