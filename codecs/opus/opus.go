@@ -35,10 +35,10 @@ const (
 	// of the packet, which has the same effect; with less, quality goes to the
 	// padding (bench/quality/codec.md).
 	targetShare = 85
-	// targetShareLong is for packets longer than 20 ms. With less libopus 1.3.1
-	// takes error correction at 32 kbit/s to mean SILK without CELT, and SILK's
+	// targetShareLong is for packets longer than 20 ms. With less, libopus 1.3.1
+	// has SILK alone code what has error correction at 32 kbit/s, and SILK's
 	// packets of 40 and 60 ms run out of room in their first part, which repairs
-	// the whole packet before.
+	// all of the packet before.
 	targetShareLong = 95
 
 	// defaultComplexity trades processor time for quality: below, voices lose
@@ -131,7 +131,7 @@ func orDefault(value, standard int) int {
 type Encoder struct {
 	enc        *opus.Encoder
 	samples    int  // in a packet
-	packetSize int  // 0: as libopus wants it
+	paddedSize int  // of packets; 0: they vary (VBR)
 	pauses     bool // leave packets as short as they are (DTX)
 }
 
@@ -150,7 +150,7 @@ func NewEncoder(o Options) (*Encoder, error) {
 	}
 	e := &Encoder{enc: enc, samples: int(o.PacketTime * SampleRate / time.Second), pauses: o.DTX}
 	if !o.VBR {
-		e.packetSize = o.packetSize()
+		e.paddedSize = o.paddedSize()
 	}
 	err = errors.Join(
 		enc.SetBitrate(o.target()),
@@ -186,18 +186,14 @@ func (e *Encoder) ExpectLoss(percent int) error {
 // NewEncoder takes; 0 if it varies.
 func PacketBytes(o Options) int {
 	o, _ = o.withDefaults()
-	return o.packetBytes()
-}
-
-func (o Options) packetBytes() int {
 	if o.VBR || o.DTX {
 		return 0
 	}
-	return o.packetSize()
+	return o.paddedSize()
 }
 
-// packetSize is the size of packets whose size does not follow what is said.
-func (o Options) packetSize() int {
+// paddedSize is the size of packets that are padded.
+func (o Options) paddedSize() int {
 	return int(time.Duration(o.Bitrate) * o.PacketTime / time.Second / 8)
 }
 
@@ -206,7 +202,7 @@ func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 	if len(pcm) != e.samples {
 		return 0, fmt.Errorf("opus: packet of %d samples, want %d", len(pcm), e.samples)
 	}
-	size := e.packetSize
+	size := e.paddedSize
 	if size == 0 {
 		size = len(dst)
 	}
@@ -219,7 +215,7 @@ func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("opus: encode: %w", err)
 	}
-	if e.packetSize == 0 || e.pauses && n <= maxPause {
+	if e.paddedSize == 0 || e.pauses && n <= maxPause {
 		return n, nil
 	}
 	if err := pad(dst[:size], n); err != nil {

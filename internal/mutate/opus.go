@@ -5,7 +5,7 @@ package main
 func opusMutants() []mutant {
 	const opus, pad = "codecs/opus/opus.go", "codecs/opus/pad.go"
 	return []mutant{
-		{opus, "e.packetSize == 0 || e.pauses && n <= maxPause", "e.packetSize >= 0 || e.pauses && n <= maxPause", "TestOneSize"},
+		{opus, "e.paddedSize == 0 || e.pauses && n <= maxPause", "e.paddedSize >= 0 || e.pauses && n <= maxPause", "TestOneSize"},
 		{opus, "if o.VBR || o.DTX {\n\t\treturn 0", "if o.DTX {\n\t\treturn 0", "TestVaries"},
 		{pad, "clear(pkt[end:])", "_ = end", "TestPadEveryFraming"},
 		{pad, "count == 0 || count*samplesPerFrame(pkt[0]) > maxPacketSamples", "count == 0", "TestPadRefusesTheMalformed"},
