@@ -145,15 +145,44 @@ const settled = time.Second
 // epoch is when the first packet is sent.
 var epoch = time.Unix(1e9, 0)
 
-// adaptive replays a trace into the Receiver.
+// adaptive replays a trace into the Receiver, as it is.
 func (t *talk) adaptive(tr trace) (row, error) {
-	h := &heard{}
-	r, err := media.NewReceiver(media.ReceiverConfig{Sink: h, Payloads: map[uint8]codecs.Codec{payloadType: t.codec}})
+	out, h, err := t.receive(tr, 0)
+	if err == nil {
+		out.listen(t, h, 1)
+	}
+	return out, err
+}
+
+// slower replays a trace into the Receiver, with the least delay set so that it has
+// on average what another had, at most, where it has less by itself.
+func (t *talk) slower(tr trace, meanMS float64) (row, error) {
+	out, h, err := t.receive(tr, 0)
+	const grid = 5 * ms
+	for least := 2 * grid; err == nil && out.MeanMS < meanMS; least += grid {
+		next, heard, failed := t.receive(tr, least)
+		if err = failed; next.MeanMS > meanMS {
+			break
+		}
+		out, h = next, heard
+	}
 	if err != nil {
 		return row{}, err
 	}
+	out.Buffer = heldBack
+	out.listen(t, h, 1)
+	return out, nil
+}
+
+// receive replays a trace into the Receiver, with a least delay.
+func (t *talk) receive(tr trace, least time.Duration) (row, *heard, error) {
+	h := &heard{}
+	r, err := media.NewReceiver(media.ReceiverConfig{Sink: h, Payloads: map[uint8]codecs.Codec{payloadType: t.codec}, MinDelay: least})
+	if err != nil {
+		return row{}, nil, err
+	}
 	if err = r.ReleaseClear(); err != nil {
-		return row{}, err
+		return row{}, nil, err
 	}
 	var packet [1500]byte
 	next, played := 0, uint64(0)
@@ -168,7 +197,7 @@ func (t *talk) adaptive(tr trace) (row, error) {
 			r.HandleRTP(epoch.Add(a.at), packet[:t.rtp(packet[:], a.packet)])
 		}
 		if err = r.Play(epoch.Add(now)); err != nil {
-			return row{}, err
+			return row{}, nil, err
 		}
 		s := r.Stats()
 		if n := s.PacketsReceived - s.Late; n > played && s.Delay > 0 {
@@ -178,11 +207,11 @@ func (t *talk) adaptive(tr trace) (row, error) {
 	s := r.Stats()
 	out := t.row(tr, ours, h)
 	frames := tr.packets - int(settled/frame)
-	out.Concealed = share(int(s.Concealed-before.Concealed), frames)
+	missing := func(s media.ReceiverStats) int { return int(s.Lost + s.Late - s.Recovered) }
+	out.conceal(share(int(s.Concealed-before.Concealed), frames), share(missing(s)-missing(before), frames))
 	out.Recovered = share(int(s.Recovered-before.Recovered), frames)
 	out.Changed = 100 * float64(s.Accelerated+s.Expanded-before.Accelerated-before.Expanded) / float64(time.Duration(frames)*frame)
-	out.listen(t, h, 1)
-	return out, nil
+	return out, h, nil
 }
 
 // rtp writes packet i as it is sent.
@@ -229,7 +258,8 @@ func (t *talk) fixed(tr trace, delay time.Duration) (row, error) {
 	}
 	out := t.row(tr, fixed, h)
 	frames -= int(settled / frame)
-	out.Concealed, out.Recovered = share(concealed, frames), share(recovered, frames)
+	out.conceal(share(concealed, frames), share(concealed, frames))
+	out.Recovered = share(recovered, frames)
 	out.listen(t, h, 1)
 	return out, nil
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -17,6 +18,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"sotto/media/audio"
 )
 
 //go:embed neteq/receive.js
@@ -26,6 +29,9 @@ const (
 	// punctual is how late a packet may go out to NetEq, which hears it in real
 	// time. The others get it as late; but where we are late, NetEq may be, too.
 	punctual = 50 * time.Millisecond
+	// balanced is by how much NetEq's counters may disagree, in per cent of the time:
+	// what it holds when they are read is in some of them only.
+	balanced = 0.15
 	// lanes are how many traces run at once, unless something else is said.
 	lanes = 3
 	// tries are how often a trace is replayed until it was punctual.
@@ -50,6 +56,7 @@ type inbound struct {
 	RemovedSamplesForAcceleration  float64
 	FecPacketsReceived             float64
 	FecPacketsDiscarded            float64
+	PacketsDiscarded               float64
 }
 
 // replayAll runs the traces, and those again for which the machine was too slow. It
@@ -69,9 +76,9 @@ func (n *neteq) replayAll(t *talk, traces []*trace) (rows []row, err error) {
 				continue
 			}
 			if tried[tr] == tries {
-				return nil, fmt.Errorf("NetEq, %s: in each of %d tries a packet was late, here by %v: the machine is too busy", tr.name, tries, got[i].late)
+				return nil, fmt.Errorf("NetEq, %s: in each of %d tries it or a packet was late, here by %v: the machine is too busy", tr.name, tries, got[i].late)
 			}
-			fmt.Fprintf(os.Stderr, "quality: NetEq, %s, again: a packet was %v late\n", tr.name, got[i].late.Round(time.Millisecond))
+			fmt.Fprintf(os.Stderr, "quality: NetEq, %s, again: it or a packet was %v late\n", tr.name, got[i].late.Round(time.Millisecond))
 			traces = append(traces, tr)
 		}
 	}
@@ -82,7 +89,7 @@ func (n *neteq) replayAll(t *talk, traces []*trace) (rows []row, err error) {
 type replayed struct {
 	row  row
 	sent trace         // when the packets went out in fact
-	late time.Duration // by how much the latest of them was too late
+	late time.Duration // by how much the latest of them was too late, or what was heard
 }
 
 // together runs traces at once. The calls are set up before, because that takes
@@ -114,22 +121,22 @@ func (n *neteq) together(t *talk, traces []*trace) ([]replayed, error) {
 	}
 	if err == nil {
 		err = each(func(i int) (err error) {
-			got[i].row, err = calls[i].judge(t, got[i].sent)
-			return err
+			return calls[i].judge(t, &got[i])
 		})
 	}
 	return got, err
 }
 
 // judge ends a call and makes a row of what libwebrtc says, and of what was heard.
-func (c *receiving) judge(t *talk, tr trace) (row, error) {
+func (c *receiving) judge(t *talk, replay *replayed) error {
+	tr := replay.sent
 	samples, err := c.end()
 	if err != nil {
-		return row{}, err
+		return err
 	}
 	raw, err := os.ReadFile(filepath.Join(c.dir, "heard.raw"))
 	if err != nil {
-		return row{}, err
+		return err
 	}
 	h := &heard{pcm: make([]int16, len(raw)/2)}
 	for i := range h.pcm {
@@ -140,8 +147,9 @@ func (c *receiving) judge(t *talk, tr trace) (row, error) {
 	}
 	samples = slices.DeleteFunc(samples, func(s inbound) bool { return since(s) < settled || s.TotalSamplesReceived == 0 })
 	if len(samples) < 10 {
-		return row{}, fmt.Errorf("NetEq, %s: %d samples of statistics", tr.name, len(samples))
+		return fmt.Errorf("NetEq, %s: %d samples of statistics", tr.name, len(samples))
 	}
+	replay.late = max(replay.late, stalled(samples))
 	quickest := tr.quickest()
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
@@ -164,11 +172,33 @@ func (c *receiving) judge(t *talk, tr trace) (row, error) {
 	percent := func(of func(inbound) float64) float64 {
 		return 100 * (of(last) - of(first)) / (last.TotalSamplesReceived - first.TotalSamplesReceived)
 	}
-	r.Concealed = percent(func(v inbound) float64 { return v.ConcealedSamples })
-	r.Recovered = percent(func(v inbound) float64 { return (v.FecPacketsReceived - v.FecPacketsDiscarded) * 960 })
+	recovered := func(v inbound) int { return int(v.FecPacketsReceived - v.FecPacketsDiscarded) }
+	late := int(last.PacketsDiscarded - first.PacketsDiscarded)
+	frames, again := tr.packets-int(settled/frame), recovered(last)-recovered(first)
+	r.Recovered = share(again, frames)
+	r.conceal(percent(func(v inbound) float64 { return v.ConcealedSamples }), share(tr.lost()+late-again, frames))
+	rest := percent(func(v inbound) float64 {
+		return v.TotalSamplesReceived - v.JitterBufferEmittedCount - v.InsertedSamplesForDeceleration + v.RemovedSamplesForAcceleration
+	})
+	if math.Abs(rest-r.MadeUp) > balanced {
+		return fmt.Errorf("NetEq, %s: %.2f %% made up, and by its other counters %.2f %%", tr.name, r.MadeUp, rest)
+	}
 	r.Changed = percent(func(v inbound) float64 { return v.InsertedSamplesForDeceleration + v.RemovedSamplesForAcceleration })
 	r.listen(t, h, 5) // its time is not ours
-	return r, nil
+	replay.row = r
+	return nil
+}
+
+// stalled is by how much at most what libwebrtc has played was off the clock, from
+// one sample of its statistics to the next: it was not run in time, and then made
+// good what nobody would have heard.
+func stalled(samples []inbound) (most time.Duration) {
+	for i := 1; i < len(samples); i++ {
+		a, b := samples[i-1], samples[i]
+		played := (b.TotalSamplesReceived - a.TotalSamplesReceived) * 1e9 / audio.SampleRate
+		most = max(most, time.Duration(played-(b.Timestamp-a.Timestamp)*1e6).Abs())
+	}
+	return most
 }
 
 // receiving is a call whose other end is libwebrtc.

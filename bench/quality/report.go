@@ -43,7 +43,7 @@ func parseResults(text []byte) (r results, err error) {
 	}
 	for _, s := range shapes {
 		for _, buffer := range buffers {
-			if _, ok := r.typical(s.name, buffer); !ok && (s.counted || buffer != netEQ) {
+			if _, ok := r.typical(s.name, buffer); !ok && (s.counted || buffer != netEQ && buffer != heldBack) {
 				return results{}, fmt.Errorf("not of a whole run: %s, %s is missing", s.name, buffer)
 			}
 		}
@@ -61,7 +61,7 @@ func (r results) page() ([]byte, error) {
 	var page bytes.Buffer
 	err = t.Execute(&page, map[string]any{
 		"Run": r, "Outcomes": outcomes, "Table": r.table(),
-		"EqualShare": equalShare, "EqualDelay": equalDelay, "Punctual": punctual, "Lanes": lanes,
+		"EqualShare": equalShare, "EqualDelay": equalDelay, "Punctual": punctual, "Lanes": lanes, "Balanced": balanced,
 	})
 	return page.Bytes(), err
 }
@@ -70,8 +70,8 @@ func (r results) page() ([]byte, error) {
 func (r results) table() string {
 	var b strings.Builder
 	r.each(func(k row) {
-		fmt.Fprintf(&b, "| %s | %s | %.1f | %.1f | %.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f dB | %.2f |\n",
-			k.Trace, k.Buffer, k.MeanMS, k.P95MS, k.Lost, k.Concealed, k.Recovered, k.Changed, k.Damaged, k.Distance, k.Step)
+		fmt.Fprintf(&b, "| %s | %s | %.1f | %.1f | %.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f dB | %.2f |\n",
+			k.Trace, k.Buffer, k.MeanMS, k.P95MS, k.Lost, k.MadeUp, k.Missing, k.Concealed, k.Recovered, k.Changed, k.Damaged, k.Distance, k.Step)
 	})
 	return b.String()
 }

@@ -13,12 +13,13 @@ import (
 // The buffers, as the rows name them.
 const (
 	ours     = "ours"
+	heldBack = "ours, slower"
 	netEQ    = "NetEq"
 	speexDSP = "speexdsp"
 	fixed    = "fixed"
 )
 
-var buffers = []string{ours, netEQ, speexDSP, fixed}
+var buffers = []string{ours, heldBack, netEQ, speexDSP, fixed}
 
 // What is asked for.
 const (
@@ -48,12 +49,23 @@ type row struct {
 	MeanMS    float64 `json:"added_delay_mean_ms"`
 	P95MS     float64 `json:"added_delay_p95_ms"`
 	Lost      float64 `json:"network_lost_percent"`
+	MadeUp    float64 `json:"made_up_percent"`
+	Missing   float64 `json:"missing_percent"`
 	Concealed float64 `json:"concealed_percent"`
 	Recovered float64 `json:"recovered_percent"`
 	Changed   float64 `json:"time_scaled_percent"`
 	Distance  float64 `json:"spectral_distance_db"`
 	Damaged   float64 `json:"damaged_percent"`
 	Step      float64 `json:"steepest_step_ratio"`
+}
+
+// conceal counts the same way for all buffers. What is made up is heard and comes
+// from no packet. What is missing was said and is heard neither from its own packet
+// nor from the one after it. A buffer that is out of packets makes up without that
+// anything is missing; one that cuts a loss short misses more than it makes up. What
+// it conceals is the larger of the two.
+func (r *row) conceal(madeUp, missing float64) {
+	r.MadeUp, r.Missing, r.Concealed = madeUp, missing, max(madeUp, missing)
 }
 
 // results is a whole run.
@@ -102,6 +114,8 @@ func (r results) typical(trace, buffer string) (row, bool) {
 		MeanMS:    median(func(r row) float64 { return r.MeanMS }),
 		P95MS:     median(func(r row) float64 { return r.P95MS }),
 		Lost:      median(func(r row) float64 { return r.Lost }),
+		MadeUp:    median(func(r row) float64 { return r.MadeUp }),
+		Missing:   median(func(r row) float64 { return r.Missing }),
 		Concealed: median(func(r row) float64 { return r.Concealed }),
 		Recovered: median(func(r row) float64 { return r.Recovered }),
 		Changed:   median(func(r row) float64 { return r.Changed }),
@@ -128,18 +142,19 @@ func (o outcome) Word() string {
 // outcomes compares with NetEq, trace by trace, and with the bars of heavy loss.
 // reached says whether all is: where NetEq was not measured, the bars alone.
 func (r results) outcomes() (all []outcome, reached bool) {
-	concealed := r.compared("concealed", func(r row) float64 { return r.Concealed })
-	damaged := r.compared("damaged", func(r row) float64 { return r.Damaged })
-	all = slices.Concat(concealed, damaged, r.bars())
+	concealed := func(r row) float64 { return r.Concealed }
+	damaged := func(r row) float64 { return r.Damaged }
+	all = slices.Concat(r.compared(ours, "concealed", concealed), r.compared(heldBack, "concealed, as slow", concealed),
+		r.compared(ours, "damaged", damaged), r.bars())
 	return all, !slices.ContainsFunc(all, func(o outcome) bool { return !o.Reached && o.Theirs == "" })
 }
 
 // compared is a share on every counted trace, and on how many ours is not worse
 // than NetEq, whose share is as large or larger with as much delay or more.
-func (r results) compared(what string, share func(row) float64) (all []outcome) {
+func (r results) compared(buffer, what string, share func(row) float64) (all []outcome) {
 	good := 0
 	for _, s := range shapes {
-		mine, _ := r.typical(s.name, ours)
+		mine, _ := r.typical(s.name, buffer)
 		theirs, ok := r.typical(s.name, netEQ)
 		if !s.counted || !ok {
 			continue
@@ -189,11 +204,11 @@ func (r results) worst(trace string) (worst row, ok bool) {
 // text is the results for a terminal.
 func (r results) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-16s %-9s %8s %8s %7s %10s %10s %8s %8s %10s %6s\n",
-		"trace", "buffer", "mean ms", "p95 ms", "lost %", "concealed", "recovered", "scaled", "damaged", "distance", "step")
+	fmt.Fprintf(&b, "%-16s %-12s %8s %8s %7s %8s %8s %10s %10s %8s %8s %10s %6s\n",
+		"trace", "buffer", "mean ms", "p95 ms", "lost %", "made up", "missing", "concealed", "recovered", "scaled", "damaged", "distance", "step")
 	r.each(func(k row) {
-		fmt.Fprintf(&b, "%-16s %-9s %8.1f %8.1f %7.2f %9.2f%% %9.2f%% %7.2f%% %7.2f%% %7.2f dB %6.2f\n",
-			k.Trace, k.Buffer, k.MeanMS, k.P95MS, k.Lost, k.Concealed, k.Recovered, k.Changed, k.Damaged, k.Distance, k.Step)
+		fmt.Fprintf(&b, "%-16s %-12s %8.1f %8.1f %7.2f %7.2f%% %7.2f%% %9.2f%% %9.2f%% %7.2f%% %7.2f%% %7.2f dB %6.2f\n",
+			k.Trace, k.Buffer, k.MeanMS, k.P95MS, k.Lost, k.MadeUp, k.Missing, k.Concealed, k.Recovered, k.Changed, k.Damaged, k.Distance, k.Step)
 	})
 	fmt.Fprintf(&b, "Distance of other speech: %.2f dB. Medians of %d traces of each shape.\n\n", r.Control, r.Seeds)
 	outcomes, _ := r.outcomes()

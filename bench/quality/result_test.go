@@ -51,6 +51,13 @@ func TestOutcomes(t *testing.T) {
 			r.set("LTE", func(k *row) { k.Damaged = 1.1 })
 			r.set("drift", func(k *row) { k.Damaged = 2 })
 		}, false},
+		"two conceal more where they are as slow": {func(r results) {
+			for i, k := range r.Rows {
+				if k.Buffer == heldBack && (k.Trace == "LTE" || k.Trace == "drift") {
+					r.Rows[i].Concealed = 1.1
+				}
+			}
+		}, false},
 		"others are worse": {func(r results) {
 			r.set("steady", func(k *row) { k.Concealed = 9 })
 			r.set("congestion", func(k *row) { k.MeanMS = 999 })
@@ -64,9 +71,36 @@ func TestOutcomes(t *testing.T) {
 	} {
 		r := whole()
 		c.change(r)
-		if all, reached := r.outcomes(); reached != c.reached || len(all) != 14 {
+		if all, reached := r.outcomes(); reached != c.reached || len(all) != 20 {
 			t.Errorf("%s: %v, %+v", name, reached, all)
 		}
+	}
+}
+
+// What is concealed is counted alike: what is made up, or missing, whichever is more.
+func TestConceal(t *testing.T) {
+	for _, c := range []struct{ madeUp, missing, want float64 }{{3, 1, 3}, {1, 3, 3}, {2, 2, 2}} {
+		var r row
+		if r.conceal(c.madeUp, c.missing); r.Concealed != c.want || r.MadeUp != c.madeUp || r.Missing != c.missing {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// NetEq that stood still, and then made good what it had not played, was not heard.
+func TestStalled(t *testing.T) {
+	var all []inbound
+	for i := range 20 {
+		all = append(all, inbound{Timestamp: 1e12 + float64(i)*200, TotalSamplesReceived: float64(i) * 9600})
+	}
+	if got := stalled(all); got != 0 {
+		t.Errorf("%v", got)
+	}
+	for i := range all[5:] {
+		all[5+i].TotalSamplesReceived += 48 * 70
+	}
+	if got := stalled(all); got != 70*ms {
+		t.Errorf("%v", got)
 	}
 }
 

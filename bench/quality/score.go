@@ -114,6 +114,7 @@ func distance(ref, got features) (db, damaged float64) {
 	}
 	inf := way{cost: math.Inf(1)}
 	now, before := make([]way, reach), make([]way, reach)
+	best := inf // of the ways to the end of either
 	for i := range got {
 		now, before = before, now
 		for d := range now {
@@ -124,39 +125,36 @@ func distance(ref, got features) (db, damaged float64) {
 			if k < 0 || k >= len(ref) {
 				continue
 			}
-			best := inf
+			here := inf
 			if i == 0 || k == 0 {
-				best = way{}
+				here = way{}
 			}
-			if i > 0 && before[d].cost < best.cost {
-				best = before[d]
+			if i > 0 && before[d].cost < here.cost {
+				here = before[d]
 			}
-			if d > 0 && i > 0 && before[d-1].cost+crooked < best.cost {
-				best = before[d-1]
-				best.cost += crooked
+			if d > 0 && i > 0 && before[d-1].cost+crooked < here.cost {
+				here = before[d-1]
+				here.cost += crooked
 			}
-			if d+1 < reach && now[d+1].cost+crooked < best.cost {
-				best = now[d+1]
-				best.cost += crooked
+			if d+1 < reach && now[d+1].cost+crooked < here.cost {
+				here = now[d+1]
+				here.cost += crooked
 			}
-			if math.IsInf(best.cost, 1) {
+			if math.IsInf(here.cost, 1) {
 				continue
 			}
 			if away, heard := apart(&ref[k], &got[i]); heard {
-				best.cost += away
-				best.heard += away
-				best.hops++
+				here.cost += away
+				here.heard += away
+				here.hops++
 				if away > broken {
-					best.broken++
+					here.broken++
 				}
 			}
-			now[d] = best
-		}
-	}
-	best := inf
-	for _, w := range now {
-		if w.cost < best.cost {
-			best = w
+			now[d] = here
+			if (i == len(got)-1 || k == len(ref)-1) && here.cost < best.cost {
+				best = here
+			}
 		}
 	}
 	return best.heard / max(best.hops, 1), best.broken / max(best.hops, 1)

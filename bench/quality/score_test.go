@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	"sotto/media/audio/speech"
 )
@@ -28,12 +29,13 @@ func TestDistance(t *testing.T) {
 		pcm         []int16
 		least, most float64
 	}{
-		"the same":    {said, 0, 0},
-		"late":        {late, 0, 0.01},
-		"changed":     {changed, 0, 0.3},
-		"other":       {other, 4, 20},
-		"silence":     {make([]int16, len(said)), 10, 50},
-		"half silent": {append(slices.Clone(said[:len(said)/2]), make([]int16, len(said)/2)...), 4, 30},
+		"the same":      {said, 0, 0},
+		"late":          {late, 0, 0.01},
+		"changed":       {changed, 0, 0.3},
+		"other":         {other, 4, 20},
+		"silence":       {make([]int16, len(said)), 10, 50},
+		"other, and on": {append(slices.Clone(other), make([]int16, 48*2000)...), 4, 20},
+		"half silent":   {append(slices.Clone(said[:len(said)/2]), make([]int16, len(said)/2)...), 4, 30},
 	} {
 		if got, _ := distance(ref, newFeatures(c.pcm)); got < c.least || got > c.most {
 			t.Errorf("%s: %.2f dB, want %v to %v", name, got, c.least, c.most)
@@ -64,6 +66,19 @@ func TestShapes(t *testing.T) {
 	}
 	if err := (options{seconds: 1, seeds: 1}).run(); err == nil {
 		t.Error("a trace of a second")
+	}
+}
+
+// What is lost in the first second is not counted.
+func TestLost(t *testing.T) {
+	tr := trace{packets: 60}
+	for i := range tr.packets {
+		if i != 10 && i != 55 {
+			tr.arrivals = append(tr.arrivals, arrival{time.Duration(i) * frame, i})
+		}
+	}
+	if got := tr.lost(); got != 1 {
+		t.Errorf("%d", got)
 	}
 }
 

@@ -69,7 +69,7 @@ func (t *talk) speexdsp(tr trace, r *rival) (row, error) {
 	came, quickest := tr.times(), tr.quickest()
 	h := &heard{}
 	pcm := make([]int16, audio.FrameSamples)
-	concealed, recovered, left, next := 0, 0, 0, 0
+	concealed, recovered, whole, left, next := 0, 0, 0, 0, 0
 	for i, line := range bytes.Split(bytes.TrimSpace(decisions), []byte("\n")) {
 		var what string
 		var packet int
@@ -85,6 +85,7 @@ func (t *talk) speexdsp(tr trace, r *rival) (row, error) {
 		case what == "P":
 			_, err = decoder.Decode(pcm, t.packets[packet])
 			h.delays = append(h.delays, now-time.Duration(packet)*frame-quickest[packet])
+			whole += counted(packet)
 			left += max(packet-next, 0)
 			next = packet + 1
 		case what == "M" && redundant:
@@ -104,7 +105,8 @@ func (t *talk) speexdsp(tr trace, r *rival) (row, error) {
 	}
 	out := t.row(tr, speexDSP, h)
 	frames := tr.packets - int(settled/frame)
-	out.Concealed, out.Recovered = share(concealed, frames), share(recovered, frames)
+	out.conceal(share(concealed, frames), share(next-int(settled/frame)-whole-recovered, frames))
+	out.Recovered = share(recovered, frames)
 	out.Changed = share(left, tr.packets)
 	out.listen(t, h, 1)
 	return out, nil

@@ -162,6 +162,15 @@ func (t trace) times() []time.Duration {
 	return at
 }
 
+// lost is how many packets never arrive, of those that shares are of.
+func (t trace) lost() int {
+	lost := t.packets - int(settled/frame)
+	for _, a := range t.arrivals {
+		lost -= counted(a.packet)
+	}
+	return lost
+}
+
 // quickest is the least that a packet took, of those sent before the i-th and
 // up to two seconds earlier: what its delay is counted from.
 func (t trace) quickest() []time.Duration {
