@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sotto/engine"
+	"sotto/engine/realtime"
 )
 
 // phone is an Engine with what the command line says about its calls.
@@ -25,6 +27,11 @@ type phone struct {
 func newPhone(cmd *cobra.Command, opts *options) (*phone, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
+	}
+	if opts.realTime {
+		if err := realtime.Prioritize(); err != nil {
+			return nil, failed(fmt.Errorf("--real-time: %w; root may, and who has a limit for it: ulimit -r 1", err))
+		}
 	}
 	p := &phone{opts: opts, view: newView(cmd.OutOrStdout(), opts)}
 	cfg := opts.config()
