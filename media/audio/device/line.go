@@ -43,6 +43,9 @@ const (
 	// look is how often a device is looked after, silent how long it may do
 	// nothing before it counts as lost.
 	look, silent = 10 * time.Millisecond, 70 * time.Millisecond
+	// paused is how late the next look may be: if it is later, this whole process
+	// stood still, as all do on a busy machine, and nobody knows of the device.
+	paused = 2 * look
 	// begins is how long a device may take to do something at first. PulseAudio's
 	// null sink has 2 s of silence ahead when nobody plays.
 	begins = 3 * time.Second
@@ -136,10 +139,10 @@ func (l *line) run(life context.Context, open opener, opened chan<- error) {
 func (l *line) attend(life context.Context, lost bool) bool {
 	looks := time.NewTicker(look)
 	defer looks.Stop()
-	beats, since, limit := l.beats.Load(), time.Now(), begins
+	still, limit := stillness{beats: l.beats.Load(), at: time.Now()}, begins
 	say := func(kind EventKind) {
-		lost, beats, since, limit = kind == Lost, l.beats.Load(), time.Now(), patience
-		l.tell(Event{Kind: kind, At: since, Device: l.id, Direction: l.direction})
+		lost, still, limit = kind == Lost, stillness{beats: l.beats.Load(), at: time.Now()}, patience
+		l.tell(Event{Kind: kind, At: still.at, Device: l.id, Direction: l.direction})
 	}
 	for {
 		select {
@@ -152,20 +155,37 @@ func (l *line) attend(life context.Context, lost bool) bool {
 			continue
 		case <-looks.C:
 		}
-		now := time.Now()
-		switch n := l.beats.Load(); {
-		case n != beats && lost:
+		switch moved := still.look(time.Now(), l.beats.Load()); {
+		case moved && lost:
 			say(Returned)
 			fallthrough
-		case n != beats:
-			beats, since, limit = n, now, silent
-		case now.Sub(since) <= limit:
+		case moved:
+			limit = silent
+		case still.lasted <= limit:
 		case lost:
 			return lost
 		default:
 			say(Lost)
 		}
 	}
+}
+
+// stillness is for how long a device has done nothing, as far as we looked.
+type stillness struct {
+	beats  uint64
+	at     time.Time // of the last look
+	lasted time.Duration
+}
+
+// look reports whether the device has done something since the last one.
+func (s *stillness) look(now time.Time, beats uint64) (moved bool) {
+	moved = beats != s.beats
+	s.lasted += min(now.Sub(s.at), paused)
+	if moved {
+		s.lasted = 0
+	}
+	s.beats, s.at = beats, now
+	return moved
 }
 
 // tell hands an event over. Who does not listen loses the oldest.

@@ -163,6 +163,32 @@ func TestLossAndReturn(t *testing.T) {
 	}
 }
 
+// A device that does nothing is lost after 70 ms, but not because this process stood
+// still for as long: what it could not see, it does not count.
+func TestStandingStill(t *testing.T) {
+	var now time.Time
+	s := stillness{beats: 1, at: now}
+	after := func(d time.Duration, beats uint64) time.Duration {
+		now = now.Add(d)
+		want := s.beats != beats
+		if moved := s.look(now, beats); moved != want {
+			t.Fatalf("at %v: moved %v, want %v", now, moved, want)
+		}
+		return s.lasted
+	}
+	for n := range 8 {
+		if got, want := after(look, 1), time.Duration(n+1)*look; got != want {
+			t.Errorf("look %d: still for %v, want %v", n, got, want)
+		}
+	}
+	if got := after(look, 2); got != 0 {
+		t.Errorf("still for %v after it moved", got)
+	}
+	if got := after(time.Hour, 2); got >= silent || got < look {
+		t.Errorf("still for %v after a pause of this process", got)
+	}
+}
+
 // A short halt is reported, and the stream goes on without being opened again.
 func TestShortHalt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
