@@ -323,7 +323,7 @@ func (l *leg) finish() {
 	l.stopRinging()
 	l.call.final = l.voice.stats()
 	l.trust.found = false // if it has not arrived there, it is not secure
-	l.call.level.Store(int32(l.trust.level()))
+	l.setLevel()
 	l.sayEnded(Ended{Reason: *l.reason, Level: l.call.Level(), Stats: l.call.final})
 	close(l.call.ended)
 }

@@ -21,6 +21,8 @@ type trust struct {
 	relayed  bool         // by a PBX: compared is about its SAS
 	name     string       // of the peer's record
 	notices  []Notice     // ordered, each once
+
+	recorded SecurityLevel // in the audit trail
 }
 
 func (t *trust) note(n Notice) {
@@ -85,10 +87,19 @@ func (l *leg) note(n Notice) {
 	}
 }
 
+// setLevel has [Call.Level] say what is known of the call's security now: not
+// later than an event does.
+func (l *leg) setLevel() SecurityLevel {
+	level := l.trust.level()
+	l.call.level.Store(int32(level))
+	return level
+}
+
 // tellLevel tells the user what is known of the call's security now.
 func (l *leg) tellLevel() {
-	level := l.trust.level()
-	if was := SecurityLevel(l.call.level.Swap(int32(level))); was != level {
+	level := l.setLevel()
+	if was := l.trust.recorded; was != level {
+		l.trust.recorded = level
 		l.record("level", "from", was.String(), "to", level.String())
 	}
 	l.say(Security{
@@ -140,7 +151,7 @@ func (l *leg) tell(s zrtp.Secured) {
 	// The handshake has read the record before: another call may have changed
 	// it, and whom nobody can name is not verified.
 	l.trust.peer.Verified = s.Verified && record.Verified
-	level := l.trust.level()
+	level := l.setLevel()
 	l.trust.setName(record.Name, level.Verified())
 	record.Wipe()
 	l.say(Secured{
@@ -201,6 +212,7 @@ func (l *leg) relay(r zrtp.SASRelayed) {
 	if r.Flags.Disclosure {
 		l.trust.note(NoticeDisclosure)
 	}
+	l.setLevel()
 	l.say(SASRelayed{SAS: r.SAS, SASType: r.Scheme.String()})
 	l.tellLevel()
 }
