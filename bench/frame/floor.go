@@ -2,19 +2,41 @@ package main
 
 import (
 	"math/rand/v2"
+	"runtime"
+	"syscall"
 	"time"
 
 	"sotto/media"
 )
 
-// floor is what the engine's own share would be if memory were not far: between two
-// frames of a leg lie 20 ms, in which others have the caches.
+// floor is what no program gets below on this machine. The engine's own share would
+// be Turns if memory were not far: between two frames of a leg lie 20 ms, in which
+// others have the caches. And who shares the machine's processors is late.
 type floor struct {
 	Loop  float64 `json:"loop_us"`  // own share of one leg that does nothing else, p50
 	Turns float64 `json:"turns_us"` // the same, 100 legs in turn
 
 	Cold float64 `json:"cold_line_ns"` // a line of memory last touched 20 ms ago, one after the other, p50
 	Warm float64 `json:"warm_line_ns"` // the same line, at once again
+
+	// Sleeper is how late a thread of the runs' priority is woken that does nothing
+	// but sleep a millisecond at a time, while nothing else runs.
+	Sleeper distribution `json:"sleeper"`
+}
+
+// sleeper measures it for a time d.
+func sleeper(d time.Duration) distribution {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	const nap = time.Millisecond
+	var late []time.Duration
+	for began := time.Now(); time.Since(began) < d; {
+		asleep := time.Now()
+		request := syscall.NsecToTimespec(int64(nap))
+		_ = syscall.Nanosleep(&request, nil) // a signal that ends it early makes it no later
+		late = append(late, time.Since(asleep)-nap)
+	}
+	return newDistribution(late)
 }
 
 // measureFloor takes some seconds.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -68,9 +69,9 @@ func fake() results {
 	flat := func(us float64) distribution {
 		return distribution{Count: 10, US: slices.Repeat([]float64{us}, len(quantiles))}
 	}
-	r := results{Machine: machine{StampNS: 40}}
+	r := results{Machine: machine{StampNS: 40}, Rounds: 1}
 	for _, s := range scenarios {
-		run := run{Legs: s.legs, Codec: s.codec(), Frames: 1e6, FrameCPU: 109, BareCPU: 100, Lateness: flat(1999), Own: flat(2.9)}
+		run := run{Legs: s.legs, Codec: s.codec(), RealTime: s.realTime, Frames: 1e6, Over: 9.9, Lateness: flat(1999), Own: flat(2.9)}
 		for range stages - 1 {
 			run.Steps = append(run.Steps, stepTime{Time: flat(1)})
 		}
@@ -78,6 +79,29 @@ func fake() results {
 	}
 	return r
 }
+
+// Of three turns the middle one counts, for each figure and quantile by itself;
+// what was counted adds up.
+func TestMedian(t *testing.T) {
+	turn := func(us float64, missed uint64) run {
+		d := distribution{Count: 5, US: []float64{us, 10 - us}}
+		return run{
+			Frames: 7, Allocations: 1, LongestPause: us, FrameCPU: us, Over: -us, Missed: missedOf(missed),
+			Lateness: d, Own: d, Steps: []stepTime{{"sent", d}},
+		}
+	}
+	m := median([]run{turn(3, 0), turn(1, 90), turn(2, 1)})
+	d := distribution{Count: 15, US: []float64{2, 8}}
+	want := run{
+		Frames: 21, Allocations: 3, LongestPause: 3, FrameCPU: 2, Over: -2, Missed: missedOf(1), MissedInAll: 91,
+		Lateness: d, Own: d, Steps: []stepTime{{"sent", d}},
+	}
+	if !reflect.DeepEqual(m, want) {
+		t.Errorf("%+v, want %+v", m, want)
+	}
+}
+
+func missedOf(n uint64) missed { return missed{Lost: n} }
 
 // Each bar is missed by what it is about, and by nothing else.
 func TestBars(t *testing.T) {
@@ -88,12 +112,12 @@ func TestBars(t *testing.T) {
 	for i, spoil := range []func(r *results){
 		func(r *results) { r.Runs[hundred].Own.US[slices.Index(quantiles, 0.5)] = 3 },
 		func(r *results) { r.Runs[hundred].Own.US[slices.Index(quantiles, 0.999)] = 50 },
-		func(r *results) { r.Runs[fifty].FrameCPU = 111 },
+		func(r *results) { r.Runs[fifty].Over = 10 },
 		func(r *results) { r.Runs[fifty].Lateness.US[slices.Index(quantiles, 0.999)] = 2000 },
 		func(r *results) { r.Runs[fourHundred].Lateness.US[slices.Index(quantiles, 0.999)] = 2000 },
 		func(r *results) { r.Runs[fifty].Missed.Concealed = 1 },
 		func(r *results) { r.Runs[fourHundred].Missed.Late = 1 },
-		func(r *results) { r.Runs[0].Allocations = 5e3 },
+		func(r *results) { r.Runs[0].Allocations = 7e3 },
 		func(r *results) { r.Machine.StampNS = 50 },
 	} {
 		r := fake()
@@ -124,7 +148,7 @@ func TestMeasure(t *testing.T) {
 		bare: 10 * time.Millisecond, report: io.Discard,
 	}
 	for _, taped := range []bool{false, true} {
-		r, err := p.measure(2, m, taped)
+		r, err := p.measure(scenario{legs: 2, taped: taped}, m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,6 +194,9 @@ func TestFloor(t *testing.T) {
 	if us := share(time.Millisecond); us > -7000 {
 		t.Errorf("eight looks of 1 ms are not taken off: %v µs", us)
 	}
+	if d := sleeper(20 * time.Millisecond); d.Count < 2 || d.at(0) < 0 {
+		t.Errorf("a sleeper is late by %+v", d)
+	}
 	if cold, warm := lines(3); cold <= 0 || warm <= 0 {
 		t.Errorf("lines of %v and %v ns", cold, warm)
 	}
@@ -203,7 +230,7 @@ func TestSteps(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, o := range []options{{}, {seconds: -1}, {seconds: 1, legs: -1}, {seconds: 1, recorded: true}} {
+	for _, o := range []options{{}, {seconds: -1}, {seconds: 1, legs: -1}, {seconds: 1, rounds: 1, recorded: true}, {seconds: 1, rounds: 1, realTime: true}, {seconds: 1, rounds: 2}, {seconds: 1}} {
 		if err := o.run(io.Discard); err == nil {
 			t.Errorf("%+v runs", o)
 		}

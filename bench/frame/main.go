@@ -25,8 +25,9 @@ import (
 
 // scenario is one run.
 type scenario struct {
-	legs  int
-	taped bool
+	legs     int
+	taped    bool
+	realTime bool // at real-time priority
 }
 
 func (s scenario) codec() string {
@@ -36,16 +37,31 @@ func (s scenario) codec() string {
 	return withOpus
 }
 
+func (s scenario) String() string { return title(s.legs, s.codec(), s.realTime) }
+
+// title names a run.
+func title(legs int, codec string, realTime bool) string {
+	text := fmt.Sprintf("%d legs, %s", legs, codec)
+	if !realTime {
+		text += ", normal priority"
+	}
+	return text
+}
+
 // scenarios are the runs of a whole measurement. libopus alone fills a processor
-// at some 75 legs.
-var scenarios = []scenario{{1, false}, {10, false}, {50, false}, {100, true}, {400, true}}
+// at some 75 legs. Two are there to show what the priority does.
+var scenarios = []scenario{
+	{1, false, true}, {10, false, true}, {50, false, true}, {100, true, true}, {400, true, true},
+	{50, false, false}, {400, true, false},
+}
 
 // options are the flags.
 type options struct {
 	json, csv, report bool
 	legs              int
 	recorded          bool
-	seconds           int
+	realTime          bool
+	seconds, rounds   int
 }
 
 // errBars says that something asked for is not so.
@@ -58,7 +74,9 @@ func main() {
 	flag.BoolVar(&o.report, "report", false, "measure nothing: write README.md, frame.csv and frame.svg from "+resultsFile)
 	flag.IntVar(&o.legs, "legs", 0, "measure only this number of legs; the bars are not checked then")
 	flag.BoolVar(&o.recorded, "recorded", false, "with -legs: frames that were encoded and decoded beforehand")
-	flag.IntVar(&o.seconds, "seconds", 20, "seconds that count in each run; tracing, warming up and comparing take another 15")
+	flag.BoolVar(&o.realTime, "real-time", false, "with -legs: at real-time priority, as in a whole measurement")
+	flag.IntVar(&o.seconds, "seconds", 4, "seconds that count in each run; tracing, warming up and comparing take another 4")
+	flag.IntVar(&o.rounds, "rounds", 5, "times that each run is made, to take medians of; an odd number")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fail(fmt.Errorf("no arguments are known, only flags: %q", flag.Args()))
@@ -77,35 +95,35 @@ func (o options) run(w io.Writer) error {
 	switch {
 	case o.report:
 		return report()
-	case o.seconds < 1 || o.legs < 0 || o.recorded && o.legs == 0:
-		return errors.New("want at least a second, and -recorded only with -legs")
+	case o.seconds < 1 || o.legs < 0 || (o.recorded || o.realTime) && o.legs == 0:
+		return errors.New("want at least a second, and -recorded and -real-time only with -legs")
+	case o.rounds < 1 || o.rounds%2 == 0:
+		return fmt.Errorf("-rounds %d: want an odd number", o.rounds)
 	}
 	chosen := scenarios
 	if o.legs > 0 {
-		chosen = []scenario{{o.legs, o.recorded}}
+		chosen = []scenario{{o.legs, o.recorded, o.realTime}}
 	}
 	m, err := newMaterial()
 	if err != nil {
 		return err
 	}
 	p := plan{
-		warm: 3 * time.Second, count: time.Duration(o.seconds) * time.Second, trace: 6 * time.Second,
-		bare: 2 * time.Second, report: os.Stderr,
+		warm: time.Second, count: time.Duration(o.seconds) * time.Second, trace: 1200 * time.Millisecond,
+		bare: 500 * time.Millisecond, sleep: 2 * time.Second, report: os.Stderr,
 	}
-	r := results{Machine: thisMachine()}
+	r := results{Machine: thisMachine(), Rounds: o.rounds}
 	p.look = time.Duration(r.Machine.LookNS)
 	if o.legs == 0 {
 		if r.Floor, err = p.measureFloor(m); err != nil {
 			return err
 		}
 	}
-	for _, s := range chosen {
-		run, err := p.measure(s.legs, m, s.taped)
-		if err != nil {
-			return err
-		}
-		r.Runs = append(r.Runs, run)
+	all, err := p.measureAll(chosen, m, o.rounds)
+	if err != nil {
+		return err
 	}
+	r.Runs, r.Floor.Sleeper = all.runs, all.sleeper
 	if err := o.print(w, r); err != nil || o.legs > 0 {
 		return err
 	}

@@ -33,6 +33,16 @@ var panels = []panel{
 
 var colours = []string{"#8fb7dd", "#4a90c9", "#0b2f66", "#e3a15f", "#d9731a"}
 
+// prioritized are the runs at real-time priority.
+func (r results) prioritized() (runs []run) {
+	for _, run := range r.Runs {
+		if run.RealTime {
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
 // plot is the SVG: the share of frames that took longer, over the time, both on
 // logarithmic scales.
 func (r results) plot() []byte {
@@ -41,10 +51,10 @@ func (r results) plot() []byte {
 		plotWidth, plotHeight, plotWidth, plotHeight)
 	b.WriteString(`<rect width="100%" height="100%" fill="#ffffff"/>` + "\n")
 	fmt.Fprintf(&b, `<text x="%d" y="22" font-size="15" font-weight="bold">Share of frames that took longer, over the time</text>`+"\n", marginLeft)
-	for i, run := range r.Runs {
+	for i, run := range r.prioritized() {
 		x := marginLeft + i*170
-		fmt.Fprintf(&b, `<path d="M%d 40 h26" stroke="%s" stroke-width="2.5"/><text x="%d" y="44">%d legs, %s</text>`+"\n",
-			x, colours[i%len(colours)], x+32, run.Legs, run.Codec)
+		fmt.Fprintf(&b, `<path d="M%d 40 h26" stroke="%s" stroke-width="2.5"/><text x="%d" y="44">%s</text>`+"\n",
+			x, colours[i%len(colours)], x+32, run)
 	}
 	for i, p := range panels {
 		fmt.Fprintf(&b, `<g transform="translate(%d %d)">`+"\n", marginLeft+i*(panelWidth+gapX), marginTop)
@@ -73,7 +83,7 @@ func (p panel) draw(b *bytes.Buffer, r results) {
 		fmt.Fprintf(b, `<path d="M0 %.1f h%d" stroke="#e4e4e4"/><text x="-8" y="%.1f" text-anchor="end">%g %%</text>`+"\n", y(share), panelWidth, y(share)+4, share*100)
 	}
 	fmt.Fprintf(b, `<path d="M0 0 v%d h%d" fill="none" stroke="#444444"/>`+"\n", panelHeight, panelWidth)
-	for i, run := range r.Runs {
+	for i, run := range r.prioritized() {
 		d := p.of(run)
 		verb, path := "M", ""
 		for k, us := range d.US {

@@ -64,8 +64,8 @@ func (r results) page() ([]byte, error) {
 	outcomes, reached := r.outcomes()
 	var page bytes.Buffer
 	err = t.Execute(&page, map[string]any{
-		"Machine": r.Machine, "Floor": r.Floor, "Outcomes": outcomes, "Reached": reached,
-		"Seconds": r.Runs[0].Seconds, "Costs": r.costTable(), "Series": r.seriesTables(),
+		"Machine": r.Machine, "Sleeper": strings.Join(r.Floor.Sleeper.cells(), " | "), "Floor": r.Floor, "Outcomes": outcomes, "Reached": reached,
+		"Rounds": r.Rounds, "Seconds": r.Runs[0].Seconds / float64(r.Rounds), "Costs": r.costTable(), "Series": r.seriesTables(),
 	})
 	return page.Bytes(), err
 }
@@ -75,7 +75,7 @@ func (r results) costTable() string {
 	var b strings.Builder
 	b.WriteString("| |")
 	for _, run := range r.Runs {
-		fmt.Fprintf(&b, " %d legs, %s |", run.Legs, run.Codec)
+		fmt.Fprintf(&b, " %s |", run)
 	}
 	b.WriteString("\n|" + strings.Repeat(" --- |", len(r.Runs)+1) + "\n")
 	for i, row := range r.Runs[0].costs() {
@@ -95,7 +95,7 @@ func (r results) seriesTables() string {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "| %d legs, %s: µs | p50 | p99 | p99.9 | max |\n| --- | --- | --- | --- | --- |\n", run.Legs, run.Codec)
+		fmt.Fprintf(&b, "| %s: µs | p50 | p99 | p99.9 | max |\n| --- | --- | --- | --- | --- |\n", run)
 		for _, s := range run.series() {
 			fmt.Fprintf(&b, "| %s | %s |\n", s.To, strings.Join(s.Time.cells(), " | "))
 		}

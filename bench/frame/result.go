@@ -20,14 +20,17 @@ const (
 // results is what one run of the command measured.
 type results struct {
 	Machine machine `json:"machine"`
-	Floor   floor   `json:"floor"` // of a whole run
+	Floor   floor   `json:"floor"`  // of a whole run
+	Rounds  int     `json:"rounds"` // of which Runs are the medians
 	Runs    []run   `json:"runs"`
 }
 
 // run is one number of legs. Times are in microseconds, shares in per cent.
 type run struct {
-	Legs    int     `json:"legs"`
-	Codec   string  `json:"codec"`
+	Legs     int    `json:"legs"`
+	Codec    string `json:"codec"`
+	RealTime bool   `json:"real_time"` // priority
+
 	Seconds float64 `json:"seconds"`
 	Frames  int     `json:"frames"` // each way, that counted
 	Others  float64 `json:"others_percent"`
@@ -38,16 +41,28 @@ type run struct {
 	Opus     float64 `json:"bare_codec_us"`
 	Sockets  float64 `json:"bare_sockets_us"`
 	LegCodec float64 `json:"leg_codec_us"` // encoding and decoding in the legs, by the clock
+	Over     float64 `json:"over_percent"` // how much more a frame costs than codec and sockets
 
 	Allocations  uint64  `json:"allocations"`
 	Collections  uint32  `json:"collections"`
 	LongestPause float64 `json:"longest_pause_us"`
 	Missed       missed  `json:"missed"`
+	MissedInAll  uint64  `json:"missed_in_all"` // rounds together
 	Memory       memory  `json:"memory"`
 
 	Lateness distribution `json:"lateness"`
 	Own      distribution `json:"own"`
 	Steps    []stepTime   `json:"steps"`
+}
+
+func (r run) String() string { return title(r.Legs, r.Codec, r.RealTime) }
+
+// priority is a word for it.
+func (r run) priority() string {
+	if r.RealTime {
+		return "real-time"
+	}
+	return "normal"
 }
 
 // stepTime is the time to a stage from the one before.
@@ -71,13 +86,11 @@ func (m missed) minus(o missed) missed {
 
 func (m missed) sum() uint64 { return m.Skipped + m.Late + m.Lost + m.TooLate + m.Concealed }
 
-// over is how much more a frame costs than codec and sockets, in per cent.
-func (r run) over() float64 { return (r.FrameCPU/r.BareCPU - 1) * 100 }
-
 // compare enters what was measured without an engine, before and after.
 func (r *run) compare(before, after bareCost) {
 	mean := func(a, b time.Duration) float64 { return microseconds(a+b) / 2 }
 	r.BareCPU, r.Opus, r.Sockets = mean(before.cpu, after.cpu), mean(before.opus, after.opus), mean(before.sockets, after.sockets)
+	r.Over = (r.FrameCPU/r.BareCPU - 1) * 100
 }
 
 // quantiles are what a distribution keeps; 1 is the greatest.
@@ -113,10 +126,10 @@ func (d distribution) at(q float64) float64 {
 
 func microseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
-// find is the run of so many legs, or nil.
+// find is the run of so many legs at real-time priority, or nil.
 func (r results) find(legs int, codec string) *run {
 	for i := range r.Runs {
-		if r.Runs[i].Legs == legs && r.Runs[i].Codec == codec {
+		if r.Runs[i].Legs == legs && r.Runs[i].Codec == codec && r.Runs[i].RealTime {
 			return &r.Runs[i]
 		}
 	}
@@ -141,7 +154,7 @@ func (r results) write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "{\"machine\": %s,\n\"floor\": %s,\n\"runs\": [\n%s\n]}\n", machine, floor, strings.Join(lines, ",\n"))
+	_, err = fmt.Fprintf(w, "{\"machine\": %s,\n\"floor\": %s,\n\"rounds\": %d,\n\"runs\": [\n%s\n]}\n", machine, floor, r.Rounds, strings.Join(lines, ",\n"))
 	return err
 }
 
@@ -151,31 +164,31 @@ func parseResults(text []byte) (results, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return results{}, err
 	}
-	for _, s := range scenarios {
-		run := r.find(s.legs, s.codec())
-		if run == nil || len(run.Own.US) != len(quantiles) || len(run.Lateness.US) != len(quantiles) || len(run.Steps) != stages-1 {
-			return results{}, fmt.Errorf("not of a whole run: %d legs, %s", s.legs, s.codec())
+	if len(r.Runs) != len(scenarios) || r.Rounds == 0 {
+		return results{}, fmt.Errorf("not of a whole run: %d runs of %d rounds", len(r.Runs), r.Rounds)
+	}
+	for i, s := range scenarios {
+		run := r.Runs[i]
+		if run.String() != s.String() || len(run.Own.US) != len(quantiles) || len(run.Lateness.US) != len(quantiles) || len(run.Steps) != stages-1 {
+			return results{}, fmt.Errorf("not of a whole run: %s", s)
 		}
 	}
-	if r.Floor.Loop <= 0 || r.Floor.Turns <= 0 || r.Floor.Cold <= 0 || r.Floor.Warm <= 0 {
-		return results{}, errors.New("not of a whole run: what cold memory costs is missing")
-	}
-	if len(r.Runs) != len(scenarios) {
-		return results{}, errors.New("more runs than there should be")
+	if r.Floor.Loop <= 0 || r.Floor.Turns <= 0 || r.Floor.Cold <= 0 || r.Floor.Warm <= 0 || r.Floor.Sleeper.Count == 0 {
+		return results{}, errors.New("not of a whole run: what the machine costs is missing")
 	}
 	return r, nil
 }
 
 // csv writes all distributions, a quantile a line.
 func (r results) csv(w io.Writer) error {
-	if _, err := fmt.Fprintln(w, "legs,codec,what,quantile,us"); err != nil {
+	if _, err := fmt.Fprintln(w, "legs,codec,priority,what,quantile,us"); err != nil {
 		return err
 	}
 	for _, run := range r.Runs {
 		series := append([]stepTime{{"lateness", run.Lateness}, {"own", run.Own}}, run.Steps...)
 		for _, s := range series {
 			for i, us := range s.Time.US {
-				if _, err := fmt.Fprintf(w, "%d,%s,%s,%g,%.3f\n", run.Legs, run.Codec, s.To, quantiles[i], us); err != nil {
+				if _, err := fmt.Fprintf(w, "%d,%s,%s,%s,%g,%.3f\n", run.Legs, run.Codec, run.priority(), s.To, quantiles[i], us); err != nil {
 					return err
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type plan struct {
 	count  time.Duration // lateness, own share, processor time, allocations
 	trace  time.Duration // stages; not counted otherwise, for tracing costs as well
 	bare   time.Duration // before and after, each
+	sleep  time.Duration // a round
 	look   time.Duration // at the clock, which is taken off
 	report io.Writer     // progress
 }
@@ -127,18 +129,59 @@ func (w *window) has(t time.Time) bool {
 	return t.After(w.began.Add(margin)) && t.Before(w.ended.Add(-margin))
 }
 
-// measure runs so many legs.
-func (p plan) measure(legs int, m material, taped bool) (run, error) {
-	codec, name := m.opus, withOpus
-	if taped {
-		codec, name = m.tape.codec(m.opus), onTape
+// measured is what measureAll has.
+type measured struct {
+	runs    []run
+	sleeper distribution
+}
+
+// measureAll makes the runs in turns, so many times. What a shared machine does
+// meanwhile is in the turns that it happens in, and not in the median of a run. The
+// priority can't be given back: what does without it comes first.
+func (p plan) measureAll(chosen []scenario, m material, rounds int) (all measured, err error) {
+	turns := make([][]run, len(chosen))
+	var sleepers []distribution
+	for _, realTime := range []bool{false, true} {
+		if realTime && slices.ContainsFunc(chosen, func(s scenario) bool { return s.realTime }) {
+			if err := realtime.Prioritize(); err != nil {
+				return measured{}, fmt.Errorf("%w: run this as root, or with ulimit -r 1", err)
+			}
+		}
+		for round := range rounds {
+			if realTime {
+				sleepers = append(sleepers, sleeper(p.sleep))
+			}
+			for i, s := range chosen {
+				if s.realTime != realTime {
+					continue
+				}
+				fmt.Fprintf(p.report, "%s, %d of %d\n", s, round+1, rounds)
+				r, err := p.measure(s, m)
+				if err != nil {
+					return measured{}, err
+				}
+				turns[i] = append(turns[i], r)
+			}
+		}
 	}
-	fmt.Fprintf(p.report, "%d legs, %s\n", legs, name)
-	before, err := measureBare(codec, legs, m.clip, p.bare)
+	for _, t := range turns {
+		all.runs = append(all.runs, median(t))
+	}
+	all.sleeper = medians(sleepers)
+	return all, nil
+}
+
+// measure makes a run.
+func (p plan) measure(s scenario, m material) (run, error) {
+	codec := m.opus
+	if s.taped {
+		codec = m.tape.codec(m.opus)
+	}
+	before, err := measureBare(codec, s.legs, m.clip, p.bare)
 	if err != nil {
 		return run{}, err
 	}
-	r, err := newRing(legs, m, codec, p)
+	r, err := newRing(s.legs, m, codec, p)
 	if err != nil {
 		return run{}, err
 	}
@@ -146,12 +189,12 @@ func (p plan) measure(legs int, m material, taped bool) (run, error) {
 	if err != nil {
 		return run{}, err
 	}
-	after, err := measureBare(codec, legs, m.clip, p.bare)
+	after, err := measureBare(codec, s.legs, m.clip, p.bare)
 	if err != nil {
 		return run{}, err
 	}
 	result := r.result(w, p.look)
-	result.Codec = name
+	result.Codec, result.RealTime = s.codec(), s.realTime
 	result.compare(before, after)
 	return result, nil
 }

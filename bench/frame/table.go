@@ -55,10 +55,10 @@ func (r run) costs() [][2]string {
 		{"codec and sockets alone, µs", f("%.1f", r.BareCPU)},
 		{"of which codec, sockets, µs", f("%.1f, %.1f", r.Opus, r.Sockets)},
 		{"the codec in the legs, µs", f("%.1f", r.LegCodec)},
-		{"more than codec and sockets", f("%.1f µs, %.1f %%", r.FrameCPU-r.BareCPU, r.over())},
+		{"more than codec and sockets", f("%.1f µs, %.1f %%", r.FrameCPU-r.BareCPU, r.Over)},
 		{"allocations", f("%d", r.Allocations)},
 		{"collections, longest pause, µs", f("%d, %.0f", r.Collections, r.LongestPause)},
-		{"missed", f("%d", r.Missed.sum())},
+		{"missed, and in all rounds", f("%d, %d", r.Missed.sum(), r.MissedInAll)},
 		{"memory of a leg: heap, stacks, KB", f("%.0f, %.0f", float64(r.Memory.Heap)/1024, float64(r.Memory.Stack)/1024)},
 		{"the processors' other work", f("%.0f %%", r.Others)},
 	}
@@ -68,7 +68,7 @@ func (r run) costs() [][2]string {
 func (r results) table(w io.Writer, whole bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, run := range r.Runs {
-		fmt.Fprintf(t, "%d legs, %s\n", run.Legs, run.Codec)
+		fmt.Fprintln(t, run)
 		fmt.Fprintf(t, "  µs\tp50\tp99\tp99.9\tmax\n") // errors stay in t
 		for _, s := range run.series() {
 			fmt.Fprintf(t, "  %s\t%s\n", s.To, strings.Join(s.Time.cells(), "\t"))
@@ -81,6 +81,7 @@ func (r results) table(w io.Writer, whole bool) error {
 		f := r.Floor
 		fmt.Fprintf(t, "own share without a pause, 1 leg, 100 legs\t%.2f µs\t%.2f µs\n", f.Loop, f.Turns)
 		fmt.Fprintf(t, "a line of memory, warm, after 20 ms\t%.1f ns\t%.0f ns\n", f.Warm, f.Cold)
+		fmt.Fprintf(t, "a thread that only sleeps, late by µs\t%s\n", strings.Join(f.Sleeper.cells(), "\t"))
 		all, _ := r.outcomes()
 		for _, o := range all {
 			fmt.Fprintf(t, "%s\tasked: %s\tmeasured: %s\treached: %s\n", o.What, o.Asked, o.Measured, o.Reached)
