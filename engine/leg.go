@@ -303,9 +303,8 @@ func (l *leg) refuse(kind ReasonKind, text string, refusal *route.Refusal) {
 }
 
 // finish silences the call, lets our user hear if it was refused, tells the peer
-// otherwise, and only then waits for what could
-// hang: the devices, and whoever opens them. The last event is given when
-// nothing of the call is left.
+// otherwise, and only then waits for what could hang: the devices, and whoever
+// opens them. The last event is given when nothing of the call is left.
 func (l *leg) finish() {
 	l.voice.silence()
 	l.soundRefusal()
