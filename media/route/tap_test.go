@@ -55,6 +55,8 @@ func TestTaps(t *testing.T) {
 		}, claims(1)},
 		{"who has the name of a call that is over", []route.Fact{named("third call", "in 30", route.Capture), link("source 1", "in 30")}, claims(1)},
 		{"the other call", []route.Fact{named("other call", "in 30", route.Capture), link("source 1", "in 30")}, nil},
+		{"the other call's stream that plays", []route.Fact{named("other call", "out 31", route.Playback), link("source 1", "out 31")},
+			[]route.Tap{{Program: route.Process{PID: ourPID, Name: fmt.Sprint("program", ourPID)}, Device: mic, Stream: "out 31"}}},
 		{"other devices do not matter", []route.Fact{
 			stream("in 30", route.Capture, theirPID), link("source 3", "in 30"), with(microphone(), func(n *route.Node) { n.ID, n.Name = "source 3", "other"; n.Props["alsa.device"] = "7" }),
 			stream("out 31", route.Playback, theirPID), link("out 31", "sink 0"),
