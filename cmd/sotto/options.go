@@ -68,7 +68,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.BoolVar(&o.insecure, "no-secure-mode", false, "talk in the clear to a phone without ZRTP, and over any audio device")
 	f.BoolVar(&o.requireHash, "require-hello-hash", false, "end calls whose signalling does not announce the other side's ZRTP Hello")
 	f.BoolVar(&o.verify, "verify", false, "take the SAS as compared and equal; for tests, it defeats the purpose")
-	f.BoolVar(&o.realTime, "real-time", false, "run before all programs without deadlines, for packets that leave on time on a busy machine")
+	f.BoolVar(&o.realTime, "real-time", false, "run before all programs without deadlines: fewer packets leave late on a busy machine")
 	f.BoolVar(&o.json, "json", false, "print every event as one JSON object a line")
 	f.StringSliceVar(&o.keyAgreements, "key-agreement", nil, "key agreements, best first, of "+strings.Join(keyAgreements, ",")+" (default X3M3,X1M1,X255,EC25,DH3k)")
 	f.BoolVar(&o.postQuantum, "post-quantum", false, "only key agreements that a quantum computer does not break: "+strings.Join(postQuantum, ","))
