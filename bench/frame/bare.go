@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"sotto/codecs"
+	"sotto/media"
 	"sotto/media/audio"
 )
 
-// bare is what a frame costs without an engine: encoders and decoders take
-// turns, each frame goes through a socket, and nothing is between. One goroutine
+// bare is what frames cost without an engine: of some legs there are an encoder and a
+// decoder, each frame goes through a socket, and nothing is between. One goroutine
 // owns it.
 type bare struct {
 	encoders []codecs.Encoder
@@ -49,15 +50,14 @@ func newBare(c codecs.Codec, legs int, source func() audio.Source) (*bare, error
 	return b, nil
 }
 
-// frame takes the next frame all the way.
-func (b *bare) frame() error {
-	i := b.frames % len(b.encoders)
+// frame takes a leg's next frame all the way.
+func (b *bare) frame(leg int) error {
 	b.frames++
 	began := time.Now()
-	if err := b.sources[i].ReadFrame(b.pcm[:audio.FrameSamples]); err != nil {
+	if err := b.sources[leg].ReadFrame(b.pcm[:audio.FrameSamples]); err != nil {
 		return err
 	}
-	n, err := b.encoders[i].Encode(b.pkt[:], b.pcm[:audio.FrameSamples])
+	n, err := b.encoders[leg].Encode(b.pkt[:], b.pcm[:audio.FrameSamples])
 	if err != nil {
 		return err
 	}
@@ -70,42 +70,80 @@ func (b *bare) frame() error {
 		return fmt.Errorf("a packet of %d bytes arrived with %d (%w)", n, got, err)
 	}
 	received := time.Now()
-	_, err = b.decoders[i].Decode(b.pcm, b.pkt[:n])
+	_, err = b.decoders[leg].Decode(b.pcm, b.pkt[:n])
 	b.opus += encoded.Sub(began) + time.Since(received)
 	b.sockets += received.Sub(encoded)
 	return err
 }
 
+// paced has each leg at work every 20 ms, as in a call, until end.
+func (b *bare) paced(end time.Time) error {
+	groups := min(bareGroups, len(b.encoders))
+	began := time.Now()
+	for group := 0; ; group++ {
+		due := began.Add(time.Duration(group) * media.FrameDuration / time.Duration(groups))
+		if due.After(end) {
+			return nil
+		}
+		time.Sleep(time.Until(due))
+		for leg := group % groups; leg < len(b.encoders); leg += groups {
+			if err := b.frame(leg); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// bareGroups is how many groups legs are at work in, one after the other, so that a
+// processor wakes for several at a time. It is as many as calls have.
+const bareGroups = 5
+
+// pressed has the legs at work in turns and without a pause, until end.
+func (b *bare) pressed(end time.Time) error {
+	for leg := 0; time.Now().Before(end); leg = (leg + 1) % len(b.encoders) {
+		if err := b.frame(leg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // bareCost is a frame's share of it.
 type bareCost struct {
 	cpu, opus, sockets time.Duration
+	pressed            time.Duration // cpu without a pause
 }
 
 // measureBare has as many bares at work for a time d as there are processors,
-// with so many legs between them.
-func measureBare(c codecs.Codec, legs int, source func() audio.Source, d time.Duration) (bareCost, error) {
+// with so many legs between them, and then as long again without a pause.
+func measureBare(c codecs.Codec, legs int, source func() audio.Source, d time.Duration) (cost bareCost, err error) {
 	n := min(runtime.GOMAXPROCS(0), legs)
 	all := make([]*bare, n)
 	for i := range all {
-		b, err := newBare(c, (legs+i)/n, source)
-		if err != nil {
+		if all[i], err = newBare(c, (legs+i)/n, source); err != nil {
 			return bareCost{}, err
 		}
-		all[i] = b
-		defer func() { _ = b.conn.Close() }()
+		defer func() { _ = all[i].conn.Close() }()
 	}
-	errs := make([]error, n)
+	if cost, err = runBare(all, (*bare).paced, d); err != nil {
+		return bareCost{}, err
+	}
+	pressed, err := runBare(all, (*bare).pressed, d)
+	cost.pressed = pressed.cpu
+	return cost, err
+}
+
+// runBare has all at work in that manner for a time d.
+func runBare(all []*bare, work func(b *bare, end time.Time) error, d time.Duration) (cost bareCost, err error) {
+	errs := make([]error, len(all))
 	var group sync.WaitGroup
-	began, before := time.Now(), processTime()
+	end, before := time.Now().Add(d), processTime()
 	for i, b := range all {
-		group.Go(func() {
-			for errs[i] == nil && time.Since(began) < d {
-				errs[i] = b.frame()
-			}
-		})
+		b.frames, b.opus, b.sockets = 0, 0, 0
+		group.Go(func() { errs[i] = work(b, end) })
 	}
 	group.Wait()
-	cost := bareCost{cpu: processTime() - before}
+	cost.cpu = processTime() - before
 	frames := 0
 	for _, b := range all {
 		frames += b.frames
@@ -113,5 +151,5 @@ func measureBare(c codecs.Codec, legs int, source func() audio.Source, d time.Du
 		cost.sockets += b.sockets
 	}
 	each := time.Duration(max(frames, 1))
-	return bareCost{cost.cpu / each, cost.opus / each, cost.sockets / each}, errors.Join(errs...)
+	return bareCost{cpu: cost.cpu / each, opus: cost.opus / each, sockets: cost.sockets / each}, errors.Join(errs...)
 }

@@ -22,7 +22,7 @@ var bars = []bar{
 		us := r.find(100, onTape).Own.at(0.999)
 		return fmt.Sprintf("%.1f µs", us), us < 50
 	}},
-	{"processor time of a leg, over bare libopus and sockets, 50 legs, Opus", "under 10 % more", func(r results) (string, bool) {
+	{"processor time of a leg, over bare libopus and sockets at the same pace, 50 legs, Opus", "under 10 % more", func(r results) (string, bool) {
 		over := r.find(50, withOpus).Over
 		return fmt.Sprintf("%.1f %%", over), over < 10
 	}},

@@ -160,7 +160,7 @@ func TestMeasure(t *testing.T) {
 				t.Errorf("to %s: %+v", s.To, s.Time)
 			}
 		}
-		if r.Steps[2].To != "sent" || r.Steps[2].Time.at(0.5) > 20000 || r.BareCPU <= 0 || r.Sockets <= 0 || r.Memory.Heap <= 0 {
+		if r.Steps[2].To != "sent" || r.Steps[2].Time.at(0.5) > 20000 || r.BareCPU <= 0 || r.Pressed <= 0 || r.Sockets <= 0 || r.Memory.Heap <= 0 {
 			t.Errorf("%+v", r)
 		}
 		var text, csv bytes.Buffer

@@ -110,7 +110,7 @@ func (o options) run(w io.Writer) error {
 	}
 	p := plan{
 		warm: time.Second, count: time.Duration(o.seconds) * time.Second, trace: 1200 * time.Millisecond,
-		bare: 500 * time.Millisecond, sleep: 2 * time.Second, report: os.Stderr,
+		bare: time.Second, sleep: 2 * time.Second, report: os.Stderr,
 	}
 	r := results{Machine: thisMachine(), Rounds: o.rounds}
 	p.look = time.Duration(r.Machine.LookNS)

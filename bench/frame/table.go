@@ -56,6 +56,8 @@ func (r run) costs() [][2]string {
 		{"of which codec, sockets, µs", f("%.1f, %.1f", r.Opus, r.Sockets)},
 		{"the codec in the legs, µs", f("%.1f", r.LegCodec)},
 		{"more than codec and sockets", f("%.1f µs, %.1f %%", r.FrameCPU-r.BareCPU, r.Over)},
+		{"codec and sockets without a pause, µs", f("%.1f", r.Pressed)},
+		{"more than those", f("%.1f µs, %.1f %%", r.FrameCPU-r.Pressed, (r.FrameCPU/r.Pressed-1)*100)},
 		{"allocations", f("%d", r.Allocations)},
 		{"collections, longest pause, µs", f("%d, %.0f", r.Collections, r.LongestPause)},
 		{"missed, and in all rounds", f("%d, %d", r.Missed.sum(), r.MissedInAll)},
