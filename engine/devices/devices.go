@@ -252,36 +252,38 @@ func classes(ctx context.Context, w watch, capture, playback string) ([]route.Ro
 	}
 }
 
-// errLost is that a device gives or takes nothing any more. It may come back by
-// itself, but as what is anybody's guess: the engine opens anew.
-var errLost = errors.New("devices: it is unplugged, or the sound server is gone")
+// errGone is that a device gives or takes nothing any more. It may come back by
+// itself, but as what is anybody's guess: the engine opens anew. One that was only
+// lost for a moment, because the machine stood still, goes on with the stream that
+// is watched.
+var errGone = errors.New("devices: it is unplugged, or the sound server is gone")
 
-func lost(events <-chan device.Event) error {
+func gone(events <-chan device.Event) error {
 	select {
 	case e := <-events:
-		if e.Kind == device.Lost {
-			return errLost
+		if e.Kind == device.Gone {
+			return errGone
 		}
 	default:
 	}
 	return nil
 }
 
-// microphone is a [device.Source] that fails when its device is lost.
+// microphone is a [device.Source] that fails when its device is gone.
 type microphone struct{ *device.Source }
 
 func (m *microphone) ReadFrame(pcm []int16) error {
-	if err := lost(m.Events()); err != nil {
+	if err := gone(m.Events()); err != nil {
 		return err
 	}
 	return m.Source.ReadFrame(pcm)
 }
 
-// loudspeaker is a [device.Sink] that fails when its device is lost.
+// loudspeaker is a [device.Sink] that fails when its device is gone.
 type loudspeaker struct{ *device.Sink }
 
 func (l *loudspeaker) WriteFrame(pcm []int16) error {
-	if err := lost(l.Events()); err != nil {
+	if err := gone(l.Events()); err != nil {
 		return err
 	}
 	return l.Sink.WriteFrame(pcm)

@@ -65,22 +65,26 @@ func TestPick(t *testing.T) {
 	}
 }
 
-// A device that is lost fails, so that the engine opens anew.
-func TestLost(t *testing.T) {
-	events := make(chan device.Event, 3)
-	if err := lost(events); err != nil {
+// A device that is gone fails, so that the engine opens anew; one that is lost for a
+// moment does not.
+func TestGone(t *testing.T) {
+	events := make(chan device.Event, 4)
+	if err := gone(events); err != nil {
 		t.Error(err)
 	}
-	events <- device.Event{Kind: device.Returned}
-	events <- device.Event{Kind: device.Lost}
-	if err := lost(events); err != nil {
-		t.Error(err)
+	for _, kind := range []device.EventKind{device.Lost, device.Returned, device.Lost, device.Gone} {
+		events <- device.Event{Kind: kind}
 	}
-	if err := lost(events); !errors.Is(err, errLost) {
-		t.Errorf("lost: %v", err)
+	for range 3 {
+		if err := gone(events); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := gone(events); !errors.Is(err, errGone) {
+		t.Errorf("gone: %v", err)
 	}
 	close(events)
-	if err := lost(events); err != nil {
+	if err := gone(events); err != nil {
 		t.Error(err)
 	}
 }

@@ -21,8 +21,9 @@
 // # Loss and return
 //
 // A device may be pulled out, and a sound server may die. The stream then stays
-// what it is, silent, and says so with an [Event] within 100 ms. As long as
-// nobody closes it, the same device is opened again when it is back.
+// what it is, silent, and says so with an [Event] within 100 ms, and with another
+// one if it is not back by itself in half a second. As long as nobody closes it,
+// the same device is opened again when it is back.
 package device
 
 import (

@@ -15,9 +15,13 @@ const (
 	// Lost: the device gives or takes nothing. It may be unplugged, suspended,
 	// or the sound server is gone or hangs. Silence takes its place.
 	Lost EventKind = iota + 1
-	// Returned: the same device, by its ID, works again. What it is now has to
-	// be asked anew.
+	// Returned: the same device, by its ID, works again. After Gone, what it is
+	// now has to be asked anew.
 	Returned
+	// Gone: it did not go on by itself for half a second after Lost, longer than
+	// a busy machine stands still. Its stream is closed, and opened again when
+	// the device is back.
+	Gone
 )
 
 // String is the kind in a word.
@@ -27,6 +31,8 @@ func (k EventKind) String() string {
 		return "lost"
 	case Returned:
 		return "returned"
+	case Gone:
+		return "gone"
 	}
 	return "unknown"
 }
@@ -141,7 +147,7 @@ func (l *line) attend(life context.Context, lost bool) bool {
 	defer looks.Stop()
 	still, limit := stillness{beats: l.beats.Load(), at: time.Now()}, begins
 	say := func(kind EventKind) {
-		lost, still, limit = kind == Lost, stillness{beats: l.beats.Load(), at: time.Now()}, patience
+		lost, still, limit = kind != Returned, stillness{beats: l.beats.Load(), at: time.Now()}, patience
 		l.tell(Event{Kind: kind, At: still.at, Device: l.id, Direction: l.direction})
 	}
 	for {
@@ -163,6 +169,7 @@ func (l *line) attend(life context.Context, lost bool) bool {
 			limit = silent
 		case still.lasted <= limit:
 		case lost:
+			say(Gone)
 			return lost
 		default:
 			say(Lost)

@@ -134,6 +134,7 @@ func TestLossAndReturn(t *testing.T) {
 				time.Sleep(5 * time.Millisecond) // between two blocks
 				lose(w)
 				expect(t, s.Events(), Lost, 100*time.Millisecond)
+				expect(t, s.Events(), Gone, patience+100*time.Millisecond)
 				time.Sleep(10 * time.Minute)
 				for range 5 { // what had come before
 					read(t, s)
@@ -205,7 +206,7 @@ func TestShortHalt(t *testing.T) {
 		time.Sleep(time.Second)
 		w.present.Store(false)
 		expect(t, s.Events(), Lost, 100*time.Millisecond)
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(patience - 100*time.Millisecond)
 		w.present.Store(true)
 		expect(t, s.Events(), Returned, 100*time.Millisecond)
 		time.Sleep(time.Minute)
@@ -227,7 +228,8 @@ func TestKilled(t *testing.T) {
 		time.Sleep(time.Second)
 		w.running.Load().killed.Store(true)
 		expect(t, s.Events(), Lost, 100*time.Millisecond)
-		expect(t, s.Events(), Returned, patience+retry+100*time.Millisecond)
+		expect(t, s.Events(), Gone, patience+100*time.Millisecond)
+		expect(t, s.Events(), Returned, retry+100*time.Millisecond)
 		if w.opened.Load() != 2 {
 			t.Errorf("opened %d times", w.opened.Load())
 		}
