@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,14 +30,15 @@ const refusalHeard = 4 * time.Second
 // tones are what a caller hears until there is voice. A goroutine of their own opens
 // the call's audio for them, earlier than the voice needs it, and owns it until
 // they are stopped; then the leg has it, as if it had just been opened. What is
-// refused meanwhile is not told, and looked at again then; what has failed is
-// opened anew.
+// refused meanwhile is not told, and looked at again then; what fails is opened
+// anew, as a call's audio is.
 type tones struct {
 	cfg  *Config
 	now  atomic.Pointer[audio.ProgressTone] // which is heard; that goroutine reads it
 	ctx  context.Context                    // while they may be heard
 	stop context.CancelFunc                 // ends them; does not wait
-	over chan struct{}                      // closed when they are heard no more, or never will be
+	over chan struct{}                      // closed when they are heard no more, or nobody knows whether they ever will be
+	end  func()                             // closes over, if nobody has
 }
 
 // startTones opens audio for the first tone; life bounds that. The audio comes once,
@@ -44,22 +46,49 @@ type tones struct {
 func startTones(life context.Context, cfg *Config, first *audio.ProgressTone) (*tones, <-chan opened) {
 	t := &tones{cfg: cfg, over: make(chan struct{})}
 	t.now.Store(first)
+	t.end = sync.OnceFunc(func() { close(t.over) })
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	reports := make(chan opened, 1)
 	go func() {
-		a, err := cfg.OpenAudio(life)
-		o := opened{audio: a}
-		switch {
-		case err != nil:
-			o = opened{lost: true}
-		case t.ctx.Err() == nil && a.listened(cfg):
-			o = t.play(a)
-		}
-		close(t.over)
+		o := t.run(life)
+		t.end()
 		<-t.ctx.Done()
 		reports <- o
 	}()
 	return t, reports
+}
+
+// run opens the audio and has the tones heard over it until they are stopped. Where a
+// route is refused there may be another one soon.
+func (t *tones) run(life context.Context) opened {
+	a, err := t.cfg.OpenAudio(life)
+	o := opened{audio: a, lost: err != nil}
+	if errors.As(err, new(*route.Refusal)) {
+		t.end()
+		o = t.reopen(life, Audio{})
+	}
+	for !o.lost && t.ctx.Err() == nil && o.audio.listened(t.cfg) {
+		if o = t.play(o.audio); o.lost {
+			o = t.reopen(life, o.audio)
+		}
+	}
+	return o
+}
+
+// reopen closes audio that is of no use any more, and opens other, again and again
+// until there is some or the tones are stopped.
+func (t *tones) reopen(life context.Context, old Audio) opened {
+	_ = old.Close() // nothing follows from it
+	for {
+		select {
+		case <-time.After(reopenAfter):
+		case <-t.ctx.Done():
+			return opened{lost: true}
+		}
+		if a, err := t.cfg.OpenAudio(life); err == nil {
+			return opened{audio: a}
+		}
+	}
 }
 
 // listened reports whether there is somebody at a who may hear tones: a device has a
@@ -70,8 +99,9 @@ func (a Audio) listened(cfg *Config) bool {
 	return a.Watch != nil || cfg.AllowInsecure && !file
 }
 
-// play has the tones heard until they are stopped or the sink fails. In secure mode
-// it is held to the route as voice is: verified first, watched all the while.
+// play has the tones heard until they are stopped or a fails, the watch over it
+// included. In secure mode it is held to the route as voice is: verified first,
+// watched all the while.
 func (t *tones) play(a Audio) opened {
 	ctx, end := context.WithCancel(t.ctx)
 	p := &tonePlayer{tones: t, sink: a.Sink}
@@ -93,7 +123,7 @@ func (t *tones) play(a Audio) opened {
 	for !lost && ctx.Err() == nil {
 		select {
 		case s := <-sightings:
-			if s.err == nil {
+			if lost = s.lost; s.err == nil {
 				_ = p.gate.Open(s.verified) // if it is revoked already, the next sighting is on its way
 			}
 		case <-failed:

@@ -28,6 +28,7 @@ type handset struct {
 	written atomic.Int64      // frames
 	before  func(frame int64) // each frame
 	fails   func(frame int64) error
+	closes  atomic.Int64 // once for each end
 }
 
 func newHandset(t *testing.T, r route.Report) *handset {
@@ -50,6 +51,11 @@ func (h *handset) WriteFrame(pcm []int16) error {
 		}
 	}
 	return h.card.WriteFrame(pcm)
+}
+
+func (h *handset) Close() error {
+	h.closes.Add(1)
+	return nil
 }
 
 func (h *handset) open(context.Context) (Audio, error) {
@@ -224,20 +230,86 @@ func TestWhoHearsTones(t *testing.T) {
 	}
 }
 
-// A loudspeaker that fails while it rings is of no use for the voice: another one
-// is opened for that, and not before.
-func TestTonesLoseTheSink(t *testing.T) {
+// Audio that fails while it rings, by itself or with the watch over it, is closed and
+// opened anew, though at first there may be none: it rings on, and the voice has the
+// audio that it rings in.
+func TestTonesLoseTheAudio(t *testing.T) {
+	for name, lose := range map[string]func(*handset){
+		"unplugged": func(h *handset) {
+			h.fails = func(int64) error { return errors.New("unplugged") }
+		},
+		"the watch ends": func(h *handset) { _ = h.watch.Close() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHandset(t, good)
+			h.before = func(frame int64) {
+				if frame == 10 {
+					lose(h)
+				}
+			}
+			back := time.Now().Add(5100 * time.Millisecond) // it would ring again
+			cfg := Config{OpenAudio: func(ctx context.Context) (Audio, error) {
+				if h.opens > 0 && time.Now().Before(back) {
+					return Audio{}, errors.New("no loudspeaker here")
+				}
+				h.fails, h.watch = nil, route.NewReporter(good)
+				return h.open(ctx)
+			}}
+			tones, reports := startTones(t.Context(), &cfg, audio.NewProgressTone(audio.Ringback, ""))
+			time.Sleep(time.Until(back))
+			if n := h.written.Load(); n > 11 {
+				t.Errorf("%s: %d frames go to audio that has failed", name, n)
+			}
+			time.Sleep(6 * time.Second)
+			heard := h.hears(back, time.Now())
+			o := h.handedOver(tones, reports, media.FrameDuration)
+			if !heard || h.opens != 2 || h.closes.Load() != 2 {
+				t.Errorf("%s: heard %v, opened %d times, %d ends closed", name, heard, h.opens, h.closes.Load())
+			}
+			if o.lost || o.audio.Watch != route.Watch(h.watch) {
+				t.Errorf("%s: %+v", name, o)
+			}
+		})
+	}
+}
+
+// Audio that is refused when it begins to ring is asked for again, as a call's is: it
+// rings as soon as there is some. Nobody waits for that.
+func TestTonesAreRefusedAtFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandset(t, good)
+		back := time.Now().Add(time.Second)
+		cfg := Config{OpenAudio: func(ctx context.Context) (Audio, error) {
+			if time.Now().Before(back) {
+				return Audio{}, unknownRoute(route.Policy{}, "no microphone yet")
+			}
+			return h.open(ctx)
+		}}
+		tones, reports := startTones(t.Context(), &cfg, audio.NewProgressTone(audio.Ringback, ""))
+		synctest.Wait()
+		<-tones.over
+		time.Sleep(time.Second + reopenAfter + cardDelay + 2*media.FrameDuration)
+		if len(h.all()) == 0 {
+			t.Error("no ringback when there is audio")
+		}
+		if o := h.handedOver(tones, reports, media.FrameDuration); o.lost || o.audio.Sink == nil || h.opens != 1 {
+			t.Errorf("%+v, opened %d times", o, h.opens)
+		}
+	})
+}
+
+// Audio that has failed while it rings, and is not there when somebody answers, is
+// opened for the voice.
+func TestAnsweredWithoutAudio(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newHandset(t, good)
-		e.fails = func(frame int64) error {
-			if frame == 10 {
-				return errors.New("unplugged")
-			}
-			return nil
+		e.fails = func(int64) error {
+			e.err = errors.New("unplugged")
+			return e.err
 		}
 		tones, reports := e.ringback(Config{})
-		<-tones.over
-		if o := e.handedOver(tones, reports, media.FrameDuration); !o.lost || o.audio.Sink == nil || e.written.Load() != 10 {
+		time.Sleep(5 * time.Second)
+		if o := e.handedOver(tones, reports, media.FrameDuration); !o.lost || o.audio.Sink != nil || o.err != nil || e.written.Load() != 1 {
 			t.Errorf("%+v after %d frames", o, e.written.Load())
 		}
 	})
