@@ -116,9 +116,11 @@ func (w *world) startServer() {
 	w.plug(speaker)
 	w.plug(microphone)
 	eventually(w.t, "the server keeps defaults", func() bool { // WirePlumber does for PipeWire, once it is up
-		_, sink := output("pactl", "set-default-sink", speaker)
-		_, source := output("pactl", "set-default-source", microphone)
-		return sink && source
+		output("pactl", "set-default-sink", speaker)
+		output("pactl", "set-default-source", microphone)
+		sink, _ := output("pactl", "get-default-sink")
+		source, _ := output("pactl", "get-default-source")
+		return sink == speaker && source == microphone
 	})
 	w.air.awaitServer(w.t)
 }
