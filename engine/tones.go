@@ -149,16 +149,16 @@ type tonePlayer struct {
 }
 
 // Play is [realtime.Player]. Without a verified route nothing is written at all.
-func (p *tonePlayer) Play(time.Time) error {
+func (p *tonePlayer) Play(time.Time) (time.Duration, error) {
 	if !p.gate.Passes() {
-		return nil
+		return media.FrameDuration, nil
 	}
 	_ = p.tones.now.Load().ReadFrame(p.pcm[:]) // has no end
 	err := p.sink.WriteFrame(p.pcm[:])
 	if !p.gate.Passes() { // who has shut it may have flushed the sink before it had the frame
 		flush(p.sink)
 	}
-	return err
+	return media.FrameDuration, err
 }
 
 // sound lets our user hear a tone from now on.

@@ -48,7 +48,7 @@ func (f *fuzzed) take(t *testing.T, i int, datagram []byte, playing bool) {
 		f.reports.HandleRTCP(at(i), b)
 	}
 	before := f.tape.frames()
-	must(t, f.receiver.Play(at(i)))
+	play(t, f.receiver, at(i))
 	must(t, f.reports.Report(at(i)))
 	if heard := f.tape.frames() - before; playing != (heard == 1) {
 		t.Fatalf("%d frames were heard", heard)

@@ -70,7 +70,7 @@ func TestGateSilencesSender(t *testing.T) {
 			}
 			length = len(pkts[0])
 			r.HandleRTP(at(tick), pkts[0])
-			must(t, r.Play(at(tick)))
+			play(t, r, at(tick))
 			tick++
 		}
 	}
@@ -126,7 +126,7 @@ func TestGateSilencesSink(t *testing.T) {
 		t.Helper()
 		for range n {
 			r.HandleRTP(at(tick), sealed(t, keys, rtp(opusType, uint16(tick), uint32(960*tick), peerSSRC, voice.payload(960))))
-			must(t, r.Play(at(tick)))
+			play(t, r, at(tick))
 			tick++
 		}
 	}

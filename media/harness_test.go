@@ -104,6 +104,16 @@ func (s *tape) WriteFrame(pcm []int16) error {
 	return s.err
 }
 
+// play has r make the frame that is due at now, in halves where it wants that.
+func play(t testing.TB, r *media.Receiver, now time.Time) {
+	t.Helper()
+	for end := now.Add(media.FrameDuration); now.Before(end); {
+		made, err := r.Play(now)
+		must(t, err)
+		now = now.Add(made)
+	}
+}
+
 // frames is how many frames the tape holds.
 func (s *tape) frames() int { return len(s.pcm) / audio.FrameSamples }
 

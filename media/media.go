@@ -7,7 +7,7 @@
 //
 //	capture goroutine   Sender.Tick every Sender.Interval
 //	reader goroutine    Receiver.HandleRTP, Reports.HandleRTCP for what arrives
-//	playout goroutine   Receiver.Play every 20 ms
+//	playout goroutine   Receiver.Play every 20 ms, or when it says
 //	any one goroutine   Reports.Report every few seconds, Reports.Bye
 //	any goroutine       Release, ReleaseClear, Revoke, Mute, Hold, ExpectLoss,
 //	                    SendDigits, Digits, Authenticated, Stats

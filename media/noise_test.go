@@ -32,7 +32,7 @@ func pause(t testing.TB, r *media.Receiver, f *far, from, n int) {
 	t.Helper()
 	for i := from; i < from+n; i++ {
 		f.ts += f.step
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 }
 
@@ -60,7 +60,7 @@ func TestComfortNoise(t *testing.T) {
 	run(t, r, f, 0, 50)
 	for i := 50; i < 150; i += 50 { // it says so once a second
 		r.HandleRTP(at(i), f.packet(noiseType, []byte{42, 150, 100}))
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 		pause(t, r, f, i+1, 49)
 	}
 	run(t, r, f, 150, 50)
@@ -97,7 +97,7 @@ func TestComfortNoiseIsNeverLoud(t *testing.T) {
 			r, f, sink := quietFar(t)
 			run(t, r, f, 0, 20)
 			r.HandleRTP(at(20), f.packet(noiseType, c.payload))
-			must(t, r.Play(at(20)))
+			play(t, r, at(20))
 			pause(t, r, f, 21, 30)
 			got := volume(sink.pcm[30*audio.FrameSamples:])
 			if got > -17 || c.undecodable > 0 && got > -80 {

@@ -13,6 +13,8 @@ import (
 
 const (
 	maxDecoded = audio.SampleRate / 1000 * 120 // codecs.MaxFrameDuration
+	// stepSamples is the half of a frame.
+	stepSamples = int(jitter.Step * audio.SampleRate / time.Second)
 	// past is how much of what was played is kept, to join what comes to it.
 	past = timescale.MaxPast
 	// joinLen is how long it takes where one source of sound follows another,
@@ -33,6 +35,7 @@ type playout struct {
 	opening *opening // under which the rest came
 	voice   *voice   // of the last packet; nil before the first
 	have    int      // samples in pcm behind the past
+	frame   int      // samples of the frame that are to be made
 
 	from    *voice // what the last samples came from, nil for silence
 	joining int    // samples to come that fade in from what was before
@@ -62,7 +65,7 @@ type voice struct {
 }
 
 func (p *playout) init(c ReceiverConfig, trace Tracer) error {
-	p.sink, p.gate, p.trace = c.Sink, c.Gate, trace
+	p.sink, p.gate, p.trace, p.frame = c.Sink, c.Gate, trace, audio.FrameSamples
 	var err error
 	if p.scaler, err = timescale.New(1); err != nil {
 		return fmt.Errorf("media: %w", err)
@@ -83,14 +86,14 @@ func (p *playout) init(c ReceiverConfig, trace Tracer) error {
 	return nil
 }
 
-// Play makes the frame that is due at now and writes it to the sink: call it
-// every [FrameDuration]. The error is the sink's.
-func (r *Receiver) Play(now time.Time) error {
-	k := r.opening.Load()
+// Play makes the frame that is due at now and writes it to the sink, or half of it if
+// what comes next is not here yet, and the other half the next time. It returns how
+// long what is made takes to be heard: call it again then. The error is the sink's.
+func (r *Receiver) Play(now time.Time) (time.Duration, error) {
+	k, p := r.opening.Load(), &r.playout
 	if !k.open() {
-		return nil
+		return length(p.made(p.frame)), nil
 	}
-	p := &r.playout
 	if p.opening != k {
 		p.opening, p.have, p.from, p.joining = k, 0, nil, 0
 		clear(p.pcm[:past])
@@ -101,16 +104,26 @@ func (r *Receiver) Play(now time.Time) error {
 		p.stretch()
 		r.fill(now)
 	}
-	err := p.write(p.pcm[past : past+audio.FrameSamples])
-	copy(p.pcm[:], p.pcm[audio.FrameSamples:past+p.have])
-	p.have -= audio.FrameSamples
+	n := p.made(min(p.have, p.frame) / stepSamples * stepSamples)
+	err := p.write(p.pcm[past : past+n])
+	copy(p.pcm[:], p.pcm[n:past+p.have])
+	p.have -= n
 	if err != nil {
-		return fmt.Errorf("media: audio sink: %w", err)
+		return length(n), fmt.Errorf("media: audio sink: %w", err)
 	}
 	if p.began {
 		p.trace.Stamp(StagePlayed, p.beganAt)
 	}
-	return nil
+	return length(n), nil
+}
+
+// made takes n samples off the frame, and begins the next one after the last. It
+// returns n.
+func (p *playout) made(n int) int {
+	if p.frame -= n; p.frame == 0 {
+		p.frame = audio.FrameSamples
+	}
+	return n
 }
 
 // write gives the sink a frame, or silence. What the gate was shut over is not
@@ -128,12 +141,15 @@ func (p *playout) write(frame []int16) error {
 	return err
 }
 
-// fill makes the frame full. Every action adds samples, and a buffer has only
-// so many packets too short to add any.
+// fill makes the frame full, or half of it. Every action adds samples, and a
+// buffer has only so many packets too short to add any.
 func (r *Receiver) fill(now time.Time) {
 	p := &r.playout
-	for p.have < audio.FrameSamples {
+	for p.have < p.frame {
 		n, action := r.pop(now)
+		if action.Kind == jitter.Later {
+			return
+		}
 		p.follow(action, p.packet[:n])
 	}
 }
@@ -165,7 +181,7 @@ func (p *playout) follow(action jitter.Action, packet []byte) {
 	case jitter.Conceal, jitter.Noise:
 		p.conceal(action.Length)
 	default:
-		p.silence(max(audio.FrameSamples-p.have, 0))
+		p.silence(min(samples(audio.SampleRate, action.Length), p.frame-p.have))
 	}
 }
 

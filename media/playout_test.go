@@ -34,7 +34,7 @@ func TestStallIsCaughtUp(t *testing.T) {
 					stalled = nil
 					r.HandleRTP(at(i), pkt)
 				}
-				must(t, r.Play(at(i)))
+				play(t, r, at(i))
 			}
 			got := r.Stats()
 			if got.Accelerated < 200*time.Millisecond || got.Accelerated > 350*time.Millisecond || got.Expanded > 30*time.Millisecond {
@@ -66,7 +66,7 @@ func TestNothingJumps(t *testing.T) {
 			i, packets = i+n, packets+n
 		}
 		for range 60 { // a pause
-			must(t, r.Play(at(i)))
+			play(t, r, at(i))
 			i++
 		}
 	}
@@ -99,7 +99,7 @@ func TestLossAtCodecChange(t *testing.T) {
 	f.coder, f.pt, f.samples, f.step = newCoder(t, "PCMU", 440), 0, 160, 160
 	run(t, r, f, 0, 50)
 	f.next()
-	must(t, r.Play(at(50)))
+	play(t, r, at(50))
 	f.coder, f.pt = newCoder(t, "PCMA", 440), 8
 	run(t, r, f, 51, 50)
 	got := r.Stats()
@@ -125,7 +125,7 @@ func TestLossOfLongPackets(t *testing.T) {
 				r.HandleRTP(at(i), pkt)
 			}
 		}
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	got := r.Stats()
 	if got.Lost != uint64(lost) && got.Lost != uint64(lost-1) || got.Late != 0 || sink.frames() != 300 {
@@ -165,7 +165,7 @@ func TestTrace(t *testing.T) {
 	for i := range 20 {
 		must(t, s.Tick())
 		r.HandleRTP(at(i), w.take()[0])
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	for i := range 10 {
 		got := trace.stages[5000+960*uint32(i+1)]
@@ -198,7 +198,7 @@ func TestHeavyLossDoesNotClick(t *testing.T) {
 				if pkt := f.next(); random.IntN(10) >= 3 {
 					r.HandleRTP(at(i), pkt)
 				}
-				must(t, r.Play(at(i)))
+				play(t, r, at(i))
 			}
 			got := r.Stats()
 			if made := got.Concealed + got.Recovered; got.Lost < 400 || made+got.Skipped < got.Lost-3 || made > got.Lost+10 {
@@ -243,7 +243,7 @@ func TestAbsurdPacketsMakeNoNoise(t *testing.T) {
 			r.HandleRTP(at(i), absurd())
 			f.seq++
 		}
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	got := r.Stats()
 	if got.Undecodable == 0 || sink.frames() != 1000 {
@@ -274,8 +274,8 @@ func TestDriftIsFollowed(t *testing.T) {
 				return time.Duration(i) * (media.FrameDuration + sign*media.FrameDuration/1e6*ppm)
 			}
 			i, longest := 0, time.Duration(0)
-			for frame := 0; i < packets; frame++ {
-				for ; epoch.Add(arrival(i)).Before(at(frame + 1)); i++ {
+			for now := at(1); i < packets; {
+				for ; epoch.Add(arrival(i)).Before(now); i++ {
 					payload := make([]byte, 160)
 					for k := range payload { // about a second of noise, then a second of tone
 						if payload[k] = byte(random.Uint32()) | 0x30; i/50%2 == 0 {
@@ -284,8 +284,9 @@ func TestDriftIsFollowed(t *testing.T) {
 					}
 					r.HandleRTP(epoch.Add(arrival(i)), rtp(0, uint16(i), uint32(160*i), peerSSRC, payload))
 				}
-				must(t, r.Play(at(frame+1)))
-				if frame > 100 {
+				made, err := r.Play(now)
+				must(t, err)
+				if now = now.Add(made); now.After(at(100)) {
 					longest = max(longest, r.Stats().Delay)
 				}
 			}
@@ -301,7 +302,8 @@ func TestDriftIsFollowed(t *testing.T) {
 	}
 }
 
-// On a network without jitter the delay is the least that is asked for.
+// On a network without jitter the delay is the least that is asked for, if that is
+// more than what a stream begins with.
 func TestMinDelay(t *testing.T) {
 	for _, least := range []time.Duration{0, 100 * time.Millisecond} {
 		c := receiverConfig(t, &tape{})
@@ -309,9 +311,64 @@ func TestMinDelay(t *testing.T) {
 		r := newReceiver(t, c)
 		must(t, r.Release(verified(t), opener(t, 1)))
 		run(t, r, newFar(t, sealer(t, 1)), 0, 500)
-		want := max(least, 10*time.Millisecond)
+		want := max(least, media.FrameDuration)
 		if got := r.Stats(); got.Target != want || got.Delay < want || got.Delay > want+2*media.FrameDuration {
 			t.Errorf("%v: %+v", least, got)
 		}
+	}
+}
+
+// What is not here when it is due has half a frame to come: so long is made up, and
+// Play is to be called again. Frames begin every 20 ms all the same, and the sink
+// gets no more and no less than time goes by. After a Revoke the frame that has
+// begun ends when it would have.
+func TestHalfFrames(t *testing.T) {
+	halves := 0
+	for late := time.Duration(0); late < 3*media.FrameDuration; late += media.FrameDuration / 8 {
+		sink := &tape{}
+		r := newReceiver(t, receiverConfig(t, sink))
+		must(t, r.Release(verified(t), opener(t, 1)))
+		peer := newFar(t, sealer(t, 1))
+		sent, revoked := 0, false
+		var whole time.Time // when a frame is to begin again, after its first half
+		for now := at(0); now.Before(at(150)); {
+			for arrival := at(sent); !arrival.After(now); arrival = at(sent) {
+				if sent >= 100 {
+					if arrival = arrival.Add(late); arrival.After(now) {
+						break
+					}
+				}
+				r.HandleRTP(arrival, peer.next())
+				sent++
+			}
+			made, err := r.Play(now)
+			must(t, err)
+			now = now.Add(made)
+			switch {
+			case !whole.IsZero():
+				if now != whole {
+					t.Fatalf("%v late: a half and then %v", late, made)
+				}
+				whole = time.Time{}
+			case made == media.FrameDuration/2:
+				whole = now.Add(made)
+				halves++
+				if late > media.FrameDuration {
+					r.Revoke()
+					revoked = true
+				}
+			case made != media.FrameDuration:
+				t.Fatalf("%v late: made %v", late, made)
+			}
+			if n := int(now.Sub(epoch) * audio.SampleRate / time.Second); !revoked && len(sink.pcm) != n {
+				t.Fatalf("%v late: %d samples at %v", late, len(sink.pcm), now.Sub(epoch))
+			}
+		}
+		if got := r.Stats(); !revoked && got.Lost+got.Late+got.Recovered != 0 {
+			t.Errorf("%v late: %+v", late, got)
+		}
+	}
+	if halves < 5 {
+		t.Errorf("%d halves", halves)
 	}
 }

@@ -48,7 +48,7 @@ func run(t testing.TB, r *media.Receiver, f *far, from, n int) {
 	t.Helper()
 	for i := from; i < from+n; i++ {
 		r.HandleRTP(at(i), f.next())
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 }
 
@@ -117,7 +117,7 @@ func TestAdversary_F2_ClearIsNeverPlayed(t *testing.T) {
 	for i := 150; i < 250; i++ {
 		r.HandleRTP(at(i), stranger.next())
 		r.HandleRTP(at(i), peer.next())
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	wantTone(t, sink.pcm[60*audio.FrameSamples:], 440, 0.97)
 	r.Revoke()
@@ -151,7 +151,7 @@ func TestOpenReceiverNeverFallsBack(t *testing.T) {
 		t.Errorf("clear again after the keys came: %v", err)
 	}
 	for i := 60; i < 110; i++ {
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 		r.HandleRTP(at(i), stranger.next())
 	}
 	if !sink.silent(50) {
@@ -174,11 +174,11 @@ func TestRestOfClearPacketIsNotPlayed(t *testing.T) {
 	played := 0
 	for ; played < 20 && (sink.frames() == 0 || sink.silent(0)); played++ { // until the first has begun
 		r.HandleRTP(at(played), f.next())
-		must(t, r.Play(at(played)))
+		play(t, r, at(played))
 	}
 	must(t, r.Release(verified(t), opener(t, 1)))
 	for i := played; i < played+10; i++ {
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	if sink.silent(0) || !sink.silent(played) {
 		t.Errorf("after %d frames: all silent %v, silent since the keys %v", played, sink.silent(0), sink.silent(played))
@@ -237,13 +237,13 @@ func TestKeysComeMidway(t *testing.T) {
 		for i := range 10 {
 			r.HandleRTP(at(i), f.next())
 			r.HandleRTP(at(i), f.next())
-			must(t, r.Play(at(i)))
+			play(t, r, at(i))
 		}
 		trace.do = func() { must(t, r.Release(verified(t), opener(t, 1))) }
 		r.HandleRTP(at(10), f.next())
-		must(t, r.Play(at(10)))
+		play(t, r, at(10))
 		for i := 11; i < 20; i++ {
-			must(t, r.Play(at(i)))
+			play(t, r, at(i))
 		}
 		if trace.do != nil {
 			t.Fatalf("%v: the keys never came", stage)
@@ -269,11 +269,11 @@ func TestReplayedPacketsAreNotPlayed(t *testing.T) {
 		pkt := f.next()
 		old = append(old, bytes.Clone(pkt))
 		r.HandleRTP(at(i), pkt)
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	for i := 100; i < 200; i++ {
 		r.HandleRTP(at(i), old[i-100])
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	if !sink.silent(155) { // what is missing is concealed for a second
 		t.Error("replayed voice was heard")
@@ -302,7 +302,7 @@ func TestSourceChange(t *testing.T) {
 			r.HandleRTP(at(i), first.next())
 		}
 		r.HandleRTP(at(i), second.next())
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	wantTone(t, sink.pcm[100*audio.FrameSamples:], 1000, 0.97)
 	got := r.Stats()
@@ -414,7 +414,7 @@ func TestPacketLengths(t *testing.T) {
 					r.HandleRTP(at(i), s.next())
 					sent++
 				}
-				must(t, r.Play(at(i)))
+				play(t, r, at(i))
 			}
 			got := r.Stats()
 			if got.Lost+got.Late+got.Concealed+got.Recovered+got.Skipped+got.Undecodable != 0 || got.PacketsReceived != uint64(1200/s.ms) {
@@ -451,7 +451,7 @@ func TestOtherPayloads(t *testing.T) {
 			pt = 13 // comfort noise
 		}
 		r.HandleRTP(at(i), f.packet(pt, []byte{5, 10, 0, 160}))
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	run(t, r, f, 61, 50)
 	got := r.Stats()
@@ -479,7 +479,7 @@ func TestPaddingAndExtension(t *testing.T) {
 			pkt = append(pkt[:12], append([]byte{0xbe, 0xde, 0, 1, 0x10, 0x55, 0, 0}, pkt[12:]...)...)
 		}
 		r.HandleRTP(at(i), sealed(t, s, pkt))
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	wantTone(t, sink.pcm[10*audio.FrameSamples:], 440, 0.97)
 	if got := r.Stats(); got.PacketsReceived != 100 || got.BytesReceived != 8000 || got.Undecodable != 0 {
@@ -496,12 +496,12 @@ func TestUndecodable(t *testing.T) {
 	f := newFar(t, sealer(t, 1))
 	run(t, r, f, 0, 50)
 	r.HandleRTP(at(50), f.packet(opusType, []byte{0xff, 0xff, 0xff}))
-	must(t, r.Play(at(50)))
+	play(t, r, at(50))
 	bad := rtp(opusType, f.seq, f.ts, f.ssrc, []byte{1, 0})
 	bad[0] |= 0x20 // padding of no bytes
 	r.HandleRTP(at(51), sealed(t, f.sealer, bad))
 	f.seq, f.ts = f.seq+1, f.ts+960
-	must(t, r.Play(at(51)))
+	play(t, r, at(51))
 	run(t, r, f, 52, 50)
 	got := r.Stats()
 	if got.Undecodable != 1 || got.Discarded != (media.Discarded{Malformed: 1}) || got.Lost != 1 || got.Concealed+got.Recovered != 1 {
@@ -517,7 +517,7 @@ func TestSinkError(t *testing.T) {
 	r := newReceiver(t, c)
 	must(t, r.ReleaseClear())
 	for i := range 3 {
-		if err := r.Play(at(i)); !errors.Is(err, sink.err) {
+		if _, err := r.Play(at(i)); !errors.Is(err, sink.err) {
 			t.Fatal(err)
 		}
 	}
@@ -560,7 +560,7 @@ func TestOpusPauses(t *testing.T) {
 			r.HandleRTP(at(i), f.packet(opusType, []byte{toc}))
 			f.ts += 19 * f.step // the next follows after 400 ms
 			for range 20 {
-				must(t, r.Play(at(i)))
+				play(t, r, at(i))
 				i++
 			}
 		}

@@ -105,7 +105,7 @@ func TestBadInputIsCounted(t *testing.T) {
 					r.HandleRTP(at(i), bad)
 				}
 				r.HandleRTP(at(i), f.next())
-				must(t, r.Play(at(i)))
+				play(t, r, at(i))
 			}
 			got := r.Stats()
 			if got.Discarded != c.want || got.Undecodable != c.broken {
@@ -133,7 +133,7 @@ func TestCutOffPacketsAreNotLoud(t *testing.T) {
 			payload = payload[:random.IntN(len(payload))]
 		}
 		r.HandleRTP(at(i), f.packet(opusType, payload))
-		must(t, r.Play(at(i)))
+		play(t, r, at(i))
 	}
 	for i, v := range sink.pcm {
 		if v > 16384 || v < -16384 { // twice the tone

@@ -33,7 +33,7 @@ type ReceiverStats struct {
 	Streams         uint64 // times another source took over, the first included
 	Restarts        uint64 // times the source's sequence numbers or timestamps jumped, and it was taken up anew
 
-	Concealed   uint64 // packets made up, in frames of 20 ms if they are longer
+	Concealed   uint64 // packets made up, in frames of 20 ms if they are longer; two halves are one
 	Recovered   uint64 // packets recovered by forward error correction
 	Skipped     uint64 // packets lost and not made up, to shorten the delay
 	Undecodable uint64 // packets that the codec refused
@@ -43,7 +43,7 @@ type ReceiverStats struct {
 
 	Jitter time.Duration // interarrival, RFC 3550 §6.4.1
 	Delay  time.Duration // of the jitter buffer: what is heard, against the quickest packets
-	Target time.Duration // what Delay is brought to, to a frame
+	Target time.Duration // what Delay is brought to, to half a frame
 }
 
 // Discarded counts packets that were dropped, by reason.

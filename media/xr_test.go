@@ -49,7 +49,7 @@ func TestVoIPMetrics(t *testing.T) {
 		if !lost[i] {
 			p.receiver.HandleRTP(at(i), pkt)
 		}
-		must(t, p.receiver.Play(at(i)))
+		play(t, p.receiver, at(i))
 	}
 	v := voipOf(t, p.extended(t, at(200)))
 	stats := p.reports.Stats()
@@ -81,7 +81,7 @@ func TestVoIPMetrics(t *testing.T) {
 	// What comes after is rated apart from what was before.
 	for i := range 200 {
 		p.receiver.HandleRTP(at(200+i), f.next())
-		must(t, p.receiver.Play(at(200+i)))
+		play(t, p.receiver, at(200+i))
 		if i == 30 {
 			must(t, p.reports.Report(at(230)))
 			if now := p.reports.Stats(); now.Quality != stats.Quality {
@@ -284,7 +284,7 @@ func TestReportSizesTellNothing(t *testing.T) {
 			p.sender.Mute(i/100%2 == 1)
 			must(t, p.sender.Tick())
 			p.receiver.HandleRTP(at(i), far.next())
-			must(t, p.receiver.Play(at(i)))
+			play(t, p.receiver, at(i))
 			if i%50 == 49 {
 				must(t, p.reports.Report(at(i)))
 				got = append(got, len(p.rtcp.take()[0]))

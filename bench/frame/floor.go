@@ -81,7 +81,7 @@ func (p plan) loop(legs int, m material) (float64, error) {
 				return 0, err
 			}
 			next.take(at, buf[:n])
-			if err := players[i].Play(at); err != nil {
+			if _, err := players[i].Play(at); err != nil {
 				return 0, err
 			}
 		}

@@ -193,18 +193,22 @@ func (c *capture) Send() error {
 	return err
 }
 
-// playout is a Receiver of which each frame played is measured.
+// playout is a Receiver of which each frame played is measured; of one that is made
+// in halves, the last.
 type playout struct {
 	leg  *leg
 	next uint32
+	half bool // of the next one is made
 }
 
-func (p *playout) Play(due time.Time) error {
+func (p *playout) Play(due time.Time) (time.Duration, error) {
 	p.leg.in.tracing.Load() // as begin does
 	p.leg.decoder.take()
 	began := now()
-	err := p.leg.receiver.Play(due)
+	made, err := p.leg.receiver.Play(due)
 	p.leg.in.play.put(p.next, now()-began-p.leg.decoder.take())
-	p.next++
-	return err
+	if p.half = made < media.FrameDuration && !p.half; !p.half {
+		p.next++
+	}
+	return made, err
 }

@@ -187,16 +187,16 @@ func (t *talk) receive(tr trace, least time.Duration) (row, *heard, error) {
 	var packet [1500]byte
 	next, played := 0, uint64(0)
 	var before media.ReceiverStats
-	for i := range tr.packets {
-		if i == int(settled/frame) {
+	var now, made time.Duration
+	for end := time.Duration(tr.packets) * frame; now < end; now += made {
+		if now <= settled {
 			before = r.Stats()
 		}
-		now := time.Duration(i) * frame
 		for ; next < len(tr.arrivals) && tr.arrivals[next].at <= now; next++ {
 			a := tr.arrivals[next]
 			r.HandleRTP(epoch.Add(a.at), packet[:t.rtp(packet[:], a.packet)])
 		}
-		if err = r.Play(epoch.Add(now)); err != nil {
+		if made, err = r.Play(epoch.Add(now)); err != nil {
 			return row{}, nil, err
 		}
 		s := r.Stats()

@@ -41,7 +41,7 @@ type Sender interface {
 
 // Player is what Playout drives: a [media.Receiver].
 type Player interface {
-	Play(now time.Time) error
+	Play(now time.Time) (time.Duration, error)
 }
 
 // Capture makes each frame at its deadline, from p's first on, and sends it
@@ -87,15 +87,18 @@ func Capture(ctx context.Context, p *Place, s Sender) error {
 	return nil
 }
 
-// Playout plays a frame every 20 ms, from first on, until ctx ends or p fails. For a
-// stream with a [Place], first is that of the place.
-func Playout(ctx context.Context, first time.Time, p Player) error {
-	for deadline := first.Add(playing); wait(ctx, deadline); deadline = deadline.Add(media.FrameDuration) {
+// Playout has p play whenever what it has played before is over, from first on,
+// until ctx ends or p fails. That is every 20 ms, and once between where p has to wait
+// for a packet. For a stream with a [Place], first is that of the place.
+func Playout(ctx context.Context, first time.Time, p Player) (err error) {
+	var made time.Duration
+	for deadline := first.Add(playing); wait(ctx, deadline); deadline = deadline.Add(made) {
 		now := time.Now()
 		if now.Sub(deadline) > maxLag {
+			made = media.FrameDuration
 			continue
 		}
-		if err := p.Play(now); err != nil {
+		if made, err = p.Play(now); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -167,21 +168,34 @@ func TestCaptureEnds(t *testing.T) {
 	})
 }
 
-// player takes as long for each frame as work says.
+// player takes as long for each frame as work says, and makes halves of some.
 type player struct {
 	work  func(frame int) time.Duration
-	at    []time.Duration
+	at    []time.Duration // of frames
 	began time.Time
+	half  bool // made of the frame
 	err   error
 }
 
-func (p *player) Play(now time.Time) error {
+func (p *player) Play(now time.Time) (time.Duration, error) {
+	if p.half {
+		p.half = false
+		if late := now.Sub(p.began) - p.at[len(p.at)-1]; late != media.FrameDuration/2 {
+			return 0, fmt.Errorf("a second half %v after the first", late)
+		}
+		return media.FrameDuration / 2, p.err
+	}
 	p.at = append(p.at, now.Sub(p.began))
-	time.Sleep(p.work(len(p.at) - 1))
-	return p.err
+	frame := len(p.at) - 1
+	time.Sleep(p.work(frame))
+	if p.half = frame == 3 || frame == 4 || frame == 29; p.half {
+		return media.FrameDuration / 2, p.err
+	}
+	return media.FrameDuration, p.err
 }
 
-// The sink gets a frame for each 20 ms, late ones too, unless they are too many.
+// The sink gets a frame for each 20 ms, in halves where it has to be, late ones too,
+// unless they are too many.
 func TestPlayout(t *testing.T) {
 	for _, c := range []struct {
 		stall  time.Duration

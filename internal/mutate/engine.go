@@ -19,7 +19,7 @@ func engineMutants() []mutant {
 		without("engine/watch.go", "w.jack.Flush()", "TestAlarmMutes|TestFloodOfAlarms"),
 		{"engine/watch.go", "Unknown: \"the audio devices could not be looked at: \" + inWords(err)", "Routes: []route.Route{{Class: route.Internal}}", "TestReportTimesOut"},
 		off("engine/route.go", "r.Class != route.Internal", "TestUnwatchedDevice"),
-		{"engine/tones.go", "if !p.gate.Passes() {\n\t\treturn nil", "if false {\n\t\treturn nil", "TestTonesNeedTheRoute"},
+		{"engine/tones.go", "if !p.gate.Passes() {\n\t\treturn media.FrameDuration", "if false {\n\t\treturn media.FrameDuration", "TestTonesNeedTheRoute"},
 		{"engine/tones.go", "if !p.gate.Passes() { // who", "if false { // who", "TestToneUnderwayIsTakenBack"},
 		{"engine/tones.go", "if !t.cfg.AllowInsecure {", "if false {", "TestTonesNeedTheRoute"},
 		without("media/playout.go", "clear(frame)", "TestGateSilencesSink"),

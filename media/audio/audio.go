@@ -26,8 +26,8 @@ type Source interface {
 // Sink takes PCM. A sink may also be an [io.Closer]; who opened it closes it.
 // One goroutine owns it.
 type Sink interface {
-	// WriteFrame takes one frame of [FrameSamples] samples; pcm stays the
-	// caller's.
+	// WriteFrame takes one frame of [FrameSamples] samples, or half of one and the
+	// other half the next time; pcm stays the caller's.
 	WriteFrame(pcm []int16) error
 }
 

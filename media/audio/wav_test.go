@@ -226,7 +226,14 @@ func TestWAVSink(t *testing.T) {
 	}
 	want := noise(120 * audio.FrameSamples)
 	for i := range 120 {
-		if err := sink.WriteFrame(want[i*audio.FrameSamples:][:audio.FrameSamples]); err != nil {
+		frame := want[i*audio.FrameSamples:][:audio.FrameSamples]
+		if i > 100 { // in halves
+			if err := sink.WriteFrame(frame[:audio.FrameSamples/2]); err != nil {
+				t.Fatal(err)
+			}
+			frame = frame[audio.FrameSamples/2:]
+		}
+		if err := sink.WriteFrame(frame); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -44,21 +44,22 @@ func CreateWAV(path string) (*WAVSink, error) {
 	return s, nil
 }
 
-// WriteFrame appends one frame.
+// WriteFrame appends one frame, or half of one.
 func (s *WAVSink) WriteFrame(pcm []int16) error {
-	if len(pcm) != FrameSamples {
-		return fmt.Errorf("audio: frame of %d samples, want %d", len(pcm), FrameSamples)
+	if len(pcm) != FrameSamples && len(pcm) != FrameSamples/2 {
+		return fmt.Errorf("audio: frame of %d samples, want %d or half of that", len(pcm), FrameSamples)
 	}
-	if s.bytes+int64(len(s.raw)) > math.MaxUint32-wavHeaderBytes {
+	raw := s.raw[:2*len(pcm)]
+	if s.bytes+int64(len(raw)) > math.MaxUint32-wavHeaderBytes {
 		return ErrWAVFull
 	}
 	for i, v := range pcm {
-		binary.LittleEndian.PutUint16(s.raw[2*i:], uint16(v))
+		binary.LittleEndian.PutUint16(raw[2*i:], uint16(v))
 	}
-	if _, err := s.file.Write(s.raw[:]); err != nil {
+	if _, err := s.file.Write(raw); err != nil {
 		return fmt.Errorf("audio: %w", err)
 	}
-	s.bytes += int64(len(s.raw))
+	s.bytes += int64(len(raw))
 	if s.frames++; s.frames < wavSyncFrames {
 		return nil
 	}

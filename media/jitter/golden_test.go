@@ -102,7 +102,7 @@ func (s *stream) letters(from, to time.Duration) string {
 	var b strings.Builder
 	for _, r := range s.out {
 		if r.at >= from && r.at < to {
-			b.WriteByte("WPAEFCN"[r.action.Kind])
+			b.WriteByte("WLPAEFCN"[r.action.Kind])
 		}
 	}
 	return b.String()

@@ -17,6 +17,10 @@
 // got shows in what is ahead at the next [Buffer.Pop], so nobody keeps a
 // second account.
 //
+// What is not here when it is due is made up for a [Step], and then looked for
+// again. When it comes, or what recovers it, it is played behind that, and the
+// delay is longer by as much.
+//
 // The sound card is the clock: when it runs faster or slower than the sender's,
 // the lag of what is played drifts, and is brought back the same way.
 package jitter
@@ -31,6 +35,9 @@ const (
 	MaxPayload = 1500
 	// Frame is what the playout makes at a time.
 	Frame = 20 * time.Millisecond
+	// Step is what it makes of a frame at least: what has not come when the first
+	// half is due may come until the second one is.
+	Step = Frame / 2
 	// MaxDelay is the longest that a packet waits.
 	MaxDelay = maxTarget + maxExcess
 	// MinLength is the shortest that is concealed, and the grid of libopus.
@@ -87,9 +94,11 @@ type Packet struct {
 type Kind uint8
 
 const (
-	// Wait: the stream has not begun, or paused. Play silence until the frame
-	// is full.
+	// Wait: the stream has not begun, or paused. Play silence for Length.
 	Wait Kind = iota
+	// Later: what comes next is not here yet, and not due while there is a Step
+	// ahead. Play that first.
+	Later
 	// Play: decode the packet in dst and play it.
 	Play
 	// Accelerate: the same, and leave out up to Length of what is ahead then:
@@ -99,7 +108,8 @@ const (
 	// the delay is shorter than wanted.
 	Expand
 	// FEC: a packet of Length is lost, and dst holds the packet after it, which
-	// carries it: recover it from that. The packet stays in the buffer.
+	// carries it: recover it from that. The packet stays in the buffer. What came
+	// too late for it has been made up before, and it is heard behind that.
 	FEC
 	// Conceal: Length is missing. Make it up.
 	Conceal
@@ -109,7 +119,7 @@ const (
 
 // String is the kind's name.
 func (k Kind) String() string {
-	names := [...]string{"wait", "play", "accelerate", "expand", "fec", "conceal", "noise"}
+	names := [...]string{"wait", "later", "play", "accelerate", "expand", "fec", "conceal", "noise"}
 	if int(k) >= len(names) {
 		return fmt.Sprintf("kind(%d)", uint8(k))
 	}
@@ -122,7 +132,7 @@ func (k Kind) Packet() bool { return k == Play || k == Accelerate || k == Expand
 // Action is what the playout is to do.
 type Action struct {
 	Kind   Kind
-	Length time.Duration // 0 for Wait and Play
+	Length time.Duration // 0 for Later and Play
 }
 
 // Stats are totals since New; Reset keeps them.
@@ -133,7 +143,7 @@ type Stats struct {
 	Lost      uint64 // packets that were never here
 	Late      uint64 // packets that came too late to be played
 	Played    uint64 // packets handed out to be played
-	Concealed uint64 // packets, or frames of longer ones, answered by Conceal
+	Concealed uint64 // packets, or frames of longer ones, answered by Conceal; two halves are one
 	Recovered uint64 // packets answered by FEC
 	Skipped   uint64 // packets, or frames, not concealed, to shorten the delay
 	Stray     uint64 // packets not played: they came with a timestamp that was not believed
@@ -181,8 +191,9 @@ type Buffer struct {
 	next    int64         // sequence number to be played next
 	nextTS  int64         // ts expected of it
 	elapsed int64         // ticks from nextTS on that were made up already
+	counted time.Duration // of what will be concealed next, counted as Concealed already
 	span    int64         // ticks from packet to packet
-	grain   time.Duration // greatest common divisor of span and Frame
+	grain   time.Duration // greatest common divisor of span and Step
 	long    time.Time     // since when the delay is too long; zero if it is not
 	cutting bool          // the delay is being brought down
 	count   int           // packets present, all of [next, next+slots)
@@ -194,7 +205,7 @@ type Buffer struct {
 // New makes an empty buffer.
 func New(c Config) (*Buffer, error) {
 	if c.MinDelay == 0 {
-		c.MinDelay = Frame / 2
+		c.MinDelay = Step
 	}
 	if c.MinDelay < MinLength || c.MinDelay > maxTarget {
 		return nil, fmt.Errorf("jitter: delay of at least %v is not from %v to %v", c.MinDelay, MinLength, maxTarget)

@@ -3,9 +3,9 @@ package jitter
 import "time"
 
 // Pop tells what to play next: the playout calls it at now, when its frame is
-// due, until the frame is full. ahead is what the playout has already and will
-// play first. When the action has a packet, dst[:n] is its payload; dst needs
-// [MaxPayload] bytes.
+// due, until the frame is full or there is a [Step] of it and the rest is for
+// [Later]. ahead is what the playout has already and will play first. When the
+// action has a packet, dst[:n] is its payload; dst needs [MaxPayload] bytes.
 func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a Action) {
 	for {
 		head := b.head()
@@ -16,24 +16,26 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 			continue
 		}
 		if !b.playing && !b.start(now, ahead, head) {
-			return 0, Action{Kind: Wait}
+			return 0, b.wait(ahead)
 		}
 		if head == nil {
-			return 0, b.starve()
+			return 0, b.starve(ahead)
 		}
-		missing := b.gap(head) - b.elapsed
+		gap := b.gap(head)
+		missing := gap - b.elapsed
 		place := b.place(now, ahead, head.ts-max(missing, 0))
 		switch {
 		case missing > 0 && b.leftOut(now, place, missing):
 		case missing > 0 && head.seq == b.next: // nothing is lost: a pause
 			return 0, b.makeUp(Noise, missing)
-		case missing > 0 && head.redundant && b.elapsed%b.span == 0 && missing <= b.span && b.duration(b.span) >= MinLength:
+		case missing > 0 && ahead >= Step:
+			return 0, Action{Kind: Later}
+		case gap >= b.span && missing <= b.span && head.seq > b.next && head.redundant && b.duration(b.span) >= MinLength:
 			b.stats.Recovered++
 			b.giveUp(head, 1)
 			b.nextTS, b.elapsed = head.ts, 0
 			return b.payload(head, dst), Action{FEC, b.duration(b.span)}
 		case missing > 0:
-			b.stats.Concealed++
 			return 0, b.makeUp(Conceal, missing)
 		case place.excess() > maxExcess:
 			b.stats.Late++
@@ -41,7 +43,7 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 			b.spread.missed(1)
 			b.spread.sum.Discarded++
 		case b.quiet && b.elapsed > 0 && place.spare < -tooLittle:
-			return 0, b.makeUp(Noise, b.frame) // the pause is where to gain delay
+			return 0, b.makeUp(Noise, b.ticks(Step)) // the pause is where to gain delay
 		default:
 			b.stats.Delay = place.delay
 			b.stats.Played++
@@ -91,32 +93,62 @@ func (b *Buffer) step(ticks int64) {
 
 func (b *Buffer) setSpan(ticks int64) {
 	b.span = ticks
-	x, y := ticks, b.frame
+	x, y := ticks, b.ticks(Step)
 	for y > 0 {
 		x, y = y, x%y
 	}
 	b.grain = max(b.duration(x), 1)
 }
 
+// wait answers as long as nothing is played: nothing will be within the frame
+// if nothing is here.
+func (b *Buffer) wait(ahead time.Duration) Action {
+	switch {
+	case b.count == 0:
+		return Action{Wait, Frame - ahead}
+	case ahead >= Step:
+		return Action{Kind: Later}
+	}
+	return Action{Wait, Step - ahead}
+}
+
 // starve answers when nothing is here; in the end the stream has paused.
-func (b *Buffer) starve() Action {
+func (b *Buffer) starve(ahead time.Duration) Action {
 	rest := b.span - b.elapsed%b.span
-	if b.quiet {
+	switch {
+	case b.quiet:
 		return b.makeUp(Noise, rest)
-	}
-	if b.elapsed >= b.ticks(pauseAfter) {
+	case b.elapsed >= b.ticks(pauseAfter):
 		b.playing = false
-		return Action{Kind: Wait}
+		return b.wait(ahead)
+	case ahead >= Step:
+		return Action{Kind: Later}
 	}
-	b.stats.Concealed++
 	return b.makeUp(Conceal, rest)
 }
 
-// makeUp answers for up to a unit of the missing ticks.
+// makeUp answers for up to a unit of the missing ticks, and of what is missing
+// unawares up to a Step: by then it may have come.
 func (b *Buffer) makeUp(k Kind, missing int64) Action {
-	length := (min(b.duration(missing), b.unit()) + MinLength - 1) / MinLength * MinLength
+	most := b.unit()
+	if k == Conceal {
+		most = min(most, Step)
+	}
+	length := (min(b.duration(missing), most) + MinLength - 1) / MinLength * MinLength
 	b.elapsed += b.ticks(length)
+	if k == Conceal {
+		b.conceal(length)
+	}
 	return Action{k, length}
+}
+
+// conceal counts in packets what is made up.
+func (b *Buffer) conceal(length time.Duration) {
+	for b.counted < length {
+		b.counted += b.unit()
+		b.stats.Concealed++
+	}
+	b.counted -= length
 }
 
 // unit is what is made up at a time: a packet, but no more than a Frame.
@@ -181,9 +213,9 @@ func (b *Buffer) payload(s *slot, dst []byte) int {
 }
 
 // place is where a packet would be played, against where it is wanted. The
-// playout makes frames, so a packet has to be here when its frame is due, some
-// time before it is heard; and the delay can be had only to a grain, the
-// divisor of packets and frames.
+// playout makes a step at a time, so a packet has to be here when its step is
+// due, some time before it is heard; and the delay can be had only to a grain,
+// the divisor of packets and steps.
 type place struct {
 	grain time.Duration
 	delay time.Duration // until it is heard
@@ -195,7 +227,7 @@ type place struct {
 func (b *Buffer) place(now time.Time, ahead time.Duration, ts int64) place {
 	p := place{grain: b.grain, delay: b.lag(now, ts) + ahead}
 	p.over = ahead % b.grain
-	due := p.delay - (Frame - b.grain) - p.over
+	due := p.delay - (Step - b.grain) - p.over
 	p.spare, p.slack = due-b.delay.target(), due-b.delay.floor()
 	return p
 }

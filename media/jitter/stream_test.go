@@ -22,6 +22,7 @@ type stream struct {
 	pushes []arrival
 	now    time.Duration
 	ahead  time.Duration // what the playout has
+	frame  time.Duration // what is to be made of the frame
 	out    []result
 	dst    [MaxPayload]byte
 
@@ -44,7 +45,7 @@ func newStream(t *testing.T) *stream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &stream{t: t, b: b, start: time.Unix(1e9, 0), ptime: Frame, seq0: 65530, ts0: 1<<32 - 5000}
+	return &stream{t: t, b: b, start: time.Unix(1e9, 0), ptime: Frame, frame: Frame, seq0: 65530, ts0: 1<<32 - 5000}
 }
 
 // packet is the i-th of the sender, sent at i*ptime. It carries the one before
@@ -64,21 +65,21 @@ func (s *stream) arrive(at time.Duration, p Packet) {
 	s.pushes = append(s.pushes, arrival{at: at, p: p})
 }
 
-// run plays until the given time as a playout does, a Frame at a time.
+// run plays until the given time as a playout does, a Frame at a time or, where it
+// has to wait, its halves.
 func (s *stream) run(until time.Duration) {
 	slices.SortStableFunc(s.pushes, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
-	for ; s.now < until; s.now += Frame {
+	for ; s.now < until; s.now += s.play() {
 		for len(s.pushes) > 0 && s.pushes[0].at <= s.now {
 			s.b.Push(s.start.Add(s.pushes[0].at), s.pushes[0].p)
 			s.pushes = s.pushes[1:]
 		}
-		s.play()
 	}
 }
 
-// play makes a frame. It changes the length of what it has once a frame, by
-// some 10 ms.
-func (s *stream) play() {
+// play makes what is due, and returns how long that is. It changes the length of
+// what it has once, by some 10 ms.
+func (s *stream) play() time.Duration {
 	change := s.fill()
 	by := min(change.Length, 10*time.Millisecond)
 	switch change.Kind {
@@ -90,11 +91,16 @@ func (s *stream) play() {
 		s.ahead += by
 		s.expanded += by
 	}
-	s.ahead -= Frame
+	made := min(s.ahead, s.frame) / Step * Step
+	s.ahead -= made
+	if s.frame -= made; s.frame == 0 {
+		s.frame = Frame
+	}
+	return made
 }
 
 func (s *stream) fill() (change Action) {
-	for s.ahead < Frame {
+	for s.ahead < s.frame {
 		n, a := s.b.Pop(s.start.Add(s.now), s.ahead, s.dst[:])
 		r := result{at: s.now + s.ahead, action: a, frame: -1}
 		if a.Kind.Packet() != (n > 0) {
@@ -103,10 +109,16 @@ func (s *stream) fill() (change Action) {
 		if n > 0 {
 			r.frame = int(binary.BigEndian.Uint32(s.dst[:n]))
 		}
+		if a.Kind == Later {
+			if s.ahead < Step || n > 0 {
+				s.t.Fatalf("at %v: %v with %v ahead", s.now, a, s.ahead)
+			}
+			return change
+		}
 		s.out = append(s.out, r)
 		switch a.Kind {
 		case Wait:
-			s.ahead = Frame
+			s.ahead = min(s.ahead+a.Length, s.frame)
 		case Play:
 			s.ahead += s.ptime
 		case Accelerate, Expand:

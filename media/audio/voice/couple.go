@@ -98,14 +98,23 @@ const (
 type reference struct {
 	frames  [slots][audio.FrameSamples]int16
 	written atomic.Uint64 // frames, counted by the sink
+	half    int           // samples of the next one that are here; owned by the sink
+	full    bool          // there is no room for it; owned by the sink
 	read    atomic.Uint64 // frames, counted by the source
 	running bool          // owned by the source
 }
 
-// put adds a frame; a full reference drops it. For the sink.
+// put adds a frame or half of one, which comes with the other half; a full
+// reference drops it. For the sink.
 func (r *reference) put(pcm []int16) {
-	if at := r.written.Load(); at-r.read.Load() < slots {
-		copy(r.frames[at%slots][:], pcm)
+	at := r.written.Load()
+	if r.half == 0 {
+		r.full = at-r.read.Load() >= slots
+	}
+	if !r.full {
+		copy(r.frames[at%slots][r.half:], pcm)
+	}
+	if r.half = (r.half + len(pcm)) % audio.FrameSamples; r.half == 0 && !r.full {
 		r.written.Store(at + 1)
 	}
 }

@@ -9,12 +9,20 @@ import (
 )
 
 // The distance between what is put and what is taken stays the same, whichever
-// of the two comes first in a round.
+// of the two comes first in a round, and in halves too.
 func TestReferenceKeepsItsDistance(t *testing.T) {
 	var r reference
 	var far [audio.FrameSamples]int16
 	frame := make([]int16, audio.FrameSamples)
-	put := func(n int) { frame[0] = int16(n); r.put(frame) }
+	put := func(n int) {
+		frame[0], frame[len(frame)-1] = int16(n), int16(n)
+		if n%2 == 0 {
+			r.put(frame)
+			return
+		}
+		r.put(frame[:len(frame)/2])
+		r.put(frame[len(frame)/2:])
+	}
 	put(1)
 	if r.take(&far); far[0] != 0 {
 		t.Fatalf("%d is taken at once", far[0])
@@ -27,7 +35,7 @@ func TestReferenceKeepsItsDistance(t *testing.T) {
 			put(n)
 			r.take(&far)
 		}
-		if int(far[0]) != n-1 {
+		if int(far[0]) != n-1 || far[0] != far[len(far)-1] {
 			t.Fatalf("%d is taken with %d", far[0], n)
 		}
 	}
@@ -54,7 +62,8 @@ func TestReferenceHandsOver(t *testing.T) {
 			for i := range frame {
 				frame[i] = int16(n%30000 + 1)
 			}
-			r.put(frame)
+			r.put(frame[:len(frame)/2])
+			r.put(frame[len(frame)/2:])
 		}
 	})
 	var far [audio.FrameSamples]int16
