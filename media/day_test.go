@@ -48,7 +48,7 @@ func TestDay(t *testing.T) {
 			// long: their time makes it shorter. Few are made up that come all the same:
 			// their time makes it longer.
 			made := got.Concealed + got.Recovered
-			if got.Skipped > 10 || made+got.Skipped < got.Lost || made > got.Lost+uint64(packets)/5000+3 {
+			if got.Skipped > 10 || made+got.Skipped < got.Lost || made > got.Lost+uint64(packets)/100_000+3 {
 				t.Errorf("of those %d were made up", made)
 			}
 			behind := time.Duration(made+got.Skipped-got.Lost) * media.FrameDuration
