@@ -29,11 +29,10 @@ const (
 
 	// targetShare of the bit rate, in per cent, is what libopus aims at where
 	// packets have one size: the rest is padding, and room for a frame that needs
-	// more than the mean. libopus's own constant rate takes twice the time, since
-	// SILK codes a frame over and over until it has that many bits, and sounds
-	// worse with error correction. With more than 85 too many frames meet the end
-	// of the packet, which has the same effect; with less, quality goes to the
-	// padding (bench/quality/codec.md).
+	// more than the mean. At libopus's own constant rate SILK codes a frame over
+	// and over until it has that many bits. With more than 85 too many frames meet
+	// the end of the packet, which has the same effect; with less, quality goes to
+	// the padding (bench/quality/codec.md).
 	targetShare = 85
 	// targetShareLong is for packets longer than 20 ms. With less, libopus 1.3.1
 	// has SILK alone code what has error correction at 32 kbit/s, and SILK's

@@ -27,7 +27,8 @@ type Source interface {
 // One goroutine owns it.
 type Sink interface {
 	// WriteFrame takes one frame of [FrameSamples] samples, or half of one and the
-	// other half the next time; pcm stays the caller's.
+	// other half the next time, unless the call fell silent between; pcm stays the
+	// caller's.
 	WriteFrame(pcm []int16) error
 }
 

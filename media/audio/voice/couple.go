@@ -105,9 +105,12 @@ type reference struct {
 }
 
 // put adds a frame or half of one, which comes with the other half; a full
-// reference drops it. For the sink.
+// reference drops it. A half without another is forgotten. For the sink.
 func (r *reference) put(pcm []int16) {
 	at := r.written.Load()
+	if r.half+len(pcm) > audio.FrameSamples {
+		r.half = 0
+	}
 	if r.half == 0 {
 		r.full = at-r.read.Load() >= slots
 	}

@@ -8,6 +8,24 @@ import (
 	"sotto/media/audio"
 )
 
+// A half whose other half never comes, because the call fell silent between, is
+// forgotten, and nothing after it is lost.
+func TestReferenceForgetsAHalf(t *testing.T) {
+	var r reference
+	var far [audio.FrameSamples]int16
+	r.put(make([]int16, audio.FrameSamples/2))
+	for n := range 3 {
+		frame := make([]int16, audio.FrameSamples)
+		frame[0], frame[len(frame)-1] = int16(n+1), int16(n+1)
+		r.put(frame)
+	}
+	for n := range 3 {
+		if r.take(&far); far[0] != int16(n+1) || far[len(far)-1] != int16(n+1) {
+			t.Fatalf("%d and %d are taken in place of %d", far[0], far[len(far)-1], n+1)
+		}
+	}
+}
+
 // The distance between what is put and what is taken stays the same, whichever
 // of the two comes first in a round, and in halves too.
 func TestReferenceKeepsItsDistance(t *testing.T) {
