@@ -258,15 +258,21 @@ func classes(ctx context.Context, w watch, capture, playback string) ([]route.Ro
 // is watched.
 var errGone = errors.New("devices: it is unplugged, or the sound server is gone")
 
+// gone looks at all that has happened to a device: nobody asks while a call is silent.
 func gone(events <-chan device.Event) error {
-	select {
-	case e := <-events:
-		if e.Kind == device.Gone {
-			return errGone
+	for {
+		select {
+		case e, open := <-events:
+			if e.Kind == device.Gone {
+				return errGone
+			}
+			if open {
+				continue
+			}
+		default:
 		}
-	default:
+		return nil
 	}
-	return nil
 }
 
 // microphone is a [device.Source] that fails when its device is gone.
