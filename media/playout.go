@@ -17,6 +17,9 @@ const (
 	stepSamples = int(jitter.Step * audio.SampleRate / time.Second)
 	// past is how much of what was played is kept, to join what comes to it.
 	past = timescale.MaxPast
+	// slide is how far what is kept and what is here may move on in pcm before they
+	// are brought back to its beginning.
+	slide = 4 * audio.FrameSamples
 	// joinLen is how long it takes where one source of sound follows another,
 	// 5 ms.
 	joinLen = audio.SampleRate / 1000 * 5
@@ -34,7 +37,8 @@ type playout struct {
 
 	opening *opening // under which the rest came
 	voice   *voice   // of the last packet; nil before the first
-	have    int      // samples in pcm behind the past
+	start   int      // of the past in pcm
+	have    int      // samples behind the past
 	frame   int      // samples of the frame that are to be made
 
 	from    *voice // what the last samples came from, nil for silence
@@ -53,7 +57,7 @@ type playout struct {
 	// What is long comes last, so that the others share few lines of the cache.
 	packet [jitter.MaxPayload]byte // popped
 	voices [128]*voice             // by payload type; none changes
-	pcm    [past + audio.FrameSamples + maxDecoded + timescale.MaxChange]int16
+	pcm    [slide + past + audio.FrameSamples + maxDecoded + timescale.MaxChange]int16
 	coded  [maxDecoded]int16 // at the codec's rate
 }
 
@@ -95,8 +99,8 @@ func (r *Receiver) Play(now time.Time) (time.Duration, error) {
 		return length(p.made(p.frame)), nil
 	}
 	if p.opening != k {
-		p.opening, p.have, p.from, p.joining = k, 0, nil, 0
-		clear(p.pcm[:past])
+		p.opening, p.start, p.have, p.from, p.joining = k, 0, 0, nil, 0
+		clear(p.pcm[:])
 	}
 	p.began, p.change = false, jitter.Action{}
 	r.fill(now)
@@ -105,9 +109,8 @@ func (r *Receiver) Play(now time.Time) (time.Duration, error) {
 		r.fill(now)
 	}
 	n := p.made(min(p.have, p.frame) / stepSamples * stepSamples)
-	err := p.write(p.pcm[past : past+n])
-	copy(p.pcm[:], p.pcm[n:past+p.have])
-	p.have -= n
+	err := p.write(p.pcm[p.start+past:][:n])
+	p.leave(n)
 	if err != nil {
 		return length(n), fmt.Errorf("media: audio sink: %w", err)
 	}
@@ -125,6 +128,19 @@ func (p *playout) made(n int) int {
 	}
 	return n
 }
+
+// leave makes the first n samples that are here past.
+func (p *playout) leave(n int) {
+	p.start += n
+	p.have -= n
+	if p.start > slide {
+		copy(p.pcm[:], p.pcm[p.start:][:past+p.have])
+		p.start = 0
+	}
+}
+
+// behind is the room behind what is here.
+func (p *playout) behind() []int16 { return p.pcm[p.start+past+p.have:] }
 
 // write gives the sink a frame, or silence. What the gate was shut over is not
 // to be played either: who has shut it may have flushed the sink before it had
@@ -189,7 +205,7 @@ func (p *playout) follow(action jitter.Action, packet []byte) {
 // far as speech allows.
 func (p *playout) stretch() {
 	limit := samples(audio.SampleRate, p.change.Length)
-	pcm := p.pcm[:past+p.have]
+	pcm := p.pcm[p.start:][:past+p.have]
 	if p.change.Kind == jitter.Accelerate {
 		n := p.scaler.Shorten(pcm, past, limit)
 		p.have -= n
@@ -204,9 +220,9 @@ func (p *playout) stretch() {
 // add takes over n samples behind what is here. Where they are of another
 // source than those before, they fade in from where those ended: nothing jumps.
 func (p *playout) add(n int, from *voice) {
-	fresh := p.pcm[past+p.have:][:n]
+	fresh := p.behind()[:n]
 	if from != p.from {
-		p.from, p.joining, p.ended = from, joinLen, int(p.pcm[past+p.have-1])
+		p.from, p.joining, p.ended = from, joinLen, int(p.pcm[p.start+past+p.have-1])
 	}
 	for i := range min(p.joining, n) {
 		fresh[i] = int16((p.ended*p.joining + int(fresh[i])*(joinLen-p.joining)) / joinLen)
@@ -217,7 +233,7 @@ func (p *playout) add(n int, from *voice) {
 
 // silence adds n samples of it.
 func (p *playout) silence(n int) {
-	clear(p.pcm[past+p.have:][:n])
+	clear(p.behind()[:n])
 	p.add(n, nil)
 }
 
@@ -266,7 +282,7 @@ func (p *playout) conceal(d time.Duration) {
 // at 48 kHz.
 func (p *playout) room(n int) []int16 {
 	if p.voice.up == nil {
-		return p.pcm[past+p.have:][:n]
+		return p.behind()[:n]
 	}
 	return p.coded[:n]
 }
@@ -280,9 +296,9 @@ func (p *playout) take(n int) {
 			for i := range held {
 				held[i] = p.coded[0]
 			}
-			v.up.Process(p.pcm[past+p.have:], held[:])
+			v.up.Process(p.behind(), held[:])
 		}
-		n = v.up.Process(p.pcm[past+p.have:], p.coded[:n])
+		n = v.up.Process(p.behind(), p.coded[:n])
 	}
 	p.add(n, v)
 }

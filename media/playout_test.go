@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sotto/codecs"
 	"sotto/media"
 	"sotto/media/audio"
 )
@@ -370,5 +371,36 @@ func TestHalfFrames(t *testing.T) {
 	}
 	if halves < 5 {
 		t.Errorf("%d halves", halves)
+	}
+}
+
+// Nothing of what was heard under one release is heard under the next, wherever in
+// its buffer the playout is by then, and however much of a long packet is left.
+func TestReleaseForgetsSound(t *testing.T) {
+	for n := 15; n < 25; n++ {
+		pcm := make([]int16, (n+20)*audio.FrameSamples)
+		for i := range (n - 3) * audio.FrameSamples { // then the Sender's resampler comes to rest
+			pcm[i] = 20000
+		}
+		sink := &tape{}
+		l := newLaneOf(t, laneConfig{pcm: pcm, codec: "PCMU", coding: codecs.Options{PacketTime: 60 * time.Millisecond}, sink: sink})
+		l.run(t, n)
+		before := len(sink.pcm)
+		if sink.pcm[before-1] < 15000 {
+			t.Fatalf("after %d frames nothing is heard", n)
+		}
+		must(t, l.sender.Release(verified(t), sealer(t, 2)))
+		must(t, l.receiver.Release(verified(t), opener(t, 2)))
+		for i := range 20 {
+			l.runTick(t, n+i)
+		}
+		if got := l.receiver.Stats(); got.PacketsReceived < uint64(n+15)/3 {
+			t.Fatalf("%+v", got)
+		}
+		for i, v := range sink.pcm[before:] {
+			if v < -100 || v > 100 {
+				t.Fatalf("after %d frames: sample %d of the next release is %d", n, i, v)
+			}
+		}
 	}
 }

@@ -43,8 +43,6 @@ const takeOver = 5 * FrameDuration
 type Receiver struct {
 	secure bool
 	trace  Tracer
-	clocks [128]int  // clock rate by payload type; 0: no voice
-	events [128]bool // payload types of telephone events
 
 	opening atomic.Pointer[opening]
 	digits  chan byte
@@ -55,7 +53,8 @@ type Receiver struct {
 	listening listening
 	stats     ReceiverStats
 
-	playout playout // owned by the goroutine that plays
+	playout playout   // owned by the goroutine that plays, but voices
+	events  [128]bool // payload types of telephone events
 }
 
 // opening is what Release, ReleaseClear and Revoke set. Its address tells one
@@ -83,7 +82,6 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 		if payloadType > 127 || slices.Contains(c.TelephoneEvents, payloadType) {
 			return nil, fmt.Errorf("media: payload type %d cannot be %s", payloadType, codec.Name)
 		}
-		r.clocks[payloadType] = codec.ClockRate
 		r.source.clock = codec.ClockRate
 	}
 	for _, payloadType := range c.TelephoneEvents {

@@ -48,7 +48,6 @@ type Sender struct {
 	encoder codecs.Encoder
 	down    *audio.Resampler   // nil if the codec runs at 48 kHz
 	adapter codecs.LossAdapter // nil if the codec repairs nothing
-	trace   Tracer
 
 	interval  time.Duration // of ticks
 	step      uint32        // timestamp units in one tick
@@ -56,16 +55,11 @@ type Sender struct {
 	packetLen int           // and in a packet
 	ticks     int           // that a packet takes
 
-	sealing atomic.Pointer[sealing]
-	muted   atomic.Bool
-	held    atomic.Bool
-
 	digits  chan string // to be sent; any goroutine puts them in
 	dialing dialing
 
 	sequence   uint16 // of the next packet
 	payloadLen int    // of every packet; 0: it varies
-	paused     bool   // nothing went out last time, so the next has a marker
 	quiet      bool   // the last packet began a pause (DTX)
 	ended      bool   // the source has
 	expected   int32  // loss that the encoder knows of
@@ -74,22 +68,30 @@ type Sender struct {
 	tick  int      // ticks of the packet that have passed
 	began *sealing // under which they were; nil: none
 	stamp uint32   // of the packet
-	ready struct { // what Prepare left for Send
+
+	muted     atomic.Bool
+	finished  atomic.Bool   // ended, for other goroutines
+	loss      atomic.Int32  // for the encoder to expect, in per cent
+	timestamp atomic.Uint32 // of the next frame
+	missed    atomic.Uint64 // frames
+
+	// What Send needs lies together, in few cache lines: between Prepare and Send
+	// other streams have the cache.
+	trace   Tracer
+	write   func([]byte) error // cfg's
+	sealing atomic.Pointer[sealing]
+	held    atomic.Bool
+	paused  bool     // nothing went out last time, so the next has a marker
+	ready   struct { // what Prepare left for Send
 		n       int // bytes of pkt; 0: nothing
 		octets  int // of payload
 		stamp   uint32
 		sealing *sealing
 	}
+	packets atomic.Uint64
+	octets  atomic.Uint64   // of payload
+	pkt     [maxPacket]byte // header, payload and tag, in place
 
-	timestamp atomic.Uint32 // of the next frame
-	packets   atomic.Uint64
-	octets    atomic.Uint64 // of payload
-	missed    atomic.Uint64 // frames
-	finished  atomic.Bool   // ended, for other goroutines
-	loss      atomic.Int32  // for the encoder to expect, in per cent
-
-	// What is long comes last, so that the others share few lines of the cache.
-	pkt   [maxPacket]byte           // header, payload and tag, in place
 	queue [maxPacketSamples]int16   // at the codec's rate, until there is a packet of it
 	pcm   [audio.FrameSamples]int16 // on the way to a codec that has another rate
 }
@@ -131,6 +133,7 @@ func NewSender(c SenderConfig) (*Sender, error) {
 		cfg:      c,
 		encoder:  encoder,
 		trace:    orNone(c.Trace),
+		write:    c.Write,
 		digits:   make(chan string, maxWaiting),
 		sequence: c.Sequence &^ (1 << 15),
 		paused:   true,
@@ -302,11 +305,11 @@ func (s *Sender) Send() error {
 	if n == 0 {
 		return nil
 	}
-	if k := s.sealing.Load(); k != s.ready.sealing || !s.may(k) {
+	if s.held.Load() || s.sealing.Load() != s.ready.sealing { // which was open
 		s.paused = true
 		return nil
 	}
-	if err := s.cfg.Write(s.pkt[:n]); err != nil {
+	if err := s.write(s.pkt[:n]); err != nil {
 		return fmt.Errorf("media: send: %w", err)
 	}
 	s.trace.Stamp(StageSent, s.ready.stamp)

@@ -60,33 +60,40 @@ func (r *Receiver) queue(a arrival) bool {
 	h := a.header
 	// What is not voice still takes its sequence number, so that it does not
 	// count as lost.
-	p := jitter.Packet{Seq: h.sequence, Timestamp: h.timestamp, Quiet: r.events[h.payloadType]}
-	if r.tally(a) {
-		r.source.codec = r.playout.voices[h.payloadType].Name
+	p := jitter.Packet{Seq: h.sequence, Timestamp: h.timestamp}
+	if v := r.playout.voices[h.payloadType]; v != nil {
+		r.source.codec = v.Name
 		r.stats.PacketsReceived++
 		r.stats.BytesReceived += uint64(len(a.tagged) - tagLen)
 		if len(a.tagged) > tagLen {
-			p.Redundant, p.Quiet = r.playout.voices[h.payloadType].Inspect(a.tagged[tagLen:])
+			p.Redundant, p.Quiet = v.Inspect(a.tagged[tagLen:])
 			putTag(a.tagged, h.payloadType, h.timestamp)
 			p.Payload = a.tagged
 		}
+	} else {
+		p.Quiet = r.tally(a)
 	}
 	r.buffer.Push(a.at, p)
 	return true
 }
 
-// tally reports whether a packet is voice. It counts what is not, and hears
+// tally counts a packet that is not voice, and hears DTMF. It reports whether it was
 // DTMF.
 func (r *Receiver) tally(a arrival) bool {
-	switch payloadType := a.header.payloadType; {
-	case r.clocks[payloadType] != 0:
-		return true
-	case r.events[payloadType]:
-		r.hearEvents(a.header, a.tagged[tagLen:])
-	default:
+	if !r.events[a.header.payloadType] {
 		r.stats.Discarded.UnknownPayload++
+		return false
 	}
-	return false
+	r.hearEvents(a.header, a.tagged[tagLen:])
+	return true
+}
+
+// clock is the clock rate of a payload type in Hz, 0 if it is not voice.
+func (r *Receiver) clock(payloadType uint8) int {
+	if v := r.playout.voices[payloadType]; v != nil {
+		return v.ClockRate
+	}
+	return 0
 }
 
 // belongs reports whether a packet is of the source being heard. A new source
@@ -94,14 +101,15 @@ func (r *Receiver) tally(a arrival) bool {
 // either.
 func (r *Receiver) belongs(a arrival) bool {
 	s, h := &r.source, a.header
-	clock := r.clocks[h.payloadType]
+	clock := r.clock(h.payloadType)
 	if !s.heard || s.ssrc != h.ssrc {
 		if s.heard && a.at.Sub(s.last) < takeOver {
 			r.stats.Discarded.OtherSource++
 			return false
 		}
 		if clock == 0 {
-			return r.tally(a)
+			r.tally(a)
+			return false
 		}
 		seq := uint32(h.sequence)
 		r.source = source{heard: true, ssrc: h.ssrc, clock: clock, first: seq, highest: seq}

@@ -47,10 +47,10 @@ type delay struct {
 	interval int64         // number of the one that peak and fresh are of
 	peak     time.Duration // longest lag in it
 	previous time.Duration // and in the one before
-	fresh    [bins]int32   // frames in it, by their lag
-	seen     int32         // intervals in the histogram, up to memory
-	lags     [bins]int32   // histogram, forgetting
 	wanted   time.Duration
+	seen     int32       // intervals in the histogram, up to memory
+	fresh    [bins]int32 // frames in the interval, by their lag
+	lags     [bins]int32 // histogram, forgetting
 }
 
 func (d *delay) init(least time.Duration) {

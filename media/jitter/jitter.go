@@ -166,13 +166,13 @@ type slot struct {
 	quiet     bool
 }
 
-// Buffer orders the packets of one stream and sets its delay.
+// Buffer orders the packets of one stream and sets its delay. What every packet
+// needs lies together, in few cache lines, between what is long.
 type Buffer struct {
-	rate   int64 // timestamp ticks a second
-	frame  int64 // ticks in one Frame
-	delay  delay
-	stats  Stats
-	spread spread
+	ring [slots]slot
+
+	rate  int64 // timestamp ticks a second
+	frame int64 // ticks in one Frame
 
 	begun   bool      // a packet has set the timeline
 	epoch   time.Time // arrival of that packet
@@ -198,8 +198,10 @@ type Buffer struct {
 	cutting bool          // the delay is being brought down
 	count   int           // packets present, all of [next, next+slots)
 
-	ring  [slots]slot
-	store store
+	spread spread
+	stats  Stats
+	delay  delay
+	store  store
 }
 
 // New makes an empty buffer.

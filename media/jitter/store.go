@@ -6,7 +6,7 @@ const (
 	slots = 256
 	// A payload lies in cells of this many bytes: one for what phones send in
 	// 20 ms. There are cells for 64 of the largest payloads.
-	cellLen = 192
+	cellLen = 190
 	cells   = 512
 
 	none = cells // no cell
@@ -17,13 +17,18 @@ const (
 type store struct {
 	free  uint16 // first of the free cells
 	left  int    // how many are free
-	next  [cells]uint16
-	bytes [cells][cellLen]byte
+	cells [cells]cell
+}
+
+// cell is as long as three cache lines.
+type cell struct {
+	next  uint16 // of the free ones, or of the payload
+	bytes [cellLen]byte
 }
 
 func (s *store) init() {
-	for i := range s.next {
-		s.next[i] = uint16(i + 1)
+	for i := range s.cells {
+		s.cells[i].next = uint16(i + 1)
 	}
 	s.free, s.left = 0, cells
 }
@@ -36,30 +41,30 @@ func (s *store) put(p []byte) (first uint16) {
 	first = s.free
 	last := uint16(none)
 	for len(p) > 0 {
-		last, s.free = s.free, s.next[s.free]
+		c := &s.cells[s.free]
+		last, s.free = s.free, c.next
 		s.left--
-		p = p[copy(s.bytes[last][:], p):]
+		p = p[copy(c.bytes[:], p):]
 	}
 	if last == none {
 		return none
 	}
-	s.next[last] = none
+	s.cells[last].next = none
 	return first
 }
 
 // get copies n bytes from cell on to dst.
 func (s *store) get(dst []byte, cell uint16, n int) {
-	for dst = dst[:n]; len(dst) > 0; cell = s.next[cell] {
-		dst = dst[copy(dst, s.bytes[cell][:]):]
+	for dst = dst[:n]; len(dst) > 0; cell = s.cells[cell].next {
+		dst = dst[copy(dst, s.cells[cell].bytes[:]):]
 	}
 }
 
 // drop frees cell and those that follow it.
 func (s *store) drop(cell uint16) {
 	for cell != none {
-		next := s.next[cell]
-		s.next[cell], s.free = s.free, cell
+		c := &s.cells[cell]
+		cell, c.next, s.free = c.next, s.free, cell
 		s.left++
-		cell = next
 	}
 }
