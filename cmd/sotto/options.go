@@ -39,7 +39,7 @@ type options struct {
 	duration                       time.Duration
 	insecure, verify, json         bool
 	postQuantum, requireHash       bool
-	realTime                       bool
+	realTime, stayAwake            bool
 	keyAgreements, sasTypes        []string
 	simulateRoute, trace           string
 	devices, voice                 []string
@@ -69,6 +69,7 @@ func (o *options) register(cmd *cobra.Command, defaultBind string) {
 	f.BoolVar(&o.requireHash, "require-hello-hash", false, "end calls whose signalling does not announce the other side's ZRTP Hello")
 	f.BoolVar(&o.verify, "verify", false, "take the SAS as compared and equal; for tests, it defeats the purpose")
 	f.BoolVar(&o.realTime, "real-time", false, "run before all programs without deadlines: fewer packets leave late on a busy machine")
+	f.BoolVar(&o.stayAwake, "stay-awake", false, "let no processor sleep, where Linux can: fewer packets leave late in a virtual machine, but it takes all the power there is")
 	f.BoolVar(&o.json, "json", false, "print every event as one JSON object a line")
 	f.StringSliceVar(&o.keyAgreements, "key-agreement", nil, "key agreements, best first, of "+strings.Join(keyAgreements, ",")+" (default X3M3,X1M1,X255,EC25,DH3k)")
 	f.BoolVar(&o.postQuantum, "post-quantum", false, "only key agreements that a quantum computer does not break: "+strings.Join(postQuantum, ","))

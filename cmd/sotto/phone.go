@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -19,7 +20,8 @@ type phone struct {
 	*engine.Engine
 	opts     *options
 	view     view
-	trace    *tracer // nil: none
+	trace    *tracer   // nil: none
+	awake    io.Closer // nil: processors may sleep
 	commands <-chan string
 }
 
@@ -50,8 +52,21 @@ func newPhone(cmd *cobra.Command, opts *options) (*phone, error) {
 		return nil, usage(err)
 	}
 	p.Engine = e
+	if opts.stayAwake {
+		if p.awake, err = realtime.StayAwake(); err != nil {
+			return nil, failed(errors.Join(fmt.Errorf("--stay-awake: %w%s", err, rootMay(err)), p.close()))
+		}
+	}
 	p.commands = readCommands(cmd.InOrStdin())
 	return p, nil
+}
+
+// rootMay is what to do about an error, if it is that one.
+func rootMay(err error) string {
+	if errors.Is(err, os.ErrPermission) {
+		return "; root may"
+	}
+	return ""
 }
 
 // close hangs up what is left and writes the trace.
@@ -59,6 +74,9 @@ func (p *phone) close() error {
 	err := p.Engine.Close()
 	if p.trace != nil {
 		err = errors.Join(err, p.trace.close())
+	}
+	if p.awake != nil {
+		err = errors.Join(err, p.awake.Close())
 	}
 	if err != nil {
 		return failed(err)

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sotto/engine/realtime"
 )
 
 // All threads have the priority that was asked for, or the user is told who may ask.
@@ -33,5 +38,37 @@ func TestRealTime(t *testing.T) {
 		if attr, err := unix.SchedGetAttr(id, 0); err != nil || attr.Policy != roundRobin {
 			t.Errorf("thread %d: %+v (%v)", id, attr, err)
 		}
+	}
+}
+
+// The system is asked to keep the processors awake until the program ends, or the user
+// is told who may ask.
+func TestStayAwake(t *testing.T) {
+	const latency = "/dev/cpu_dma_latency"
+	p := start(t, "listen", "--bind", "127.0.0.1:0", "--stay-awake")
+	var first string
+	for first = range p.lines {
+		break
+	}
+	if first == "" {
+		_, err := realtime.StayAwake() // nor may this program
+		if code := p.exit(t); err == nil || code != exitFailed || !strings.Contains(p.stderr.String(), "--stay-awake: "+err.Error()) {
+			t.Errorf("exit code %d: %s, where it is %v", code, p.stderr.String(), err)
+		}
+		if hint := strings.Contains(p.stderr.String(), "root may"); hint != errors.Is(err, os.ErrPermission) {
+			t.Errorf("of %v: %s", err, p.stderr.String())
+		}
+		return
+	}
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.cmd.Process.Pid))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files (%v)", len(files), err)
+	}
+	open := slices.ContainsFunc(files, func(fd string) bool {
+		file, _ := os.Readlink(fd) // it may have been closed meanwhile
+		return file == latency
+	})
+	if !open {
+		t.Errorf("nobody is told: %s", p.stderr.String())
 	}
 }
