@@ -133,7 +133,7 @@ func (o *order) Send() error {
 }
 
 // The alarm for the packets of a slot wakes those whose frames are due in the next
-// one, too, after the packets have left.
+// but one, too, after the packets have left.
 func TestPacketsGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -149,7 +149,7 @@ func TestPacketsGoFirst(t *testing.T) {
 		}
 		group.Wait()
 		for phase, o := range streams {
-			next := streams[(phase+slot)%media.FrameDuration]
+			next := streams[(phase+2*slot)%media.FrameDuration]
 			if next == nil || len(o.left) < 40 {
 				t.Fatalf("%d packets of phase %v left", len(o.left), phase)
 			}

@@ -10,9 +10,8 @@ import (
 const (
 	// slot is what the deadlines of different streams lie apart. Those that share
 	// one share a timer and the waking of a processor, which costs more than a frame
-	// does without its codec; and they have it for encoding until their packets
-	// leave.
-	slot  = 4 * time.Millisecond
+	// does without its codec; but the packets of one leave one after the other.
+	slot  = 2 * time.Millisecond
 	slots = uint64(media.FrameDuration / slot)
 	// stride has no divisor in common with slots, and is about their golden
 	// section: one after the other lies far from those before.

@@ -19,9 +19,9 @@ import (
 const (
 	// Departure is how long after its deadline a frame leaves. Encoding takes
 	// less, so its time, which depends on what is said, does not show on the
-	// wire. That is just before the frames of the next slot are due: a processor
-	// wakes once for both, and packets go first.
-	Departure = slot - 10*time.Microsecond
+	// wire. That is just before the frames of the next slot but one are due: a
+	// processor wakes once for both, and packets go first.
+	Departure = 2*slot - 10*time.Microsecond
 	// playing is how long after the deadline of a frame to be sent one is played,
 	// so that streams which wake together do the same one after the other.
 	playing = 5 * time.Microsecond
@@ -55,7 +55,7 @@ type Player interface {
 func Capture(ctx context.Context, p *Place, s Sender) error {
 	defer p.leave()
 	exact, turn := p.alarm, s.Interval()
-	if turn != media.FrameDuration { // it leaves when nobody else does, too
+	if turn != media.FrameDuration { // it leaves more often than those of its slot do
 		var err error
 		if exact, err = newAlarm(); err != nil {
 			return err
