@@ -20,8 +20,10 @@ type floor struct {
 	Warm float64 `json:"warm_line_ns"` // the same line, at once again
 
 	// Sleeper is how late a thread of the runs' priority is woken that does nothing
-	// but sleep a millisecond at a time, while nothing else runs.
+	// but sleep a millisecond at a time, while nothing else runs and the processors
+	// may sleep, too; Awake is the same while they may not, as in the runs.
 	Sleeper distribution `json:"sleeper"`
+	Awake   distribution `json:"awake"`
 }
 
 // sleeper measures it for a time d.

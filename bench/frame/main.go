@@ -27,7 +27,7 @@ import (
 type scenario struct {
 	legs     int
 	taped    bool
-	realTime bool // at real-time priority
+	realTime bool // at real-time priority, with processors that stay awake
 }
 
 func (s scenario) codec() string {
@@ -49,7 +49,7 @@ func title(legs int, codec string, realTime bool) string {
 }
 
 // scenarios are the runs of a whole measurement. libopus alone fills a processor
-// at some 75 legs. Two are there to show what the priority does.
+// at some 75 legs. Two are there to show what priority and waking do.
 var scenarios = []scenario{
 	{1, false, true}, {10, false, true}, {50, false, true}, {100, true, true}, {400, true, true},
 	{50, false, false}, {400, true, false},
@@ -74,7 +74,7 @@ func main() {
 	flag.BoolVar(&o.report, "report", false, "measure nothing: write README.md, frame.csv and frame.svg from "+resultsFile)
 	flag.IntVar(&o.legs, "legs", 0, "measure only this number of legs; the bars are not checked then")
 	flag.BoolVar(&o.recorded, "recorded", false, "with -legs: frames that were encoded and decoded beforehand")
-	flag.BoolVar(&o.realTime, "real-time", false, "with -legs: at real-time priority, as in a whole measurement")
+	flag.BoolVar(&o.realTime, "real-time", false, "with -legs: at real-time priority and with processors that stay awake, as in a whole measurement")
 	flag.IntVar(&o.seconds, "seconds", 4, "seconds that count in each run; tracing, warming up and comparing take another 4")
 	flag.IntVar(&o.rounds, "rounds", 5, "times that each run is made, to take medians of; an odd number")
 	flag.Parse()
@@ -123,7 +123,7 @@ func (o options) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r.Runs, r.Floor.Sleeper = all.runs, all.sleeper
+	r.Runs, r.Floor.Sleeper, r.Floor.Awake = all.runs, all.sleeper, all.awake
 	if err := o.print(w, r); err != nil || o.legs > 0 {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -131,8 +132,8 @@ func (w *window) has(t time.Time) bool {
 
 // measured is what measureAll has.
 type measured struct {
-	runs    []run
-	sleeper distribution
+	runs           []run
+	sleeper, awake distribution // of a floor
 }
 
 // measureAll makes the runs in turns, so many times. What a shared machine does
@@ -140,35 +141,56 @@ type measured struct {
 // priority can't be given back: what does without it comes first.
 func (p plan) measureAll(chosen []scenario, m material, rounds int) (all measured, err error) {
 	turns := make([][]run, len(chosen))
-	var sleepers []distribution
-	for _, realTime := range []bool{false, true} {
-		if realTime && slices.ContainsFunc(chosen, func(s scenario) bool { return s.realTime }) {
-			if err := realtime.Prioritize(); err != nil {
-				return measured{}, fmt.Errorf("%w: run this as root, or with ulimit -r 1", err)
+	turn := func(round int, realTime bool) error {
+		for i, s := range chosen {
+			if s.realTime != realTime {
+				continue
 			}
+			fmt.Fprintf(p.report, "%s, %d of %d\n", s, round+1, rounds)
+			r, err := p.measure(s, m)
+			if err != nil {
+				return err
+			}
+			turns[i] = append(turns[i], r)
 		}
+		return nil
+	}
+	for round := range rounds {
+		if err := turn(round, false); err != nil {
+			return measured{}, err
+		}
+	}
+	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.realTime }) {
+		if err := realtime.Prioritize(); err != nil {
+			return measured{}, fmt.Errorf("%w: run this as root", err)
+		}
+		var asleep, awake []distribution
 		for round := range rounds {
-			if realTime {
-				sleepers = append(sleepers, sleeper(p.sleep))
+			asleep = append(asleep, sleeper(p.sleep))
+			late, err := p.wake(func() error { return turn(round, true) })
+			if err != nil {
+				return measured{}, err
 			}
-			for i, s := range chosen {
-				if s.realTime != realTime {
-					continue
-				}
-				fmt.Fprintf(p.report, "%s, %d of %d\n", s, round+1, rounds)
-				r, err := p.measure(s, m)
-				if err != nil {
-					return measured{}, err
-				}
-				turns[i] = append(turns[i], r)
-			}
+			awake = append(awake, late)
 		}
+		all.sleeper, all.awake = medians(asleep), medians(awake)
 	}
 	for _, t := range turns {
 		all.runs = append(all.runs, median(t))
 	}
-	all.sleeper = medians(sleepers)
 	return all, nil
+}
+
+// wake keeps the processors awake while it measures a sleeper and then does what it
+// is given.
+func (p plan) wake(do func() error) (late distribution, err error) {
+	awake, err := realtime.StayAwake()
+	if err != nil {
+		return late, fmt.Errorf("%w: run this as root on a machine of its own, not in a container", err)
+	}
+	defer func() { err = errors.Join(err, awake.Close()) }()
+	late = sleeper(p.sleep)
+	return late, do()
 }
 
 // measure makes a run.
