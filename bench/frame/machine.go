@@ -2,9 +2,9 @@ package main
 
 import (
 	"bufio"
-	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,19 +67,20 @@ func processTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// busyTime is the time that all processors of the machine were busy, or zero
-// where nobody tells.
-func busyTime() time.Duration {
+// stolenTime is the time that processors of this machine had something to do and
+// their host something else, or zero where nobody tells (proc(5), "steal").
+func stolenTime() time.Duration {
 	f, err := os.Open("/proc/stat")
 	if err != nil {
 		return 0
 	}
 	defer f.Close()
-	line, _ := bufio.NewReader(f).ReadString('\n') // a short line does not scan
-	var user, nice, system, idle, wait, irq, soft int64
-	if _, err := fmt.Sscanf(strings.TrimSpace(line), "cpu %d %d %d %d %d %d %d", &user, &nice, &system, &idle, &wait, &irq, &soft); err != nil {
+	line, _ := bufio.NewReader(f).ReadString('\n') // a short line has no such field
+	const field, tick = 8, time.Second / 100
+	fields := strings.Fields(line)
+	if len(fields) <= field {
 		return 0
 	}
-	const tick = time.Second / 100
-	return time.Duration(user+nice+system+irq+soft) * tick
+	ticks, _ := strconv.ParseInt(fields[field], 10, 64) // the kernel's
+	return time.Duration(ticks) * tick
 }

@@ -11,7 +11,7 @@ func median(turns []run) run {
 		*of(&m) = middle(turns, func(r run) float64 { return *of(&r) })
 	}
 	for _, of := range []func(*run) *float64{
-		func(r *run) *float64 { return &r.Others }, func(r *run) *float64 { return &r.LegCPU },
+		func(r *run) *float64 { return &r.Stolen }, func(r *run) *float64 { return &r.LegCPU },
 		func(r *run) *float64 { return &r.FrameCPU }, func(r *run) *float64 { return &r.BareCPU }, func(r *run) *float64 { return &r.Pressed },
 		func(r *run) *float64 { return &r.Opus }, func(r *run) *float64 { return &r.Sockets },
 		func(r *run) *float64 { return &r.LegCodec }, func(r *run) *float64 { return &r.Over },

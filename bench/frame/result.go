@@ -32,8 +32,8 @@ type run struct {
 	RealTime bool   `json:"real_time"` // priority, and processors awake
 
 	Seconds float64 `json:"seconds"`
-	Frames  int     `json:"frames"` // each way, that counted
-	Others  float64 `json:"others_percent"`
+	Frames  int     `json:"frames"`         // each way, that counted
+	Stolen  float64 `json:"stolen_percent"` // of the processors' time, by the host
 
 	LegCPU   float64 `json:"leg_cpu_percent"` // of one processor
 	FrameCPU float64 `json:"frame_cpu_us"`    // all that a frame costs, both ways

@@ -105,14 +105,14 @@ func (r *ring) close() {
 
 // window is a time in which everything counts.
 type window struct {
-	began, ended  time.Time
-	process, busy time.Duration
-	before, after runtime.MemStats
-	missed        missed
+	began, ended    time.Time
+	process, stolen time.Duration
+	before, after   runtime.MemStats
+	missed          missed
 }
 
 func (w *window) begin() {
-	w.busy = busyTime()
+	w.stolen = stolenTime()
 	runtime.ReadMemStats(&w.before)
 	w.process, w.began = processTime(), time.Now()
 }
@@ -120,7 +120,7 @@ func (w *window) begin() {
 func (w *window) end() {
 	w.ended, w.process = time.Now(), processTime()-w.process
 	runtime.ReadMemStats(&w.after)
-	w.busy = busyTime() - w.busy
+	w.stolen = stolenTime() - w.stolen
 }
 
 // has reports whether a frame that is due at t counts. Reading the figures of
@@ -270,7 +270,7 @@ func (r *ring) result(w *window, look time.Duration) run {
 		Legs: len(r.legs), Seconds: took.Seconds(), Memory: r.memory, Missed: w.missed,
 		Allocations: w.after.Mallocs - w.before.Mallocs,
 		Collections: w.after.NumGC - w.before.NumGC,
-		Others:      float64(w.busy-w.process) / float64(took) / float64(runtime.NumCPU()) * 100,
+		Stolen:      float64(w.stolen) / float64(took) / float64(runtime.NumCPU()) * 100,
 		LegCPU:      float64(w.process) / float64(took) / float64(len(r.legs)) * 100,
 	}
 	for i := w.before.NumGC; i < w.after.NumGC; i++ {

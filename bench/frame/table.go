@@ -62,7 +62,7 @@ func (r run) costs() [][2]string {
 		{"collections, longest pause, µs", f("%d, %.0f", r.Collections, r.LongestPause)},
 		{"missed, and in all rounds", f("%d, %d", r.Missed.sum(), r.MissedInAll)},
 		{"memory of a leg: heap, stacks, KB", f("%.0f, %.0f", float64(r.Memory.Heap)/1024, float64(r.Memory.Stack)/1024)},
-		{"the processors' other work", f("%.0f %%", r.Others)},
+		{"taken by the host", f("%.1f %%", r.Stolen)},
 	}
 }
 
