@@ -74,7 +74,7 @@ func TestNoForeignWordsRefuses(t *testing.T) {
 	}{
 		{"a.go", `open("` + `/tmp` + `/x")`, 1},
 		{"a.md", "cd /" + "work/main\n/" + "home/me/x", 2},
-		{"a.md", "https://example.org/home/me and media/work/x", 0},
+		{"a.md", "https://example.org/" + "home/me and media/" + "work/x", 0},
 		{"a.go", up + "shared/vectors", 1},
 		{"a.go", up + up + "shared", 1},
 		{"interop/a.go", up + "shared/peers", 0},
