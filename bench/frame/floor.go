@@ -21,10 +21,14 @@ type floor struct {
 
 	// Sleeper is how late a thread of the runs' priority is woken that does nothing
 	// but sleep a millisecond at a time, while nothing else runs and the processors
-	// may sleep, too; Awake is the same while they may not, as in the runs.
+	// may sleep, too; Awake is the same while they may not, as in the runs. It is
+	// absent where the system can't keep them awake: then they may sleep in the runs.
 	Sleeper distribution `json:"sleeper"`
-	Awake   distribution `json:"awake"`
+	Awake   distribution `json:"awake,omitzero"`
 }
+
+// stayedAwake reports whether the processors did in the runs with priority.
+func (f floor) stayedAwake() bool { return f.Awake.Count > 0 }
 
 // sleeper measures it for a time d.
 func sleeper(d time.Duration) distribution {

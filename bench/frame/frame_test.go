@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -70,6 +72,7 @@ func fake() results {
 		return distribution{Count: 10, US: slices.Repeat([]float64{us}, len(quantiles))}
 	}
 	r := results{Machine: machine{StampNS: 40}, Rounds: 1}
+	r.Floor = floor{Loop: 1, Turns: 1, Cold: 1, Warm: 1, Sleeper: flat(80), Awake: flat(41)}
 	for _, s := range scenarios {
 		run := run{Legs: s.legs, Codec: s.codec(), RealTime: s.realTime, Frames: 1e6, Over: 9.9, Lateness: flat(1999), Own: flat(2.9)}
 		for range stages - 1 {
@@ -78,6 +81,89 @@ func fake() results {
 		r.Runs = append(r.Runs, run)
 	}
 	return r
+}
+
+// closer counts.
+type closer int
+
+func (c *closer) Close() error { *c++; return nil }
+
+// The processors are awake while something is done, and then no longer. Where the
+// system has no way to that, it is done without; where it refuses, it is not done.
+func TestWake(t *testing.T) {
+	unsupported, refused, failed := fmt.Errorf("no driver: %w", errors.ErrUnsupported), errors.New("refused"), errors.New("failed")
+	for _, c := range []struct {
+		stay, do, want error
+		done, told     bool
+	}{
+		{done: true},
+		{do: failed, want: failed, done: true},
+		{stay: unsupported, done: true, told: true},
+		{stay: unsupported, do: failed, want: failed, done: true, told: true},
+		{stay: refused, want: refused},
+	} {
+		var closed closer
+		var report strings.Builder
+		done := false
+		late, err := plan{sleep: 5 * time.Millisecond, report: &report}.wake(
+			func() (io.Closer, error) { return &closed, c.stay },
+			func() error {
+				done = true
+				if closed > 0 {
+					t.Error("they sleep again too soon")
+				}
+				return c.do
+			})
+		awake := c.stay == nil
+		if !errors.Is(err, c.want) || done != c.done || (closed == 1) != awake || (late.Count > 0) != awake {
+			t.Errorf("%+v: %v, done %t, closed %d times, late %+v", c, err, done, closed, late)
+		}
+		if told := strings.Contains(report.String(), "can't be kept awake"); told != c.told {
+			t.Errorf("%+v: reported %q", c, report.String())
+		}
+	}
+}
+
+// Page, table and JSON say of processors that stay awake what was so.
+func TestReportOfAwake(t *testing.T) {
+	with, without := fake(), fake()
+	without.Floor.Awake = distribution{}
+	for _, r := range []results{with, without} {
+		awake := r.Floor.stayedAwake()
+		var text, table bytes.Buffer
+		if err := errors.Join(r.write(&text), r.table(&table, true)); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text.Bytes(), []byte("awake")) != awake {
+			t.Errorf("awake %t: %s", awake, text.Bytes())
+		}
+		again, err := parseResults(text.Bytes())
+		if err != nil || !reflect.DeepEqual(again.Floor, r.Floor) {
+			t.Errorf("awake %t: read again: %+v (%v)", awake, again.Floor, err)
+		}
+		page, err := r.page()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			text  []byte
+			says  string
+			awake bool
+		}{
+			{page, "and the processors do not sleep meanwhile", true},
+			{page, "| woken late | 80.0 | 80.0 | 80.0 | 80.0 |\n| woken late, with processors that stay awake | 41.0 | 41.0 | 41.0 | 41.0 |\n\n", true},
+			{page, "with priority, and awake\n", true},
+			{page, "The processors may sleep in all of them", false},
+			{page, "| woken late | 80.0 | 80.0 | 80.0 | 80.0 |\n\n", false},
+			{page, "with priority\n", false},
+			{table.Bytes(), "with processors that stay awake", true},
+			{table.Bytes(), "may sleep in all runs", false},
+		} {
+			if bytes.Contains(c.text, []byte(c.says)) != (awake == c.awake) {
+				t.Errorf("awake %t: says or lacks %q:\n%s", awake, c.says, c.text)
+			}
+		}
+	}
 }
 
 // Of three turns the middle one counts, for each figure and quantile by itself;

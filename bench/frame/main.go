@@ -27,7 +27,7 @@ import (
 type scenario struct {
 	legs     int
 	taped    bool
-	realTime bool // at real-time priority, with processors that stay awake
+	realTime bool // at real-time priority, with processors that stay awake if the system can have them so
 }
 
 func (s scenario) codec() string {
@@ -74,7 +74,7 @@ func main() {
 	flag.BoolVar(&o.report, "report", false, "measure nothing: write README.md, frame.csv and frame.svg from "+resultsFile)
 	flag.IntVar(&o.legs, "legs", 0, "measure only this number of legs; the bars are not checked then")
 	flag.BoolVar(&o.recorded, "recorded", false, "with -legs: frames that were encoded and decoded beforehand")
-	flag.BoolVar(&o.realTime, "real-time", false, "with -legs: at real-time priority and with processors that stay awake, as in a whole measurement")
+	flag.BoolVar(&o.realTime, "real-time", false, "with -legs: at real-time priority and, where the system can, with processors that stay awake, as in a whole measurement")
 	flag.IntVar(&o.seconds, "seconds", 4, "seconds that count in each run; tracing, warming up and comparing take another 4")
 	flag.IntVar(&o.rounds, "rounds", 5, "times that each run is made, to take medians of; an odd number")
 	flag.Parse()

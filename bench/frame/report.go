@@ -64,7 +64,7 @@ func (r results) page() ([]byte, error) {
 	outcomes, reached := r.outcomes()
 	var page bytes.Buffer
 	err = t.Execute(&page, map[string]any{
-		"Machine": r.Machine, "Sleeper": strings.Join(r.Floor.Sleeper.cells(), " | "), "Awake": strings.Join(r.Floor.Awake.cells(), " | "), "Floor": r.Floor, "Outcomes": outcomes, "Reached": reached,
+		"Machine": r.Machine, "Sleeper": strings.Join(r.Floor.Sleeper.cells(), " | "), "Awake": strings.Join(r.Floor.Awake.cells(), " | "), "StayedAwake": r.Floor.stayedAwake(), "Floor": r.Floor, "Outcomes": outcomes, "Reached": reached,
 		"Rounds": r.Rounds, "Seconds": r.Runs[0].Seconds / float64(r.Rounds), "Costs": r.costTable(), "Series": r.seriesTables(),
 	})
 	return page.Bytes(), err

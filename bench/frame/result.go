@@ -29,7 +29,7 @@ type results struct {
 type run struct {
 	Legs     int    `json:"legs"`
 	Codec    string `json:"codec"`
-	RealTime bool   `json:"real_time"` // priority, and processors awake
+	RealTime bool   `json:"real_time"` // priority, and processors awake if Floor has Awake
 
 	Seconds float64 `json:"seconds"`
 	Frames  int     `json:"frames"`         // each way, that counted
@@ -175,7 +175,7 @@ func parseResults(text []byte) (results, error) {
 			return results{}, fmt.Errorf("not of a whole run: %s", s)
 		}
 	}
-	if r.Floor.Loop <= 0 || r.Floor.Turns <= 0 || r.Floor.Cold <= 0 || r.Floor.Warm <= 0 || r.Floor.Sleeper.Count == 0 || r.Floor.Awake.Count == 0 {
+	if r.Floor.Loop <= 0 || r.Floor.Turns <= 0 || r.Floor.Cold <= 0 || r.Floor.Warm <= 0 || r.Floor.Sleeper.Count == 0 {
 		return results{}, errors.New("not of a whole run: what the machine costs is missing")
 	}
 	return r, nil

@@ -133,7 +133,7 @@ func (w *window) has(t time.Time) bool {
 // measured is what measureAll has.
 type measured struct {
 	runs           []run
-	sleeper, awake distribution // of a floor
+	sleeper, awake distribution // of a floor; awake is empty where no processor can be kept so
 }
 
 // measureAll makes the runs in turns, so many times. What a shared machine does
@@ -167,7 +167,7 @@ func (p plan) measureAll(chosen []scenario, m material, rounds int) (all measure
 		var asleep, awake []distribution
 		for round := range rounds {
 			asleep = append(asleep, sleeper(p.sleep))
-			late, err := p.wake(func() error { return turn(round, true) })
+			late, err := p.wake(realtime.StayAwake, func() error { return turn(round, true) })
 			if err != nil {
 				return measured{}, err
 			}
@@ -181,10 +181,14 @@ func (p plan) measureAll(chosen []scenario, m material, rounds int) (all measure
 	return all, nil
 }
 
-// wake keeps the processors awake while it measures a sleeper and then does what it
-// is given.
-func (p plan) wake(do func() error) (late distribution, err error) {
-	awake, err := realtime.StayAwake()
+// wake keeps the processors awake, by stay, while it measures a sleeper and then does
+// what it is given. Where the system has no way to keep them so, it only does that.
+func (p plan) wake(stay func() (io.Closer, error), do func() error) (late distribution, err error) {
+	awake, err := stay()
+	if errors.Is(err, errors.ErrUnsupported) {
+		fmt.Fprintln(p.report, "the processors of this machine can't be kept awake: what follows is without that")
+		return late, do()
+	}
 	if err != nil {
 		return late, fmt.Errorf("%w: run this as root on a machine of its own, not in a container", err)
 	}

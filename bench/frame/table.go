@@ -84,7 +84,11 @@ func (r results) table(w io.Writer, whole bool) error {
 		fmt.Fprintf(t, "own share without a pause, 1 leg, 100 legs\t%.2f µs\t%.2f µs\n", f.Loop, f.Turns)
 		fmt.Fprintf(t, "a line of memory, warm, after 20 ms\t%.1f ns\t%.0f ns\n", f.Warm, f.Cold)
 		fmt.Fprintf(t, "a thread that only sleeps, late by µs\t%s\n", strings.Join(f.Sleeper.cells(), "\t"))
-		fmt.Fprintf(t, "  with processors that stay awake\t%s\n", strings.Join(f.Awake.cells(), "\t"))
+		if f.stayedAwake() {
+			fmt.Fprintf(t, "  with processors that stay awake\t%s\n", strings.Join(f.Awake.cells(), "\t"))
+		} else {
+			fmt.Fprintln(t, "  processors can't be kept awake here: they may sleep in all runs")
+		}
 		all, _ := r.outcomes()
 		for _, o := range all {
 			fmt.Fprintf(t, "%s\tasked: %s\tmeasured: %s\treached: %s\n", o.What, o.Asked, o.Measured, o.Reached)
