@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 
 # The folder of each generator, and what it writes.
 ASM := internal/_asm/curve448:internal/curve448/field_amd64.s internal/_asm/modexp:internal/modexp/montgomery_amd64.s \
-	internal/_asm/processor:internal/processor/leaf7_amd64.s \
+	internal/_asm/processor:internal/processor/processor_amd64.s \
 	media/protect/_asm/cm:media/protect/internal/cm/kernels_amd64.s \
 	media/protect/_asm/gcm:media/protect/internal/gcm/kernel_amd64.s
 
@@ -40,7 +40,7 @@ run: build ## two phones call each other on this machine and measure it
 test: setup ## go vet and every test in its short form
 	go vet ./...
 	scripts/gotest ./...
-	scripts/gotest -tags=$(TAGS),purego ./internal/curve448 ./internal/modexp ./zrtp/internal/kex ./media/protect/...
+	scripts/gotest -tags=$(TAGS),purego ./internal/curve448 ./internal/modexp ./zrtp/internal/kex ./media/protect/... ./internal/processor ./engine/realtime
 
 # The first two tiers run anywhere; the two tests are of bookkeeping, and long.
 AVX512_SKIP := ^Test(Guess|Window)$$|/^(go|aesni)$$|//^(go|aesni)$$

@@ -1,5 +1,5 @@
 // Package processor says what the processor at hand can do that matters to the
-// hand-optimised paths.
+// hand-optimised paths, and reads its time stamp counter.
 package processor
 
 import "golang.org/x/sys/cpu"
@@ -17,7 +17,16 @@ var HasAES = cpu.X86.HasAES && cpu.X86.HasPCLMULQDQ && cpu.X86.HasSSSE3 && cpu.X
 
 // What golang.org/x/sys/cpu does not show, or shows only of processors with
 // AVX-512.
-var leaf7b, leaf7c = features7()
+var leaf7b, leaf7c, _ = leaf(7)
+
+// leaf is a leaf of CPUID, or nothing where there is no such leaf.
+func leaf(n uint32) (ebx, ecx, edx uint32) {
+	if highest, _, _, _ := cpuid(n&0x80000000, 0); highest < n {
+		return 0, 0, 0
+	}
+	_, ebx, ecx, edx = cpuid(n, 0)
+	return ebx, ecx, edx
+}
 
 // HasSHA says that SHA-1 has instructions.
 var HasSHA = leaf7b>>29&1 != 0

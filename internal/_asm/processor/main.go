@@ -1,33 +1,36 @@
-// Command processor writes the assembly of internal/processor: the one leaf of
-// CPUID whose bits golang.org/x/sys/cpu keeps to itself.
+// Command processor writes the assembly of internal/processor: instructions for
+// which Go has no words.
 package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 func main() {
 	ConstraintExpr("!purego")
-	TEXT("features7", NOSPLIT, "func() (ebx, ecx uint32)")
-	Doc("features7 is leaf 7 of CPUID, or nothing where there is no such leaf.")
-	ebx, ecx := GP32(), GP32()
-	XORL(ebx, ebx)
-	XORL(ecx, ecx)
-	XORL(reg.EAX, reg.EAX)
-	XORL(reg.ECX, reg.ECX)
-	CPUID() // the highest leaf
-	CMPL(reg.EAX, U8(7))
-	JB(LabelRef("done"))
-	MOVL(U32(7), reg.EAX)
-	XORL(reg.ECX, reg.ECX)
-	CPUID()
-	MOVL(reg.EBX, ebx)
-	MOVL(reg.ECX, ecx)
-	Label("done")
-	Store(ebx, ReturnIndex(0))
-	Store(ecx, ReturnIndex(1))
-	RET()
+	cpuid()
+	tsc()
 	Generate()
+}
+
+func cpuid() {
+	TEXT("cpuid", NOSPLIT, "func(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)")
+	Load(Param("leaf"), reg.EAX)
+	Load(Param("subleaf"), reg.ECX)
+	CPUID()
+	for i, r := range []reg.Register{reg.EAX, reg.EBX, reg.ECX, reg.EDX} {
+		Store(r, ReturnIndex(i))
+	}
+	RET()
+}
+
+func tsc() {
+	TEXT("TSC", NOSPLIT, "func() uint64")
+	RDTSC() // the upper half into EDX, the lower one into EAX
+	SHLQ(operand.U8(32), reg.RDX)
+	ORQ(reg.RDX, reg.RAX)
+	Store(reg.RAX, ReturnIndex(0))
+	RET()
 }
