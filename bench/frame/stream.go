@@ -38,9 +38,6 @@ func newStream(ssrc uint32, frames, traced int) *stream {
 	}
 	_, _ = rand.Read(s.key) // never fails
 	_, _ = rand.Read(s.salt)
-	for range cap(s.trace.Stamps()) { // so that no page is missing later
-		s.trace.Stamp(media.Stage(stages), 0)
-	}
 	return s
 }
 
@@ -100,9 +97,6 @@ func (s *stream) steps() (all [stages][]time.Duration) {
 	type passage [stages]time.Duration
 	at := map[uint32]*passage{}
 	for _, stamp := range s.trace.Stamps() {
-		if int(stamp.Stage) >= stages {
-			continue
-		}
 		p := at[stamp.Timestamp]
 		if p == nil {
 			p = &passage{}
