@@ -167,7 +167,7 @@ func (p plan) measureAll(chosen []scenario, m material, rounds int) (all measure
 		var asleep, awake []distribution
 		for round := range rounds {
 			asleep = append(asleep, sleeper(p.sleep))
-			late, err := p.wake(realtime.StayAwake, func() error { return turn(round, true) })
+			late, err := p.wake(keepAwake, func() error { return turn(round, true) })
 			if err != nil {
 				return measured{}, err
 			}
@@ -190,7 +190,7 @@ func (p plan) wake(stay func() (io.Closer, error), do func() error) (late distri
 		return late, do()
 	}
 	if err != nil {
-		return late, fmt.Errorf("%w: run this as root on a machine of its own, not in a container", err)
+		return late, fmt.Errorf("%w: run this as root", err)
 	}
 	defer func() { err = errors.Join(err, awake.Close()) }()
 	late = sleeper(p.sleep)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 )
 
 const (
@@ -17,26 +18,44 @@ const (
 	driverFile = "/sys/devices/system/cpu/cpuidle/current_driver"
 )
 
-// StayAwake has Linux let no processor sleep, until awake is closed or the program
-// ends: one that has nothing to do waits in a loop. A processor takes its time to
-// wake, in a virtual machine milliseconds, because the host gives it to others
-// meanwhile; who sends packets on time for many calls there does not let it go. It
-// costs all the power there is. Root may do so; the error is the system's otherwise
-// ([os.ErrPermission], or [os.ErrNotExist] in a container), or
-// [errors.ErrUnsupported] where the kernel has no driver that heeds it, and nothing
-// has changed.
+// policies is held by who changes the scheduling of threads: what StayAwake starts must
+// never have a priority.
+var policies sync.Mutex
+
+// StayAwake has no processor sleep until awake is closed or the program ends: one that
+// has nothing to do waits in a loop. A processor takes its time to wake, in a virtual
+// machine milliseconds, because the host gives it to others meanwhile; who sends packets
+// on time for many calls there does not let it go. It costs all the power there is.
+//
+// Linux does it, for root; the error is the system's otherwise ([os.ErrPermission], or
+// [os.ErrNotExist] in a container). Where the kernel has no driver that heeds it, a
+// thread on each processor does, of the scheduling policy that all others go before
+// (SCHED_IDLE). Whoever may run this program may have that, and what the threads use
+// counts as the program's. The error is [errors.ErrUnsupported] where the program is in
+// a control group whose processor time is limited: they would use it up. On an error
+// nothing has changed.
 func StayAwake() (awake io.Closer, err error) {
-	if awake, err = stayAwake(latencyFile, driverFile); err != nil {
+	if heeded(driverFile) {
+		awake, err = tell(latencyFile)
+	} else {
+		awake, err = loop(limited(groupFile, groupRoot))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("realtime: no processor stays awake: %w", err)
 	}
 	return awake, nil
 }
 
-func stayAwake(latency, driver string) (io.Closer, error) {
-	if name, err := os.ReadFile(driver); err == nil && strings.TrimSpace(string(name)) == "none" {
-		return nil, errors.ErrUnsupported
-	}
-	f, err := os.OpenFile(latency, os.O_WRONLY, 0)
+// heeded reports whether the kernel has a driver, by a file in the manner of
+// driverFile.
+func heeded(file string) bool {
+	name, err := os.ReadFile(file)
+	return err != nil || strings.TrimSpace(string(name)) != "none"
+}
+
+// tell tells Linux by a file in the manner of latencyFile.
+func tell(file string) (io.Closer, error) {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -46,4 +65,14 @@ func stayAwake(latency, driver string) (io.Closer, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// loop starts the threads, if processor time is not limited.
+func loop(limited bool) (io.Closer, error) {
+	if limited {
+		return nil, fmt.Errorf("processor time is limited here: %w", errors.ErrUnsupported)
+	}
+	policies.Lock()
+	defer policies.Unlock()
+	return startIdlers()
 }

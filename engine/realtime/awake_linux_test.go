@@ -3,8 +3,13 @@ package realtime
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -24,14 +29,29 @@ func latency(t *testing.T) (us int32) {
 }
 
 // The system knows for as long as the processors are to be awake, or says why it does
-// not let them.
+// not let them; where it can't have them so, threads have.
 func TestStayAwake(t *testing.T) {
 	awake, err := StayAwake()
+	if !heeded(driverFile) {
+		if limited(groupFile, groupRoot) {
+			if !errors.Is(err, errors.ErrUnsupported) {
+				t.Errorf("%v where processor time is limited", err)
+			}
+			return
+		}
+		if err != nil || len(idle(t)) == 0 {
+			t.Fatalf("no thread keeps processors awake (%v)", err)
+		}
+		if err := awake.Close(); err != nil || len(idle(t)) != 0 {
+			t.Errorf("threads go on (%v)", err)
+		}
+		return
+	}
 	if err != nil {
 		f, system := os.OpenFile(latencyFile, os.O_WRONLY, 0)
 		if system == nil {
 			_ = f.Close()
-			system = &os.PathError{Err: errors.ErrUnsupported}
+			t.Fatalf("%v, where root may", err)
 		}
 		if !errors.Is(err, errors.Unwrap(system)) {
 			t.Errorf("%v, where it is %v", err, system)
@@ -55,30 +75,145 @@ func TestStayAwake(t *testing.T) {
 	}
 }
 
-func TestStayAwakeRefused(t *testing.T) {
+func TestHeeded(t *testing.T) {
 	dir := t.TempDir()
-	none, file := filepath.Join(dir, "none"), filepath.Join(dir, "file")
-	for _, path := range []string{none, file} {
-		if err := os.WriteFile(path, []byte(filepath.Base(path)+"\n"), 0o600); err != nil {
+	for name, want := range map[string]bool{"none": false, "haltpoll": true} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(name+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		if got := heeded(file); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
+	if !heeded(filepath.Join(dir, "missing")) {
+		t.Error("a system that names no driver is not asked")
+	}
+}
+
+func TestTell(t *testing.T) {
+	dir := t.TempDir()
 	for _, latency := range []string{filepath.Join(dir, "missing"), dir, "/dev/full"} {
-		if awake, err := stayAwake(latency, file); err == nil || awake != nil || errors.Is(err, errors.ErrUnsupported) {
+		if awake, err := tell(latency); err == nil || awake != nil || errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v", latency, err)
 		}
 	}
-	if awake, err := stayAwake(file, none); !errors.Is(err, errors.ErrUnsupported) || awake != nil {
-		t.Errorf("without a driver: %v", err)
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	awake, err := stayAwake(file, filepath.Join(dir, "missing"))
+	awake, err := tell(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := awake.Close(); err != nil {
 		t.Error(err)
 	}
-	if got, err := os.ReadFile(file); string(got) != "\x00\x00\x00\x00\n" {
+	if got, err := os.ReadFile(file); string(got) != "\x00\x00\x00\x005" {
 		t.Errorf("%q is written (%v)", got, err)
+	}
+}
+
+// thread is what Linux tells of one of this program's threads that run when nobody
+// else wants the processor.
+type thread struct{ processors, blocked string }
+
+// idle are those threads.
+func idle(t *testing.T) (all []thread) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d threads (%v)", len(files), err)
+	}
+	for _, file := range files {
+		var id uintptr
+		_, _ = fmt.Sscanf(file, "/proc/self/task/%d/status", &id) // the kernel's
+		if policy, _, _ := syscall.RawSyscall(syscall.SYS_SCHED_GETSCHEDULER, id, 0, 0); policy != schedIdle {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		var one thread
+		for line := range strings.Lines(string(text)) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), ":\t")
+			switch name {
+			case "Cpus_allowed_list":
+				one.processors = value
+			case "SigBlk":
+				one.blocked = value
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// Each processor that the program may use has a thread of its own, which goes after all
+// others and takes no signal, until they are closed.
+func TestIdlers(t *testing.T) {
+	awake, err := loop(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	threads := idle(t)
+	if len(threads) != runtime.NumCPU() {
+		t.Errorf("%d threads for %d processors", len(threads), runtime.NumCPU())
+	}
+	seen := map[string]bool{}
+	for _, one := range threads {
+		if _, err := strconv.Atoi(one.processors); err != nil || seen[one.processors] {
+			t.Errorf("a thread is on the processors %q", one.processors)
+		}
+		seen[one.processors] = true
+		if mask, err := strconv.ParseUint(one.blocked, 16, 64); err != nil || mask>>(syscall.SIGTERM-1)&1 == 0 || mask>>(syscall.SIGURG-1)&1 == 0 {
+			t.Errorf("a thread blocks the signals %s", one.blocked)
+		}
+	}
+	runtime.GC() // waits for no thread of C's
+	if err := awake.Close(); err != nil {
+		t.Error(err)
+	}
+	if threads := idle(t); len(threads) != 0 {
+		t.Errorf("%d threads go on", len(threads))
+	}
+	if err := awake.Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("closed again: %v", err)
+	}
+	if awake, err := loop(true); !errors.Is(err, errors.ErrUnsupported) || awake != nil || len(idle(t)) != 0 {
+		t.Errorf("where processor time is limited: %v", err)
+	}
+}
+
+func TestLimited(t *testing.T) {
+	root := t.TempDir()
+	write := func(text string, file ...string) string {
+		name := filepath.Join(append([]string{root}, file...)...)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	write("max 100000\n", "free", "cpu.max")
+	write("50000 100000\n", "box", "cpu.max")
+	write("max 100000\n", "box", "in", "it", "cpu.max")
+	for group, want := range map[string]bool{
+		"0::/\n": false, "0::/free\n": false, "0::/free/deeper\n": false, "0::/box\n": true, "0::/box/in/it\n": true,
+		"4:memory:/box\n": false, "1:name=systemd:/\n0::/box\n": true, "": false, "0::": false,
+	} {
+		if got := limited(write(group, "group"), root); got != want {
+			t.Errorf("%q: %t", group, got)
+		}
+	}
+	write("50000 100000\n", "cpu.max") // as a container sees its own group
+	if !limited(write("0::/\n", "group"), root) {
+		t.Error("the topmost group is not seen")
+	}
+	if limited(filepath.Join(root, "missing"), root) {
+		t.Error("a system without groups")
 	}
 }

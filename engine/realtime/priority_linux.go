@@ -12,17 +12,20 @@ import (
 // Of sched(7). The lowest real-time priority is enough to go before all programs
 // that have none, and leaves the sound server's threads before ours.
 const (
-	schedRR  = 2
-	priority = 1
+	schedRR   = 2
+	schedIdle = 5
+	priority  = 1
 )
 
 // Prioritize has the system run this process as soon as it has something to do,
 // before all that has no deadlines: otherwise a packet waits for as long as the
 // scheduler lets others finish, some milliseconds. It is for the whole process, with
-// what it starts from then on, and a program calls it once. Linux allows it to who
-// has CAP_SYS_NICE or a limit RLIMIT_RTPRIO above zero; the error is the system's
-// then ([os.ErrPermission]), and nothing has changed.
+// what it starts from then on, but for what [StayAwake] has started, and a program
+// calls it once. Linux allows it to who has CAP_SYS_NICE or a limit RLIMIT_RTPRIO above
+// zero; the error is the system's then ([os.ErrPermission]), and nothing has changed.
 func Prioritize() error {
+	policies.Lock()
+	defer policies.Unlock()
 	done := map[int]bool{}
 	for before := -1; before < len(done); { // threads that were started meanwhile
 		before = len(done)
@@ -44,8 +47,12 @@ func Prioritize() error {
 	return nil
 }
 
-// prioritize is sched_setscheduler(2) for a thread; those that it starts inherit.
+// prioritize is sched_setscheduler(2) for a thread; those that it starts inherit. One
+// that is there for when nobody wants the processor stays so.
 func prioritize(thread int) error {
+	if policy, _, _ := syscall.RawSyscall(syscall.SYS_SCHED_GETSCHEDULER, uintptr(thread), 0, 0); policy == schedIdle {
+		return nil
+	}
 	param := struct{ priority int32 }{priority}
 	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, uintptr(thread), schedRR, uintptr(unsafe.Pointer(&param)))
 	if errno != 0 {
