@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"sotto/codecs"
-	"sotto/engine/realtime"
 	"sotto/media/audio"
 	"sotto/media/audio/speech"
 )
@@ -62,7 +61,6 @@ type options struct {
 	legs              int
 	recorded          bool
 	realTime          bool
-	stayAwake         bool
 	seconds, rounds   int
 }
 
@@ -77,7 +75,6 @@ func main() {
 	flag.IntVar(&o.legs, "legs", 0, "measure only this number of legs; the bars are not checked then")
 	flag.BoolVar(&o.recorded, "recorded", false, "with -legs: frames that were encoded and decoded beforehand")
 	flag.BoolVar(&o.realTime, "real-time", false, "with -legs: at real-time priority and, where the system can, with processors that stay awake, as in a whole measurement")
-	flag.BoolVar(&o.stayAwake, "stay-awake", false, "measure nothing: keep the processors awake until standard input ends, as a measurement has a process do")
 	flag.IntVar(&o.seconds, "seconds", 4, "seconds that count in each run; tracing, warming up and comparing take another 4")
 	flag.IntVar(&o.rounds, "rounds", 5, "times that each run is made, to take medians of; an odd number")
 	flag.Parse()
@@ -98,8 +95,6 @@ func (o options) run(w io.Writer) error {
 	switch {
 	case o.report:
 		return report()
-	case o.stayAwake:
-		return stayAwake(realtime.StayAwake, os.Stdin, w)
 	case o.seconds < 1 || o.legs < 0 || (o.recorded || o.realTime) && o.legs == 0:
 		return errors.New("want at least a second, and -recorded and -real-time only with -legs")
 	case o.rounds < 1 || o.rounds%2 == 0:

@@ -167,7 +167,7 @@ func (p plan) measureAll(chosen []scenario, m material, rounds int) (all measure
 		var asleep, awake []distribution
 		for round := range rounds {
 			asleep = append(asleep, sleeper(p.sleep))
-			late, err := p.wake(keepAwake, func() error { return turn(round, true) })
+			late, err := p.wake(realtime.StayAwake, func() error { return turn(round, true) })
 			if err != nil {
 				return measured{}, err
 			}
