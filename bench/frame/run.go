@@ -113,13 +113,13 @@ type window struct {
 
 func (w *window) begin() {
 	w.stolen = stolenTime()
-	runtime.ReadMemStats(&w.before)
 	w.process, w.began = processTime(), time.Now()
+	runtime.ReadMemStats(&w.before) // what comes before allocates
 }
 
 func (w *window) end() {
-	w.ended, w.process = time.Now(), processTime()-w.process
 	runtime.ReadMemStats(&w.after)
+	w.ended, w.process = time.Now(), processTime()-w.process
 	w.stolen = stolenTime() - w.stolen
 }
 
@@ -162,7 +162,7 @@ func (p plan) measureAll(chosen []scenario, m material, rounds int) (all measure
 	}
 	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.realTime }) {
 		if err := realtime.Prioritize(); err != nil {
-			return measured{}, fmt.Errorf("%w: run this as root", err)
+			return measured{}, fmt.Errorf("%w: run this as root on a machine of its own, not in a container", err)
 		}
 		var asleep, awake []distribution
 		for round := range rounds {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 )
 
 const (
@@ -18,10 +17,6 @@ const (
 	driverFile = "/sys/devices/system/cpu/cpuidle/current_driver"
 )
 
-// policies is held by who changes the scheduling of threads: what StayAwake starts must
-// never have a priority.
-var policies sync.Mutex
-
 // StayAwake has no processor sleep until awake is closed or the program ends: one that
 // has nothing to do waits in a loop. A processor takes its time to wake, in a virtual
 // machine milliseconds, because the host gives it to others meanwhile; who sends packets
@@ -29,11 +24,14 @@ var policies sync.Mutex
 //
 // Linux does it, for root; the error is the system's otherwise ([os.ErrPermission], or
 // [os.ErrNotExist] in a container). Where the kernel has no driver that heeds it, a
-// thread on each processor does, of the scheduling policy that all others go before
-// (SCHED_IDLE). Whoever may run this program may have that, and what the threads use
-// counts as the program's. The error is [errors.ErrUnsupported] where the program is in
-// a control group whose processor time is limited: they would use it up. On an error
-// nothing has changed.
+// thread on each processor does, of the policy for what is to run when nobody else wants
+// to (SCHED_IDLE). Whoever may run this program may have that, and what the threads use
+// counts as the program's. They go after all threads of their own control group, and
+// with autogroups of their session (sched(7)); with those of others, unless they have a
+// real-time priority, they share the processor: it is for a machine that does little
+// else. The error is [errors.ErrUnsupported] where the program is in a control group
+// whose processor time is limited, as far as it can see: they would use it up. On an
+// error nothing has changed.
 func StayAwake() (awake io.Closer, err error) {
 	if heeded(driverFile) {
 		awake, err = tell(latencyFile)
@@ -72,7 +70,5 @@ func loop(limited bool) (io.Closer, error) {
 	if limited {
 		return nil, fmt.Errorf("processor time is limited here: %w", errors.ErrUnsupported)
 	}
-	policies.Lock()
-	defer policies.Unlock()
 	return startIdlers()
 }

@@ -10,10 +10,12 @@ package realtime
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 // A thread that keeps a processor busy while nobody else wants it.
 struct idler {
 	pthread_t thread;
+	pid_t id; // the kernel's, once begun
 	int processor;
 	sem_t begun;
 	int failed; // once begun: why it does not run, or 0
@@ -34,12 +36,16 @@ static void *idle(void *arg) {
 	cpu_set_t only;
 	CPU_ZERO(&only);
 	CPU_SET(i->processor, &only);
-	if (sched_setscheduler(0, SCHED_IDLE, &none) != 0 || sched_setaffinity(0, sizeof only, &only) != 0)
+	if (sched_setaffinity(0, sizeof only, &only) != 0 || sched_setscheduler(0, SCHED_IDLE, &none) != 0)
 		i->failed = errno;
-	const int runs = i->failed == 0;
+	i->id = gettid();
+	int runs = i->failed == 0;
 	sem_post(&i->begun);
-	while (runs && !atomic_load_explicit(&i->over, memory_order_relaxed))
+	for (unsigned turn = 1; runs && !atomic_load_explicit(&i->over, memory_order_relaxed); turn++) {
 		relax();
+		if (turn % (1 << 20) == 0) // whoever gives all threads of a program a priority does not mean this one
+			runs = sched_getscheduler(0) == SCHED_IDLE;
+	}
 	return NULL;
 }
 
@@ -62,10 +68,9 @@ static int idler_begin(struct idler *i, int processor) {
 	return i->failed;
 }
 
-static void idler_end(struct idler *i) {
-	atomic_store_explicit(&i->over, 1, memory_order_relaxed);
-	pthread_join(i->thread, NULL);
-}
+static void idler_end(struct idler *i) { atomic_store_explicit(&i->over, 1, memory_order_relaxed); }
+
+static void idler_join(struct idler *i) { pthread_join(i->thread, NULL); }
 
 static int processors(void) { return CPU_SETSIZE; }
 
@@ -77,11 +82,21 @@ static int may_use(int processor) {
 import "C"
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"unsafe"
 )
+
+// policies is held by who changes the scheduling of threads, and guards idling.
+var policies sync.Mutex
+
+// idling are the threads of all idlers, by the kernel's number: they never have a
+// priority.
+var idling = map[int]bool{}
 
 // idlers are threads of C's, for one of Go's that never waits would hold up the
 // collector. There is one on each processor that this program may use. They own
@@ -89,6 +104,8 @@ import (
 type idlers struct{ all []*C.struct_idler }
 
 func startIdlers() (io.Closer, error) {
+	policies.Lock()
+	defer policies.Unlock()
 	s := &idlers{}
 	for n := range C.processors() {
 		if C.may_use(n) == 0 {
@@ -97,23 +114,38 @@ func startIdlers() (io.Closer, error) {
 		i := (*C.struct_idler)(C.calloc(1, C.sizeof_struct_idler))
 		if failed := C.idler_begin(i, n); failed != 0 {
 			C.free(unsafe.Pointer(i))
-			_ = s.Close()
+			s.end()
 			return nil, syscall.Errno(failed)
 		}
+		idling[int(i.id)] = true
 		s.all = append(s.all, i)
+	}
+	if len(s.all) == 0 {
+		return nil, fmt.Errorf("more processors than can be told: %w", errors.ErrUnsupported)
 	}
 	return s, nil
 }
 
 // Close ends them. The error is [os.ErrClosed].
 func (s *idlers) Close() error {
-	if s.all == nil {
+	policies.Lock()
+	defer policies.Unlock()
+	if len(s.all) == 0 {
 		return os.ErrClosed
 	}
+	s.end()
+	return nil
+}
+
+// end ends all at once: each has to run once more, after whatever else wants to.
+func (s *idlers) end() {
 	for _, i := range s.all {
 		C.idler_end(i)
+	}
+	for _, i := range s.all {
+		C.idler_join(i)
+		delete(idling, int(i.id))
 		C.free(unsafe.Pointer(i))
 	}
 	s.all = nil
-	return nil
 }

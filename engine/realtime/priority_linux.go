@@ -12,9 +12,8 @@ import (
 // Of sched(7). The lowest real-time priority is enough to go before all programs
 // that have none, and leaves the sound server's threads before ours.
 const (
-	schedRR   = 2
-	schedIdle = 5
-	priority  = 1
+	schedRR  = 2
+	priority = 1
 )
 
 // Prioritize has the system run this process as soon as it has something to do,
@@ -35,7 +34,7 @@ func Prioritize() error {
 		}
 		for _, thread := range threads {
 			id, err := strconv.Atoi(thread.Name())
-			if err != nil || done[id] {
+			if err != nil || done[id] || idling[id] {
 				continue
 			}
 			if err := prioritize(id); err != nil && !errors.Is(err, syscall.ESRCH) { // it has ended
@@ -47,12 +46,8 @@ func Prioritize() error {
 	return nil
 }
 
-// prioritize is sched_setscheduler(2) for a thread; those that it starts inherit. One
-// that is there for when nobody wants the processor stays so.
+// prioritize is sched_setscheduler(2) for a thread; those that it starts inherit.
 func prioritize(thread int) error {
-	if policy, _, _ := syscall.RawSyscall(syscall.SYS_SCHED_GETSCHEDULER, uintptr(thread), 0, 0); policy == schedIdle {
-		return nil
-	}
 	param := struct{ priority int32 }{priority}
 	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, uintptr(thread), schedRR, uintptr(unsafe.Pointer(&param)))
 	if errno != 0 {

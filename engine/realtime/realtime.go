@@ -2,7 +2,7 @@
 // clock nor the network, to both: [Capture] and [Playout] drive a
 // [media.Sender] and a [media.Receiver] by deadlines that come from the clock
 // alone, [Read] and [Write] move their packets, and [Trace] is a [media.Tracer]
-// that reads the clock.
+// that notes the time.
 //
 // Whoever calls Capture, Playout or Read gives it a goroutine of its own, which
 // owns that half of the stream for as long as the call takes.
