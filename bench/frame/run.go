@@ -162,7 +162,7 @@ func (p plan) measureAll(chosen []scenario, m material, rounds int) (all measure
 	}
 	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.realTime }) {
 		if err := realtime.Prioritize(); err != nil {
-			return measured{}, fmt.Errorf("%w: run this as root on a machine of its own, not in a container", err)
+			return measured{}, fmt.Errorf("%w: run this as root", err)
 		}
 		var asleep, awake []distribution
 		for round := range rounds {
@@ -190,7 +190,7 @@ func (p plan) wake(stay func() (io.Closer, error), do func() error) (late distri
 		return late, do()
 	}
 	if err != nil {
-		return late, fmt.Errorf("%w: run this as root", err)
+		return late, fmt.Errorf("%w: run this as root on a machine of its own, not in a container", err)
 	}
 	defer func() { err = errors.Join(err, awake.Close()) }()
 	late = sleeper(p.sleep)
