@@ -22,24 +22,31 @@ const (
 // machine milliseconds, because the host gives it to others meanwhile; who sends packets
 // on time for many calls there does not let it go. It costs all the power there is.
 //
-// Linux does it, for root; the error is the system's otherwise ([os.ErrPermission], or
-// [os.ErrNotExist] in a container). Where the kernel has no driver that heeds it, a
-// thread on each processor does, of the policy for what is to run when nobody else wants
-// to (SCHED_IDLE). Whoever may run this program may have that, and what the threads use
-// counts as the program's. They go after all threads of their own control group, and
-// with autogroups of their session (sched(7)); with those of others, unless they have a
-// real-time priority, they share the processor: it is for a machine that does little
-// else. The error is [errors.ErrUnsupported] where the program is in a control group
-// whose processor time is limited, as far as it can see: they would use it up. On an
-// error nothing has changed.
+// Linux does it, for root. Where it refuses, or its kernel has no driver that
+// heeds it, a thread on each processor does, of the policy for what is to run when
+// nobody else wants to (SCHED_IDLE). Whoever may run this program may have that, and
+// what the threads use counts as the program's. They go after all threads of their own
+// control group, and with autogroups of their session (sched(7)); with those of others,
+// unless they have a real-time priority, they share the processor: it is for a machine
+// that does little else. The error is [errors.ErrUnsupported] where the program is in a
+// control group whose processor time is limited, as far as it can see: they would use it
+// up. On an error nothing has changed.
 func StayAwake() (awake io.Closer, err error) {
-	if heeded(driverFile) {
-		awake, err = tell(latencyFile)
-	} else {
-		awake, err = loop(limited(groupFile, groupRoot))
-	}
-	if err != nil {
+	if awake, err = stayAwake(driverFile, latencyFile, limited(groupFile, groupRoot)); err != nil {
 		return nil, fmt.Errorf("realtime: no processor stays awake: %w", err)
+	}
+	return awake, nil
+}
+
+func stayAwake(driver, latency string, limited bool) (awake io.Closer, err error) {
+	asked := fmt.Errorf("no driver heeds %s: %w", latency, errors.ErrUnsupported)
+	if heeded(driver) {
+		if awake, asked = tell(latency); asked == nil {
+			return awake, nil
+		}
+	}
+	if awake, err = loop(limited); err != nil {
+		return nil, fmt.Errorf("%w, and %w", asked, err)
 	}
 	return awake, nil
 }

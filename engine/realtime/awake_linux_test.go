@@ -30,43 +30,32 @@ func latency(t *testing.T) (us int32) {
 	return us
 }
 
-// The system knows for as long as the processors are to be awake, or says why it does
-// not let them; where it can't have them so, threads have.
+// The system knows for as long as the processors are to be awake; where it can't have
+// them so, or does not let this program, threads have, or the error is that of both.
 func TestStayAwake(t *testing.T) {
 	awake, err := StayAwake()
-	if !heeded(driverFile) {
-		if limited(groupFile, groupRoot) {
-			if !errors.Is(err, errors.ErrUnsupported) {
-				t.Errorf("%v where processor time is limited", err)
-			}
-			return
-		}
-		if err != nil || len(idle(t)) == 0 {
-			t.Fatalf("no thread keeps processors awake (%v)", err)
-		}
-		if err := awake.Close(); err != nil {
-			t.Error(err)
-		}
-		allEnd(t)
-		return
+	f, asked := os.OpenFile(latencyFile, os.O_WRONLY, 0)
+	if asked == nil {
+		_ = f.Close()
 	}
-	if err != nil {
-		f, system := os.OpenFile(latencyFile, os.O_WRONLY, 0)
-		if system == nil {
-			_ = f.Close()
-			t.Fatalf("%v, where root may", err)
-		}
-		if !errors.Is(err, errors.Unwrap(system)) {
-			t.Errorf("%v, where it is %v", err, system)
+	told := heeded(driverFile) && asked == nil
+	switch {
+	case !told && limited(groupFile, groupRoot):
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%v where processor time is limited", err)
 		}
 		return
-	}
-	if us := latency(t); us != 0 {
-		t.Errorf("a processor may take %d µs to wake", us)
+	case err != nil:
+		t.Fatal(err)
+	case told && latency(t) != 0:
+		t.Errorf("a processor may take %d µs to wake", latency(t))
+	case told == (len(idle(t)) > 0):
+		t.Errorf("%d threads keep processors awake, and the system is told: %t", len(idle(t)), told)
 	}
 	if err := awake.Close(); err != nil {
 		t.Error(err)
 	}
+	allEnd(t)
 	files, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil || len(files) < 3 {
 		t.Fatalf("%d files (%v)", len(files), err)
@@ -75,6 +64,41 @@ func TestStayAwake(t *testing.T) {
 		if file, _ := os.Readlink(fd); file == latencyFile {
 			t.Error("it is not closed")
 		}
+	}
+}
+
+// Threads do what the system does not, where they may.
+func TestStayAwakeRefused(t *testing.T) {
+	dir := t.TempDir()
+	driver, none, file, missing := filepath.Join(dir, "driver"), filepath.Join(dir, "none"), filepath.Join(dir, "file"), filepath.Join(dir, "missing")
+	for name, text := range map[string]string{driver: "haltpoll\n", none: "none\n", file: ""} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		driver, latency string
+		limited         bool
+		threads         bool
+		err             error
+	}{
+		{driver, file, false, false, nil},
+		{driver, file, true, false, nil},
+		{driver, missing, false, true, nil},
+		{driver, missing, true, false, os.ErrNotExist},
+		{none, file, false, true, nil},
+		{none, file, true, false, errors.ErrUnsupported},
+	} {
+		awake, err := stayAwake(c.driver, c.latency, c.limited)
+		if !errors.Is(err, c.err) || (awake == nil) != (c.err != nil) || c.threads != (len(idle(t)) > 0) {
+			t.Errorf("%+v: %d threads, and %v", c, len(idle(t)), err)
+		}
+		if awake != nil {
+			if err := awake.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		allEnd(t)
 	}
 }
 

@@ -112,7 +112,11 @@ func startIdlers() (io.Closer, error) {
 			continue
 		}
 		i := (*C.struct_idler)(C.calloc(1, C.sizeof_struct_idler))
-		if failed := C.idler_begin(i, n); failed != 0 {
+		failed := C.int(syscall.ENOMEM)
+		if i != nil {
+			failed = C.idler_begin(i, n)
+		}
+		if failed != 0 {
 			C.free(unsafe.Pointer(i))
 			s.end()
 			return nil, syscall.Errno(failed)
