@@ -18,6 +18,7 @@ import (
 	"os"
 	"time"
 
+	"sotto/bench/internal/report"
 	"sotto/codecs"
 	"sotto/media/audio"
 	"sotto/media/audio/speech"
@@ -94,7 +95,7 @@ func fail(err error) {
 func (o options) run(w io.Writer) error {
 	switch {
 	case o.report:
-		return report()
+		return report.Write(resultsFile, files)
 	case o.seconds < 1 || o.legs < 0 || (o.recorded || o.realTime) && o.legs == 0:
 		return errors.New("want at least a second, and -recorded and -real-time only with -legs")
 	case o.rounds < 1 || o.rounds%2 == 0:

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"os"
 	"strings"
-	"text/template"
+
+	"sotto/bench/internal/report"
 )
 
 // Where the report lies, below the repository's root.
@@ -20,26 +20,13 @@ const (
 //go:embed README.tmpl
 var reportText string
 
-// report writes page, plot and CSV of the results.
-func report() error {
-	text, err := os.ReadFile(resultsFile)
-	if err != nil {
-		return fmt.Errorf("%w: run this at the repository's root, after a run with -json >%s", err, resultsFile)
-	}
+// files are the page, the plot and the CSV of results in JSON.
+func files(text []byte) (map[string][]byte, error) {
 	r, err := parseResults(text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", resultsFile, err)
+		return nil, err
 	}
-	files, err := r.files()
-	if err != nil {
-		return err
-	}
-	for name, content := range files {
-		if err := os.WriteFile(name, content, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.files()
 }
 
 // files are the report's.
@@ -57,17 +44,11 @@ func (r results) files() (map[string][]byte, error) {
 
 // page is the README.
 func (r results) page() ([]byte, error) {
-	t, err := template.New("README.tmpl").Parse(reportText)
-	if err != nil {
-		return nil, err
-	}
 	outcomes, reached := r.outcomes()
-	var page bytes.Buffer
-	err = t.Execute(&page, map[string]any{
+	return report.Page(reportText, map[string]any{
 		"Machine": r.Machine, "Sleeper": strings.Join(r.Floor.Sleeper.cells(), " | "), "Awake": strings.Join(r.Floor.Awake.cells(), " | "), "StayedAwake": r.Floor.stayedAwake(), "Floor": r.Floor, "Outcomes": outcomes, "Reached": reached,
 		"Rounds": r.Rounds, "Seconds": r.Runs[0].Seconds / float64(r.Rounds), "Costs": r.costTable(), "Series": r.seriesTables(),
 	})
-	return page.Bytes(), err
 }
 
 // costTable has a column for each run.

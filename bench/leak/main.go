@@ -18,6 +18,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"sotto/bench/internal/report"
 )
 
 func main() {
@@ -29,7 +31,7 @@ func main() {
 	switch {
 	case flag.NArg() > 0:
 	case *write:
-		err = report()
+		err = report.Write(resultsFile, files)
 	default:
 		err = run(time.Duration(*seconds)*time.Second, *asJSON)
 	}

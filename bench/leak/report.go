@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"text/template"
+
+	"sotto/bench/internal/report"
 )
 
 // Where the report lies, below the repository's root.
@@ -20,42 +19,29 @@ const (
 //go:embed README.tmpl
 var reportText string
 
-// report writes README.md from the results.
-func report() error {
-	text, err := os.ReadFile(resultsFile)
-	if err != nil {
-		return fmt.Errorf("%w: run this at the repository's root, after a run with -json >%s", err, resultsFile)
-	}
+// files is the page of results in JSON.
+func files(text []byte) (map[string][]byte, error) {
 	page, err := page(text)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(readmeFile, page, 0o644)
+	return map[string][]byte{readmeFile: page}, err
 }
 
 // page is the README of results in JSON.
 func page(text []byte) ([]byte, error) {
 	var r results
 	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, fmt.Errorf("%s: %w", resultsFile, err)
+		return nil, err
 	}
 	if len(r.Sizes) != len(modes) || len(r.Intervals) != 2 {
-		return nil, fmt.Errorf("%s: not of a whole run", resultsFile)
-	}
-	t, err := template.New("README.tmpl").Parse(reportText)
-	if err != nil {
-		return nil, err
+		return nil, errors.New("not of a whole run")
 	}
 	outcome := "Nothing failed."
 	if err := r.verdict(); err != nil {
 		outcome = "Failed: " + err.Error()
 	}
-	var page bytes.Buffer
-	err = t.Execute(&page, map[string]any{
+	return report.Page(reportText, map[string]any{
 		"Results": r, "Languages": strings.Join(r.Languages, ", "), "Tables": r.tables(), "Outcome": outcome,
 		"Sentences": len(languages[0].sentences), "Speakers": len(variants), "Shuffles": shuffles,
 	})
-	return page.Bytes(), err
 }
 
 // tables are what was measured, for people.

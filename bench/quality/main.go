@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"sotto/bench/internal/report"
 )
 
 // options are the flags.
@@ -56,7 +58,7 @@ func (o options) run() error {
 	length := time.Duration(o.seconds) * time.Second
 	switch {
 	case o.report:
-		return report()
+		return report.Write(resultsFile, files)
 	case o.codec:
 		return codecTable(length, o.rounds, o.seed, o.json)
 	case length < 10*time.Second || length > time.Hour:

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
-	"text/template"
+
+	"sotto/bench/internal/report"
 )
 
 // Where the report lies, below the repository's root.
@@ -19,21 +18,14 @@ const (
 //go:embed README.tmpl
 var reportText string
 
-// report writes the page from the results.
-func report() error {
-	text, err := os.ReadFile(resultsFile)
-	if err != nil {
-		return fmt.Errorf("%w: run this at the repository's root, after a run with -json >%s", err, resultsFile)
-	}
+// files is the page of results in JSON.
+func files(text []byte) (map[string][]byte, error) {
 	r, err := parseResults(text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", resultsFile, err)
+		return nil, err
 	}
 	page, err := r.page()
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(readmeFile, page, 0o644)
+	return map[string][]byte{readmeFile: page}, err
 }
 
 // parseResults reads the JSON, which has to be of a whole run.
@@ -53,17 +45,11 @@ func parseResults(text []byte) (r results, err error) {
 
 // page is the README.
 func (r results) page() ([]byte, error) {
-	t, err := template.New("README.tmpl").Parse(reportText)
-	if err != nil {
-		return nil, err
-	}
 	outcomes, _ := r.outcomes()
-	var page bytes.Buffer
-	err = t.Execute(&page, map[string]any{
+	return report.Page(reportText, map[string]any{
 		"Run": r, "Outcomes": outcomes, "Table": r.table(),
 		"EqualShare": equalShare, "EqualDelay": equalDelay, "Punctual": punctual, "Lanes": lanes, "Balanced": balanced,
 	})
-	return page.Bytes(), err
 }
 
 // table has a line for each trace and buffer.

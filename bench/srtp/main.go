@@ -16,6 +16,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"sotto/bench/internal/report"
 )
 
 // leastRounds makes a median worth the name.
@@ -69,7 +71,7 @@ func (o options) run() error {
 	case o.worker != "":
 		return work(o.worker, os.Stdin, os.Stdout)
 	case o.report:
-		return report()
+		return report.Write(resultsFile, files)
 	case o.rounds < leastRounds:
 		return fmt.Errorf("-rounds %d: a median of fewer than %d is none", o.rounds, leastRounds)
 	}

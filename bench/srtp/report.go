@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"text/template"
+
+	"sotto/bench/internal/report"
 )
 
 // Where the report lies, below the repository's root.
@@ -21,24 +20,14 @@ const (
 //go:embed README.tmpl
 var reportText string
 
-// report writes README and plot from the results.
-func report() error {
-	text, err := os.ReadFile(resultsFile)
-	if err != nil {
-		return fmt.Errorf("%w: run this at the repository's root, after a run with -json >%s", err, resultsFile)
-	}
+// files are the page and the plot of results in JSON.
+func files(text []byte) (map[string][]byte, error) {
 	r, err := parseResults(text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", resultsFile, err)
+		return nil, err
 	}
 	page, err := r.page()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(readmeFile, page, 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(plotFile, r.plot(), 0o644)
+	return map[string][]byte{readmeFile: page, plotFile: r.plot()}, err
 }
 
 // parseResults reads the JSON, which has to be of a whole run.
@@ -75,12 +64,7 @@ func (r results) whole(c cell) error {
 
 // page is the README.
 func (r results) page() ([]byte, error) {
-	t, err := template.New("README.tmpl").Parse(reportText)
-	if err != nil {
-		return nil, err
-	}
-	var page bytes.Buffer
-	err = t.Execute(&page, map[string]any{
+	return report.Page(reportText, map[string]any{
 		"Machine":   r.Machine,
 		"Features":  strings.Join(r.Machine.Features, ", "),
 		"Tiers":     strings.Join(r.Machine.Tiers, ", "),
@@ -92,7 +76,6 @@ func (r results) page() ([]byte, error) {
 		"Ceiling":   r.ceiling(),
 		"TierTable": r.tiers(),
 	})
-	return page.Bytes(), err
 }
 
 // pairs is a table with one line for each profile and size: protecting and
