@@ -135,7 +135,7 @@ func newAgent(cfg Config, udp packetConn, tcp net.Listener, dialer func(context.
 	a.transport = &transport{
 		udp: udp, tcp: tcp, addr: addr, dialer: dialer,
 		deliver: a.handle, log: log, parser: sip.NewParser(),
-		streams: map[netip.AddrPort]*stream{},
+		streams: map[netip.AddrPort]*stream{}, all: map[*stream]struct{}{},
 	}
 	a.transport.start()
 	return a, nil

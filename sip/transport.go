@@ -22,6 +22,7 @@ const (
 	// maxStreams bounds the TCP connections that peers can make us hold.
 	maxStreams = 256
 
+	acceptPause  = 50 * time.Millisecond // after a failure
 	dialTimeout  = 4 * time.Second
 	writeTimeout = 4 * time.Second
 	// partialTimeout is how long the rest of a message may take on a stream.
@@ -78,7 +79,8 @@ type transport struct {
 
 	mu      sync.Mutex
 	closed  bool
-	streams map[netip.AddrPort]*stream // by the peer's address
+	streams map[netip.AddrPort]*stream // the latest to each peer's address
+	all     map[*stream]struct{}       // there can be several to one address
 }
 
 // stream is one TCP connection. Writes of whole messages are atomic: net.Conn
@@ -125,7 +127,7 @@ func (t *transport) start() {
 func (t *transport) close() {
 	t.mu.Lock()
 	t.closed = true
-	for _, s := range t.streams {
+	for s := range t.all {
 		s.Close()
 	}
 	t.mu.Unlock()
@@ -205,6 +207,7 @@ func (t *transport) acceptStreams() {
 		}
 		if err != nil {
 			t.log.Warn("cannot accept a connection", "error", err)
+			time.Sleep(acceptPause)
 			continue
 		}
 		if _, err := t.adopt(c, maxStreams); err != nil {
@@ -222,10 +225,10 @@ func (t *transport) adopt(c net.Conn, limit int) (*stream, error) {
 	s := &stream{c}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || len(t.streams) >= limit {
+	if t.closed || len(t.all) >= limit {
 		return nil, net.ErrClosed
 	}
-	t.streams[peer] = s
+	t.streams[peer], t.all[s] = s, struct{}{}
 	t.readers.Go(func() { t.readStream(s, peer) })
 	return s, nil
 }
@@ -261,6 +264,7 @@ func (t *transport) readStream(s *stream, peer netip.AddrPort) {
 	t.log.Debug("connection closed", "peer", peer, "error", err)
 	s.Close()
 	t.mu.Lock()
+	delete(t.all, s)
 	if t.streams[peer] == s {
 		delete(t.streams, peer)
 	}
@@ -325,6 +329,9 @@ func (t *transport) send(f flow, wire []byte) error {
 			return err
 		}
 		_, err := f.stream.Write(wire)
+		if err != nil {
+			f.stream.Close() // perhaps in the middle of a message
+		}
 		return err
 	}
 	// A pending ICMP error of an earlier datagram, to whomever, fails the next
