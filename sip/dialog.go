@@ -369,6 +369,7 @@ func (d *Dialog) end(now time.Time, r Reason) {
 		d.respond(now, t, 487) // RFC 3261 §15.1.2
 	}
 	if d.reoffer != nil {
+		d.reoffer.tx.bound(now)
 		d.reoffer.result <- reanswer{err: r}
 		d.reoffer = nil
 	}

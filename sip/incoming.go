@@ -103,6 +103,10 @@ func (d *Dialog) handleRequest(now time.Time, m message) {
 		}
 		return
 	}
+	if d.state == ended {
+		d.afterEnd(now, m)
+		return
+	}
 	room := maxTransactions - len(d.server)
 	if method != sip.BYE && method != sip.CANCEL {
 		room -= keptForTheEnd
@@ -115,20 +119,33 @@ func (d *Dialog) handleRequest(now time.Time, m message) {
 		d.handleCancel(now, t, r)
 		return
 	}
-	if d.state == ended {
-		code := 481
-		if method == sip.BYE {
-			code = 200 // both hang up at once
+	if d.state != dialing { // of several phones that ring, each counts by itself
+		if int64(t.seq) <= d.remoteSeq {
+			d.respond(now, t, 500) // out of order, RFC 3261 §12.2.2
+			return
 		}
-		d.respond(now, t, code)
-		return
+		d.remoteSeq = int64(t.seq)
 	}
-	if int64(t.seq) <= d.remoteSeq {
-		d.respond(now, t, 500) // out of order, RFC 3261 §12.2.2
-		return
-	}
-	d.remoteSeq = int64(t.seq)
 	d.dispatch(now, t, r)
+}
+
+// afterEnd answers a request when the call has ended, and notes nothing: who
+// goes on asking must not keep the dialog alive.
+func (d *Dialog) afterEnd(now time.Time, m message) {
+	code := 481
+	switch m.req.Method {
+	case sip.BYE: // both hang up at once
+		code = 200
+		if d.byeOnACK { // whoever hangs up has our answer, and needs no BYE
+			d.byeOnACK = false
+			d.invited.acknowledge(now)
+		}
+	case sip.CANCEL:
+		if d.findServer(branchOf(m.req), methodInvite) != nil {
+			code = 200
+		}
+	}
+	d.send(replyFlow(m.req, m.from), []byte(d.agent.newResponse(m.req, code, d.tag).String()))
 }
 
 // findServer returns the server transaction of a request seen before.
@@ -240,6 +257,10 @@ func (d *Dialog) handleBye(now time.Time, t *serverTx) {
 		d.respond(now, t, 200)
 		d.respond(now, d.invited, 487)
 	case answered:
+		if d.heldBye.tx != nil {
+			d.respond(now, t, 200) // one waits already
+			return
+		}
 		d.heldBye = heldBye{t, now.Add(timerT1)}
 	case up:
 		d.hungUp(now, t)

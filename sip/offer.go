@@ -151,6 +151,9 @@ func (d *Dialog) refresh(c *sip.ContactHeader) {
 func (d *Dialog) reofferResponse(now time.Time, t *clientTx, r *sip.Response) {
 	code := r.StatusCode
 	if code < 200 {
+		if d.state == ended {
+			t.bound(now)
+		}
 		return
 	}
 	if code < 300 {

@@ -328,7 +328,7 @@ func (d *Dialog) abandon(now time.Time, r Reason) {
 // sendCancel cancels our INVITE: same branch, same way, RFC 3261 §9.1.
 func (d *Dialog) sendCancel(now time.Time, t *clientTx) {
 	t.cancel = false
-	t.cancelled(now)
+	t.bound(now)
 	c := &clientTx{method: "CANCEL", branch: t.branch, seq: t.seq, to: t.to, flow: t.flow}
 	r := d.newRequest(c.method, c)
 	r.Via().Transport = t.flow.network()

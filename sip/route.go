@@ -18,7 +18,9 @@ func (a *Agent) handle(m message) {
 	switch {
 	case m.lost != nil:
 		for _, d := range a.all() {
-			d.enqueue(m)
+			if len(d.inbox) < inboxSize/2 { // anybody can make connections and break them
+				d.enqueue(m)
+			}
 		}
 	case m.res != nil:
 		key, ok := responseKey(m.res)

@@ -144,8 +144,13 @@ func (t *clientTx) first(now time.Time, code int) (up, ack bool) {
 	return true, invite
 }
 
-// cancelled bounds the wait for the end of an INVITE, RFC 3261 §9.1.
-func (t *clientTx) cancelled(now time.Time) { t.expire = now.Add(timeout) }
+// bound ends the patience with an INVITE that is cancelled, RFC 3261 §9.1, or
+// whose call is over.
+func (t *clientTx) bound(now time.Time) {
+	if t.expire.IsZero() {
+		t.expire = now.Add(timeout)
+	}
+}
 
 // pending reports whether a final response is still to come.
 func (t *clientTx) pending() bool { return t.state <= proceeding }

@@ -96,7 +96,7 @@ func TestClientRepeats(t *testing.T) {
 	cancelled := &clientTx{method: "INVITE"}
 	cancelled.start(now)
 	cancelled.receive(now, 180)
-	cancelled.cancelled(now)
+	cancelled.bound(now)
 	cancelled.receive(now, 180)
 	if _, failed := cancelled.tick(now.Add(timeout)); !failed {
 		t.Error("a cancelled INVITE waits for ever")

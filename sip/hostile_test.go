@@ -1,0 +1,163 @@
+package sip
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sotto/internal/netsim"
+)
+
+// finishes waits until nothing is left of a call that has ended. A peer that
+// could make it stay would in the end leave no room for others.
+func finishes(t *testing.T, d *Dialog) {
+	t.Helper()
+	select {
+	case <-d.finished:
+	case <-time.After(4 * timeout):
+		t.Error("the call has ended and its dialog stays")
+	}
+}
+
+// scripted has an agent and a script that it calls, in virtual time.
+func scripted(t *testing.T) (*script, *Dialog) {
+	w := newWorld(t, netsim.Config{})
+	alice := w.agent(aliceAt)
+	t.Cleanup(func() { alice.Close() })
+	s := w.script(bobAt, alice)
+	d := call(t, alice, "sip:bob@"+bobAt.String())
+	s.reply(s.request("INVITE"), 200, "x", "", answerSDP)
+	next[Answered](t, d)
+	return s, d
+}
+
+// TestByeTwiceBeforeACK: of two BYEs that come before the ACK neither is
+// forgotten.
+func TestByeTwiceBeforeACK(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, netsim.Config{})
+		bob := w.agent(bobAt)
+		defer bob.Close()
+		s := w.script(aliceAt, bob)
+		d, tag := answeredCall(t, s, bob, 0)
+		s.send(numbered(within("BYE", tag, 2, ""), 0))
+		s.send(numbered(within("BYE", tag, 3, ""), 0))
+		ends(t, d, HungUp, true)
+		finishes(t, d)
+	})
+}
+
+// TestOfferLeftOpen: a peer that only says that it works on our offer, before
+// or after the call has ended, does not keep the dialog.
+func TestOfferLeftOpen(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s, d := scripted(t)
+			done := make(chan error, 1)
+			go func() {
+				_, err := d.Reinvite(t.Context(), offerSDP)
+				done <- err
+			}()
+			r := s.request("INVITE")
+			if early {
+				s.reply(r, 100, "", "", nil)
+			}
+			s.send(s.hangUp(r))
+			s.expect("BYE", 200)
+			if r := kindOf(t, <-done); r.Kind != HungUp {
+				t.Errorf("offer: %v", r)
+			}
+			if !early {
+				s.reply(r, 100, "", "", nil)
+			}
+			ends(t, d, HungUp, true)
+			finishes(t, d)
+		})
+	}
+}
+
+// TestAskedAfterTheEnd: a peer that goes on asking does not keep the dialog of
+// a call that has ended.
+func TestAskedAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, netsim.Config{})
+		bob := w.agent(bobAt)
+		defer bob.Close()
+		s := w.script(aliceAt, bob)
+		d, tag := answeredCall(t, s, bob, 0)
+		s.send(numbered(within("ACK", tag, 1, ""), 0))
+		next[Confirmed](t, d)
+		s.send(numbered(within("BYE", tag, 2, ""), 0))
+		s.expect("BYE", 200)
+		ends(t, d, HungUp, true)
+		for i, method := range []string{"OPTIONS", "CANCEL", "INVITE", "UPDATE", "OPTIONS", "CANCEL"} {
+			time.Sleep(timeout - time.Second)
+			s.send(numbered(within(method, tag, 3+i, ""), 0))
+			s.expect(method, 481)
+		}
+		select {
+		case <-d.finished:
+		default:
+			t.Error("the call has ended and its dialog stays")
+		}
+	})
+}
+
+// TestByesCross: both hang up before the ACK of our answer has come. Then there
+// is nothing more to wait for.
+func TestByesCross(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, netsim.Config{})
+		bob := w.agent(bobAt)
+		defer bob.Close()
+		s := w.script(aliceAt, bob)
+		d, tag := answeredCall(t, s, bob, 0)
+		start, done := time.Now(), make(chan error)
+		go func() { done <- d.Bye(t.Context(), "") }()
+		ends(t, d, HungUp, false)
+		s.send(numbered(within("BYE", tag, 2, ""), 0))
+		s.expect("BYE", 200)
+		must(t, <-done)
+		if took := time.Since(start); took > timerT1 {
+			t.Errorf("Bye returned after %v", took)
+		}
+	})
+}
+
+// TestForksCount: each phone that rings counts its requests itself. What one
+// has said before another answers is not held against that one.
+func TestForksCount(t *testing.T) {
+	alice := loopback(t, "alice")
+	s := newScript(t, alice)
+	d := call(t, alice, "sip:bob@"+s.at.String())
+	r := s.request("INVITE")
+	s.reply(r, 180, "other", "", nil)
+	next[Ringing](t, d)
+	bye := s.hangUp(r)
+	early := strings.NewReplacer("tag=x", "tag=other", "1 BYE", "100 OPTIONS", "BYE sip", "OPTIONS sip", "z9hG4bKbye", "z9hG4bKearly")
+	s.send(early.Replace(bye))
+	s.expect("OPTIONS", 200)
+	s.reply(r, 200, "x", "", answerSDP)
+	next[Answered](t, d)
+	s.send(bye)
+	s.expect("BYE", 200)
+	ends(t, d, HungUp, true)
+}
+
+// TestLostLeavesRoom: the news of connections that break, which anybody can
+// make and break, never takes the place of a message.
+func TestLostLeavesRoom(t *testing.T) {
+	bob := loopback(t, "bob")
+	d := newDialog(bob, "call", "tag") // nobody works its queue off
+	bob.mu.Lock()
+	bob.dialogs[d.key()] = d
+	bob.mu.Unlock()
+	for range 2 * inboxSize {
+		bob.handle(message{lost: errBroken, from: flow{peer: netip.MustParseAddrPort("192.0.2.7:5060")}})
+	}
+	if free := cap(d.inbox) - len(d.inbox); free < inboxSize/2 {
+		t.Errorf("room for %d messages is left", free)
+	}
+}
