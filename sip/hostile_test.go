@@ -1,6 +1,8 @@
 package sip
 
 import (
+	"bytes"
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -159,5 +161,34 @@ func TestLostLeavesRoom(t *testing.T) {
 	}
 	if free := cap(d.inbox) - len(d.inbox); free < inboxSize/2 {
 		t.Errorf("room for %d messages is left", free)
+	}
+}
+
+// lateContext is over by the time it is looked at, after something else has
+// happened.
+type lateContext struct {
+	context.Context
+	before func()
+}
+
+func (c lateContext) Done() <-chan struct{} {
+	c.before()
+	return c.Context.Done()
+}
+
+// TestAnswerAsContextEnds: an answer that has come is not thrown away because
+// the context ends at that moment: the other side goes by it.
+func TestAnswerAsContextEnds(t *testing.T) {
+	alice := loopback(t, "alice")
+	s, d := scriptedCallee(t, alice)
+	for range 20 { // select picks at random
+		ctx := lateContext{bounded(t), func() {
+			s.reply(s.request("INVITE"), 200, "x", "", answerSDP)
+			s.request("ACK")
+			must(t, d.do(func(time.Time) error { return nil })) // it is handled
+		}}
+		if answer, err := d.Reinvite(ctx, offerSDP); err != nil || !bytes.Equal(answer, answerSDP) {
+			t.Fatalf("accepted: %q, %v", answer, err)
+		}
 	}
 }

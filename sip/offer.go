@@ -55,14 +55,21 @@ func (d *Dialog) Reinvite(ctx context.Context, offer []byte) ([]byte, error) {
 		return r.sdp, r.err
 	case <-ctx.Done():
 		err := d.do(func(now time.Time) error {
-			if d.reoffer != nil && d.reoffer.result == result {
-				d.loseCall(now, Reason{Text: "an offer was not answered in time"})
+			if d.reoffer == nil || d.reoffer.result != result {
+				return errAnswered
 			}
+			d.loseCall(now, Reason{Text: "an offer was not answered in time"})
 			return nil
 		})
+		if errors.Is(err, errAnswered) { // at that moment, and the other side goes by it
+			r := <-result
+			return r.sdp, r.err
+		}
 		return nil, errors.Join(ctx.Err(), err)
 	}
 }
+
+var errAnswered = errors.New("sip: the offer was answered")
 
 // offering reports whether an offer is open, or an INVITE under way, in either
 // direction: then there must be no other, RFC 3261 §14.1.
