@@ -192,3 +192,85 @@ func TestAnswerAsContextEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestCancelTooLate: a CANCEL that crosses our answer changes nothing.
+func TestCancelTooLate(t *testing.T) {
+	bob := loopback(t, "bob")
+	s := newScript(t, bob)
+	d, tag := answeredCall(t, s, bob, 0)
+	s.send(numbered(replaceMethod(invite("", offerSDP), "CANCEL"), 0))
+	s.expect("CANCEL", 200)
+	s.send(numbered(within("ACK", tag, 1, ""), 0))
+	next[Confirmed](t, d)
+	s.send(numbered(within("BYE", tag, 2, ""), 0))
+	s.expect("BYE", 200)
+	ends(t, d, HungUp, true)
+}
+
+// TestOfferWhileItRings: nobody changes a call that we have made and that is not
+// answered.
+func TestOfferWhileItRings(t *testing.T) {
+	alice := loopback(t, "alice")
+	s := newScript(t, alice)
+	d := call(t, alice, "sip:bob@"+s.at.String())
+	r := s.request("INVITE")
+	s.send(strings.ReplaceAll(s.hangUp(r), "BYE", "UPDATE") + bodied(offerSDP))
+	s.expect("UPDATE", 491)
+	s.reply(r, 200, "x", "", answerSDP)
+	next[Answered](t, d)
+}
+
+// TestAnswerMoves: the answer to an offer of ours says where the other side is
+// from then on.
+func TestAnswerMoves(t *testing.T) {
+	alice := loopback(t, "alice")
+	s, d := scriptedCallee(t, alice)
+	moved := newScript(t, alice)
+	done := make(chan error)
+	go func() {
+		_, err := d.Reinvite(patience(t), offerSDP)
+		done <- err
+	}()
+	moved.reply(s.request("INVITE"), 200, "x", "", answerSDP)
+	moved.request("ACK")
+	must(t, <-done)
+}
+
+// TestAnswerToOfferAfterBye: an answer that crosses our BYE is confirmed, as
+// often as it comes.
+func TestAnswerToOfferAfterBye(t *testing.T) {
+	alice := loopback(t, "alice")
+	s, d := scriptedCallee(t, alice)
+	done := make(chan error)
+	go func() {
+		_, err := d.Reinvite(patience(t), offerSDP)
+		done <- err
+	}()
+	r := s.request("INVITE")
+	go func() { done <- d.Bye(patience(t), "") }()
+	bye := s.request("BYE")
+	for range 3 {
+		s.reply(r, 200, "x", "", answerSDP)
+		s.request("ACK")
+	}
+	s.reply(bye, 200, "x", "", nil)
+	for range 2 {
+		if err := <-done; err != nil && kindOf(t, err).Kind != HungUp {
+			t.Error(err)
+		}
+	}
+}
+
+// TestRefusedElsewhere: that one peer cannot be reached says nothing of another
+// who has not answered yet.
+func TestRefusedElsewhere(t *testing.T) {
+	alice := loopback(t, "alice")
+	s := newScript(t, alice)
+	d := call(t, alice, "sip:bob@"+s.at.String())
+	r := s.request("INVITE")
+	nobody := loopback(t, "nobody")
+	nobody.Close()
+	ends(t, call(t, alice, uriOf(nobody)), Refused, false)
+	s.reply(r, 200, "x", "", answerSDP)
+	next[Answered](t, d)
+}

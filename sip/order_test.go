@@ -119,6 +119,7 @@ func TestByeOvertakesACK(t *testing.T) {
 			s := w.script(netip.AddrPortFrom(aliceAt.Addr(), uint16(10000+round)), bob)
 			d, tag := answeredCall(t, s, bob, round)
 			s.send(numbered(within("BYE", tag, 2, ""), round))
+			sent := time.Now()
 			if round%3 != 0 {
 				time.Sleep(time.Duration(round) * time.Millisecond)
 				s.send(numbered(within("ACK", tag, 1, ""), round))
@@ -126,6 +127,9 @@ func TestByeOvertakesACK(t *testing.T) {
 			}
 			ends(t, d, HungUp, true)
 			s.expect("BYE", 200)
+			if waited := time.Since(sent) >= timerT1; waited != (round%3 == 0) {
+				t.Errorf("round %d: after %v", round, time.Since(sent))
+			}
 		}
 	})
 }
