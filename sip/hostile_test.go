@@ -274,3 +274,26 @@ func TestRefusedElsewhere(t *testing.T) {
 	s.reply(r, 200, "x", "", answerSDP)
 	next[Answered](t, d)
 }
+
+// TestRingsForEver: a peer that says again and again that it rings fills no
+// memory where nobody reads it.
+func TestRingsForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, netsim.Config{})
+		alice := w.agent(aliceAt)
+		defer alice.Close()
+		s := w.script(bobAt, alice)
+		d := call(t, alice, "sip:bob@"+bobAt.String())
+		r := s.request("INVITE")
+		for range 2 * maxRinging {
+			s.reply(r, 180, "x", "", nil)
+			synctest.Wait()
+		}
+		s.reply(r, 486, "x", "", nil)
+		s.request("ACK")
+		for range maxRinging {
+			next[Ringing](t, d)
+		}
+		ends(t, d, Busy, true)
+	})
+}

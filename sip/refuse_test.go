@@ -73,7 +73,9 @@ func TestGarbage(t *testing.T) {
 	}
 	truncated := s.expand(invite("", offerSDP))
 	s.write(truncated[:len(truncated)-10])
-	s.expect("INVITE", 400)
+	if w := s.expect("INVITE", 400).GetHeader("Warning"); w == nil || !strings.Contains(w.Value(), "Incomplete") {
+		t.Errorf("warning %v", w)
+	}
 	s.send(other("OPTIONS"))
 	s.expect("OPTIONS", 200)
 }

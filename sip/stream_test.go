@@ -90,3 +90,23 @@ func TestAcceptFails(t *testing.T) {
 		}
 	})
 }
+
+// TestStreamDrips: to send a byte now and then does not prolong a message's time.
+func TestStreamDrips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, netsim.Config{})
+		bob := w.agent(bobAt)
+		defer bob.Close()
+		c, err := w.dial(t.Context(), bobAt)
+		must(t, err)
+		start := time.Now()
+		for err == nil && time.Since(start) < 2*partialTimeout {
+			_, err = c.Write([]byte("O"))
+			time.Sleep(time.Second)
+		}
+		if took := time.Since(start); took > partialTimeout+2*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+		c.Close()
+	})
+}

@@ -6,8 +6,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,7 +162,7 @@ func TestStreamGarbage(t *testing.T) {
 	} {
 		_, c := dialStream(t, bob)
 		c.Write([]byte(text))
-		if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, syscall.ETIMEDOUT) {
+		if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%.60q: %d, %v", text, n, err)
 		}
 	}
@@ -196,7 +196,7 @@ func TestTooManyStreams(t *testing.T) {
 		s.expect("OPTIONS", 200)
 	}
 	_, c := dialStream(t, bob)
-	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read %d, %v", n, err)
 	}
 }
@@ -252,6 +252,8 @@ func TestStrayResponses(t *testing.T) {
 		strings.Replace(res, tagOf(r.From().Params), "other", 1),
 		strings.Replace(res, "z9hG4bK", "z9hG4bKx", 1),
 		strings.Replace(res, "Via: ", "Via: SIP/2.0/UDP other;branch=z9hG4bKx\r\nVia: ", 1),
+		strings.Replace(res, "\r\nFrom: ", "\r\nVia: SIP/2.0/UDP other;branch=z9hG4bKx\r\nFrom: ", 1),
+		strings.Replace(res, "Content-Length: 0", "Content-Length: 9", 1),
 		strings.Replace(res, " 486 ", " 999 ", 1),
 		strings.Replace(res, " 486 ", " 5 ", 1),
 	} {

@@ -248,6 +248,16 @@ func TestAgreeRefuses(t *testing.T) {
 	}
 }
 
+// TestAgreeOnFirst: of several codecs the answerer likes the first best.
+func TestAgreeOnFirst(t *testing.T) {
+	offer, pcma, pcmu := Offer(alice()), static[8], static[0]
+	answer := mustAnswer(t, offer, nil, bob())
+	answer.Media[0].Codecs = []Codec{pcma, pcmu}
+	if a := mustAgree(t, offer, answer); a.Codec != pcma || !slices.Equal(a.Arriving, []Codec{pcma, pcmu}) {
+		t.Errorf("agreed on %+v", a)
+	}
+}
+
 // TestHold holds and resumes from either end, RFC 3264 §8.4.
 func TestHold(t *testing.T) {
 	offer := Offer(alice())
