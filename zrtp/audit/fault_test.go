@@ -56,6 +56,16 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// The chain of a side that has not committed is held against its Hello.
+func TestBrokenChainWithoutCommit(t *testing.T) {
+	packets, _ := recorded(t, "x255")
+	at := find(t, packets, wire.TypeCommit, false)
+	packets = slices.Delete(packets, at, at+1)
+	at = find(t, packets, wire.TypeDHPart1, false)
+	change(t, packets, at, flip(12))
+	wantFault(t, play(t, New(), packets), at+1, "H1 does not fit H3 of Hello #")
+}
+
 // Damage to the packet itself.
 func TestDamage(t *testing.T) {
 	whole, _ := recorded(t, "x255")
