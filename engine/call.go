@@ -58,9 +58,10 @@ func (c *Call) Reject() error {
 
 // SetVerified records what the user says after comparing the SAS by voice:
 // matched or not. A SAS that does not match ends the call: somebody stands
-// between. The error of such an end says that the peer's record is unchanged.
-// Any other error means that nothing is verified. It returns when that is in the
-// audit trail, if there is one and the disk takes no more than 2 s.
+// between. The error of such an end says that the peer's record is unchanged, any
+// other one that nothing is verified; a disk that does not answer may store it yet.
+// It returns when that is in the audit trail, if there is one and the disk takes no
+// more than 2 s.
 func (c *Call) SetVerified(matched bool) error {
 	var trail *audit.Recorder
 	err := c.do(func(l *leg) error {
@@ -75,7 +76,7 @@ func (c *Call) SetVerified(matched bool) error {
 // phone's ZID and its address together; later calls show it. Another name than
 // before, without the SAS having been compared in this call, takes the
 // verification away: the users have to compare again. An error means that
-// nothing has changed.
+// nothing has changed, but for a disk that does not answer: it may have yet.
 func (c *Call) SetName(name string) error {
 	return c.do(func(l *leg) error { return l.setName(name) })
 }

@@ -232,7 +232,9 @@ func (e *Engine) launch(l *leg) (*Call, error) {
 	return l.call, nil
 }
 
-// Close ends every call, waits for every goroutine and closes the state.
+// Close ends every call, waits for every goroutine and closes the state. For a disk
+// that does not answer it waits some seconds; the error says what may not be on it,
+// and one goroutine for each file is left until the disk answers.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	if e.closed {
@@ -243,5 +245,9 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	e.cancel()
 	e.wg.Wait()
-	return errors.Join(e.agent.Close(), e.memory.Close(), e.trail.Close())
+	return errors.Join(
+		e.agent.Close(),
+		closeFile(e.cfg.StateDir, "what was learnt of other phones", e.memory.Close),
+		closeFile(e.cfg.AuditFile, "the last records", e.trail.Close),
+	)
 }

@@ -78,7 +78,8 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	ssrc, store := randomUint32(), e.memory.Store(addressOfRecord(e.cfg.Identity), addressOfRecord(peer))
+	ssrc := randomUint32()
+	store := promptStore{e.memory.Store(addressOfRecord(e.cfg.Identity), addressOfRecord(peer))}
 	keys, err := zrtp.New(zrtp.Config{
 		Rand: rand.Reader, ZID: e.memory.ZID(), SSRC: ssrc, ClientID: "Sotto", Policy: e.policy,
 		Store: store,

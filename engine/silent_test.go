@@ -49,8 +49,8 @@ func TestEndsThoughTheDiskHangs(t *testing.T) {
 	l.end(Reason{Kind: HungUp})
 	begin := time.Now()
 	l.finish()
-	if took := time.Since(begin); took < trailTimeout || took > 5*trailTimeout {
-		t.Errorf("ended after %v, want %v", took, trailTimeout)
+	if took := time.Since(begin); took < diskTimeout || took > 5*diskTimeout {
+		t.Errorf("ended after %v, want %v", took, diskTimeout)
 	}
 	events := l.call.events.events
 	last := events[len(events)-1]

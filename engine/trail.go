@@ -2,25 +2,16 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"sotto/engine/audit"
 	"sotto/media/route"
 )
 
-// trailTimeout bounds how long a call's end, and whoever has compared the SAS, wait
-// for the audit trail to be on the disk.
-const trailTimeout = 2 * time.Second
-
-// errHung is that nobody can wait any longer for the disk.
-var errHung = errors.New("engine: the disk does not answer")
-
 // onDisk waits until what was recorded is on the disk.
 func onDisk(trail *audit.Recorder) error {
-	ctx, cancel := context.WithTimeout(context.Background(), trailTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), diskTimeout)
 	defer cancel()
 	if trail.Flush(ctx) != nil {
 		return errHung
