@@ -51,9 +51,10 @@ type Config struct {
 	OpenAudio func(ctx context.Context) (Audio, error)
 	// Tones are what our user hears of a call that we make before it is answered:
 	// that it rings, or for up to four seconds, which Ended waits for, that it
-	// has been refused. They are those of the country with this code of two
-	// letters (ISO 3166, see [audio.NewProgressTone]); empty: as ITU-T E.180
-	// recommends; [NoTones]: none.
+	// has been refused, which Unanswered tells at once. They are those of the
+	// country with this code of two letters (ISO 3166, see
+	// [audio.NewProgressTone]); empty: as ITU-T E.180 recommends; [NoTones]:
+	// none.
 	//
 	// The Sink that the voice has afterwards plays them, unless all routes are
 	// [route.Internal]: a file is to have the call only. In secure mode the

@@ -12,6 +12,11 @@ type Event interface{ event() }
 // Ringing says that the other side is being alerted.
 type Ringing struct{}
 
+// Unanswered says that the other side has refused the call that we make, or cannot be
+// reached. Ended follows with the same Reason: at once, or when the tone that tells of
+// it has been heard; [Call.Close] cuts that short.
+type Unanswered struct{ Reason Reason }
+
 // Answered says that the other side has taken the call. No voice flows yet:
 // that takes Secured or, without secure mode, a Warning that there are no keys.
 type Answered struct {
@@ -107,6 +112,7 @@ type Ended struct {
 }
 
 func (Ringing) event()       {}
+func (Unanswered) event()    {}
 func (Answered) event()      {}
 func (Security) event()      {}
 func (Secured) event()       {}

@@ -181,14 +181,15 @@ func (l *leg) hush() {
 	}
 }
 
-// soundRefusal lets the caller of a refused call hear that it is, for a while, unless
-// Close or the Engine's end come before. What is asked of the call is answered
-// meanwhile.
+// soundRefusal tells the caller of a refused call at once, and lets him hear it for a
+// while, unless Close or the Engine's end come before. What is asked of the call is
+// answered meanwhile.
 func (l *leg) soundRefusal() {
 	tone, refused := refusalTone(*l.reason)
 	if !refused || !l.gone || l.answered || l.call.incoming || l.ctx.Err() != nil {
 		return
 	}
+	l.say(Unanswered{*l.reason})
 	if l.sound(tone); l.tones == nil {
 		return
 	}

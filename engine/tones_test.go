@@ -352,7 +352,7 @@ func refused(ctx context.Context, cfg *Config, r Reason) *leg {
 }
 
 // The caller of a refused call hears why, for some seconds at most, though it
-// never rang; whoever has given up hears nothing.
+// never rang, and is told at once; whoever has given up hears nothing.
 func TestRefusalIsHeard(t *testing.T) {
 	for _, c := range []struct {
 		reason Reason
@@ -373,14 +373,19 @@ func TestRefusalIsHeard(t *testing.T) {
 			e := newHandset(t, good)
 			l := refused(t.Context(), &Config{OpenAudio: e.open}, c.reason)
 			begin := time.Now()
+			var told []Event
+			time.AfterFunc(time.Millisecond, func() { told = slices.Clone(l.call.events.events) })
 			l.soundRefusal()
 			took := time.Since(begin)
 			l.hush()
 			if c.heard == "" {
-				if took != 0 || e.opens != 0 {
+				if took != 0 || e.opens != 0 || len(l.call.events.events) != 0 {
 					t.Errorf("%+v: %v, audio opened %d times", c.reason, took, e.opens)
 				}
 				return
+			}
+			if !slices.Equal(told, []Event{Unanswered{c.reason}}) {
+				t.Errorf("%+v: told at once: %+v", c.reason, told)
 			}
 			if o := <-l.opening; o.lost || took != refusalHeard || e.opens != 1 {
 				t.Errorf("%+v: %v, %+v", c.reason, took, o)

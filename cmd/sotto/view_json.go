@@ -116,6 +116,14 @@ type (
 		Event string `json:"event"`
 		Text  string `json:"text"`
 	}
+	// unansweredRecord: "ended" follows, with the same reason.
+	unansweredRecord struct {
+		Event  string `json:"event"`
+		Reason string `json:"reason"`
+		Kind   string `json:"kind"`
+		Code   int    `json:"code"`
+		Remote bool   `json:"remote"`
+	}
 	endedRecord struct {
 		Event  string    `json:"event"`
 		Reason string    `json:"reason"` // for people
@@ -139,6 +147,9 @@ func record(event any) any {
 		return peerRecord{Event: "incoming", Peer: e.Peer}
 	case engine.Ringing:
 		return plainRecord{"ringing"}
+	case engine.Unanswered:
+		r := e.Reason
+		return unansweredRecord{"unanswered", r.Text, r.Kind.String(), r.Code, r.Remote}
 	case engine.Answered:
 		return peerRecord{Event: "answered", Peer: e.Peer, Codec: e.Codec}
 	case engine.Secured:

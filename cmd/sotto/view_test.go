@@ -46,7 +46,7 @@ func TestBanner(t *testing.T) {
 // everyEvent is one of each.
 var everyEvent = []any{
 	listening{"127.0.0.1:1"}, calling{"sip:b@h", "127.0.0.1:1"}, incoming{"sip:b@h"},
-	engine.Ringing{}, engine.Answered{Peer: "sip:b@h", Codec: "opus"},
+	engine.Ringing{}, engine.Unanswered{Reason: engine.Reason{Kind: engine.Declined, Text: "they declined", Remote: true, Code: 603}}, engine.Answered{Peer: "sip:b@h", Codec: "opus"},
 	engine.Secured{SAS: "gkrz", SASType: "B32", Suite: "X255/S256", PeerZID: "00", Level: engine.LevelSuspect},
 	engine.Security{Level: engine.LevelSuspect, Text: "beware", Name: "Bob", Notices: []engine.Notice{engine.NoticePBX}},
 	engine.SASRelayed{SAS: "far:away", SASType: "B256"},
@@ -82,12 +82,13 @@ func TestJSONView(t *testing.T) {
 		}
 		names = append(names, object["event"].(string))
 	}
-	want := strings.Fields("listening calling incoming ringing answered secured security sas_relayed security refused route_refused route_restored held held resumed digit warning quality quality ended")
+	want := strings.Fields("listening calling incoming ringing unanswered answered secured security sas_relayed security refused route_refused route_restored held held resumed digit warning quality quality ended")
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
 	for _, part := range []string{
 		`"sas":"gkrz","sas_type":"B32","suite":"X255/S256","peer_zid":"00","initiator":false,"verified":false,"level":"suspect"`,
+		`{"event":"unanswered","reason":"they declined","kind":"declined","code":603,"remote":true}`,
 		`"level":"suspect","text":"beware","name":"Bob","notices":[{"kind":"pbx","text":"The other side is a`,
 		`{"event":"sas_relayed","sas":"far:away","sas_type":"B256"}`,
 		`"level":"verified-now","text":"good"`,
@@ -116,7 +117,7 @@ func TestTextView(t *testing.T) {
 	v.show(hint{"helpful"})
 	v.show(incoming{"sip:\x1b[31mred\r\n@h"})
 	for _, want := range []string{
-		"Listening on 127.0.0.1:1", "Calling sip:b@h", "sip:b@h is calling", "Ringing", "with opus", "g k r z", "Type y and Enter",
+		"Listening on 127.0.0.1:1", "Calling sip:b@h", "sip:b@h is calling", "Ringing", "Not answered: they declined.", "with opus", "g k r z", "Type y and Enter",
 		"Security: suspect. ALARM: beware", "Name: Bob", "Beyond the telephone", "a w a y", "Note: The other side is a telephone exchange", "Security: verified now. good", "!! REFUSED: nothing is sent or played.\n  !! no\n  !!!!", "!! SILENT: nothing is sent or played.\n  !! take the buds out and again and again", "again\n  !! and again", "The audio route is verified again.", "by the other side", "On hold, because of the audio route.", "by you", "The other side sends #.", "Warning: w", "Quality of what you hear: high, MOS 4.2.", "Quality of what the other side hears: poor, MOS 1.6.", "What you heard: R 71, MOS 3.7; listening alone 3.9.", "Ended: busy", "lost 2, late 3",
 		"helpful", "  sip:[31mred @h is calling.\n",
 	} {

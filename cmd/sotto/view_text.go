@@ -41,6 +41,8 @@ func (v *textView) show(event any) {
 		v.line("%s", e.Text)
 	case engine.Ringing:
 		v.line("Ringing.")
+	case engine.Unanswered:
+		v.line("Not answered: %s.", strings.TrimSuffix(e.Reason.Text, "."))
 	case engine.Answered:
 		v.line("Answered: talking to %s with %s.", e.Peer, e.Codec)
 	case engine.Secured:
