@@ -33,7 +33,8 @@ func newCall(peer string, incoming bool) *Call {
 	}
 }
 
-// Next waits for the next event. After Ended it returns io.EOF.
+// Next waits for the next event. After Ended it returns io.EOF. Of more than 32 that
+// nobody takes, the oldest of those that come again and again are dropped.
 func (c *Call) Next(ctx context.Context) (Event, error) { return c.events.next(ctx) }
 
 // Peer is the other side's SIP address, as dialled or as it claims.

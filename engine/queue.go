@@ -33,25 +33,35 @@ func (q *queue) put(e Event) {
 	q.signal()
 }
 
-// makeRoom drops the oldest event of those that repeat, if too many wait; a
-// warning only if there is no other.
+// makeRoom drops the oldest event of those that repeat, if too many wait: one of the
+// peer's, who is not to push out what this machine tells; why there is silence only
+// if there is none, and a warning only if there is no other.
 func (q *queue) makeRoom() {
 	if len(q.events) < maxUnread {
 		return
 	}
-	i := slices.IndexFunc(q.events, repeats)
-	if i < 0 {
-		i = slices.IndexFunc(q.events, warns)
-	}
-	if i >= 0 {
-		q.events = slices.Delete(q.events, i, i+1)
+	for _, is := range []func(Event) bool{repeats, silences, warns} {
+		if i := slices.IndexFunc(q.events, is); i >= 0 {
+			q.events = slices.Delete(q.events, i, i+1)
+			return
+		}
 	}
 }
 
 // repeats reports whether the peer decides how often e comes.
 func repeats(e Event) bool {
 	switch e.(type) {
-	case Held, Resumed, Refused, RouteRefused, RouteRestored, Digit, Quality:
+	case Held, Resumed, Refused, Digit, Quality:
+		return true
+	}
+	return false
+}
+
+// silences reports whether e is about silence because of the route: the devices
+// decide how often it comes.
+func silences(e Event) bool {
+	switch e.(type) {
+	case RouteRefused, RouteRestored:
 		return true
 	}
 	return false

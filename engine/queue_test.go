@@ -20,3 +20,23 @@ func TestQueueIsBounded(t *testing.T) {
 		t.Errorf("%d warnings", len(q.events))
 	}
 }
+
+// A peer who holds, resumes and dials as long as nobody looks does not push out why
+// there is silence, which the latest event of the route says.
+func TestPeerDoesNotPushOutTheRoute(t *testing.T) {
+	q := newQueue()
+	q.put(RouteRefused{Text: "why"})
+	for range 3 * maxUnread {
+		q.put(Digit{'1'})
+	}
+	if len(q.events) > maxUnread || q.events[0].(RouteRefused).Text != "why" {
+		t.Errorf("%d events, the first %+v", len(q.events), q.events[0])
+	}
+	for range 3 * maxUnread {
+		q.put(RouteRestored{})
+		q.put(RouteRefused{Text: "again"})
+	}
+	if last := q.events[len(q.events)-1]; len(q.events) > maxUnread || last.(RouteRefused).Text != "again" {
+		t.Errorf("%d events, the last %+v", len(q.events), last)
+	}
+}
