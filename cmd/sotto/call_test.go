@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"sotto/engine"
 	"sotto/media/audio"
 )
 
@@ -111,6 +113,47 @@ func TestSignalHangsUp(t *testing.T) {
 	}
 	wantSuccess(t, caller)
 	wantSuccess(t, listener)
+}
+
+// Whoever reads what is printed may go away: the call goes on, and is hung up in time.
+func TestReaderGoesAway(t *testing.T) {
+	t.Parallel()
+	listener, uri := startListening(t, "--once")
+	reader, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdout.Close()
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	caller := exec.CommandContext(t.Context(), sottoPath, "call", uri, "--in", "silence", "--json", "--duration", "500ms")
+	caller.Stdout = stdout
+	if err := caller.Run(); err != nil {
+		t.Errorf("the caller: %v", err)
+	}
+	if e := event[endedRecord](t, listener, "ended"); e.Kind != "hung-up" || !e.Remote || e.Level != "encrypted" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// The voice begins with the keys, or when there will be none, and not with whatever
+// there is to warn of before.
+func TestWhenTheVoiceBegins(t *testing.T) {
+	for event, want := range map[engine.Event]bool{
+		engine.Secured{}:          true,
+		engine.Warning{Text: "w"}: false,
+		engine.Answered{}:         false,
+	} {
+		if talks(event) != want {
+			t.Errorf("%T: %v", event, !want)
+		}
+	}
+	for level := engine.LevelAttacked; level <= engine.LevelCompared; level++ {
+		if talks(engine.Security{Level: level}) != (level == engine.LevelClear) {
+			t.Errorf("level %v", level)
+		}
+	}
 }
 
 // An interrupted listener without a call ends normally.

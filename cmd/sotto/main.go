@@ -53,8 +53,10 @@ func usage(err error) error {
 func main() { os.Exit(run(os.Args[1:])) }
 
 // run executes one command line. The first SIGINT or SIGTERM ends its context,
-// so that calls are hung up; the second one kills.
+// so that calls are hung up; the second one kills. That nobody reads any more what
+// is printed is an error of the write, and would otherwise kill in mid-call.
 func run(args []string) int {
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 1)

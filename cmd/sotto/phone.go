@@ -107,23 +107,31 @@ func (p *phone) follow(ctx context.Context, call *engine.Call) error {
 			return failed(err)
 		}
 		p.view.show(event)
-		talking := false
 		switch e := event.(type) {
-		case engine.Warning:
-			talking = p.opts.insecure // in the clear from now on
 		case engine.Secured:
-			talking = true
 			if p.opts.verify {
 				p.verify(call, true)
 			}
 		case engine.Ended:
 			return outcome(ctx, e, p.opts.insecure)
 		}
-		if talking && !talked {
+		if !talked && talks(event) {
 			talked = true
 			p.begin(call, limit)
 		}
 	}
+}
+
+// talks reports whether voice flows from event on, be it in the clear. A Warning
+// alone, such as one of the audit trail, does not say that.
+func talks(event engine.Event) bool {
+	switch e := event.(type) {
+	case engine.Secured:
+		return true
+	case engine.Security:
+		return e.Level == engine.LevelClear
+	}
+	return false
 }
 
 // begin does what the command line wants done when the voice begins.
