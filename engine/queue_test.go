@@ -29,14 +29,14 @@ func TestPeerDoesNotPushOutTheRoute(t *testing.T) {
 	for range 3 * maxUnread {
 		q.put(Digit{'1'})
 	}
-	if len(q.events) > maxUnread || q.events[0].(RouteRefused).Text != "why" {
+	if first, _ := q.events[0].(RouteRefused); len(q.events) > maxUnread || first.Text != "why" {
 		t.Errorf("%d events, the first %+v", len(q.events), q.events[0])
 	}
 	for range 3 * maxUnread {
 		q.put(RouteRestored{})
 		q.put(RouteRefused{Text: "again"})
 	}
-	if last := q.events[len(q.events)-1]; len(q.events) > maxUnread || last.(RouteRefused).Text != "again" {
+	if last, _ := q.events[len(q.events)-1].(RouteRefused); len(q.events) > maxUnread || last.Text != "again" {
 		t.Errorf("%d events, the last %+v", len(q.events), last)
 	}
 }

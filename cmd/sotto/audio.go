@@ -102,11 +102,29 @@ func (o *options) checkFiles() error {
 	if o.out == "" {
 		return nil
 	}
+	if err := overItself(source, o.in, o.out); err != nil {
+		return err
+	}
 	file, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return file.Close()
+}
+
+// overItself is the error if the recording would be made over what is to be said.
+func overItself(source audio.Source, in, out string) error {
+	if _, file := source.(io.Closer); !file {
+		return nil
+	}
+	said, err := os.Stat(in)
+	if err != nil {
+		return fmt.Errorf("--in: %w", err)
+	}
+	if heard, err := os.Stat(out); err == nil && os.SameFile(said, heard) {
+		return fmt.Errorf("--in %s and --out %s are the same file", in, out)
+	}
+	return nil
 }
 
 // class is the class of the routes we report.
@@ -137,7 +155,10 @@ func (o *options) openFiles(context.Context) (engine.Audio, error) {
 		return a, nil
 	}
 	path := numbered(o.out, int(n))
-	sink, err := audio.CreateWAV(path)
+	var sink *audio.WAVSink
+	if err = overItself(source, o.in, path); err == nil {
+		sink, err = audio.CreateWAV(path)
+	}
 	if err != nil {
 		if file, ok := source.(io.Closer); ok {
 			err = errors.Join(err, file.Close())

@@ -4,11 +4,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"sotto/media"
+	"sotto/media/audio"
 )
 
 func TestUsage(t *testing.T) {
@@ -240,6 +242,35 @@ func TestNoAnswerEmptiesNothing(t *testing.T) {
 	wantFailure(t, p, exitFailed, "nobody answered")
 	if kept, err := os.ReadFile(path); err != nil || string(kept) != "earlier" {
 		t.Errorf("%q is left, %v", kept, err)
+	}
+}
+
+// What is to be said is not recorded over, be it by a later call or another name.
+func TestSaidIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "said-2.wav")
+	said := make([]int16, audio.FrameSamples)
+	if err := writeWAV(path, said); err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Replace(path, "said", "linked", 1)
+	if err := os.Link(path, linked); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{path, linked} {
+		wantFailure(t, start(t, "call", "sip:bob@127.0.0.1", "--in", path, "--out", out), exitUsage, "the same file")
+	}
+	o := &options{in: path, out: strings.Replace(path, "-2", "", 1)}
+	for call, same := range []bool{false, true} {
+		a, err := o.openFiles(t.Context())
+		if got := err != nil && strings.Contains(err.Error(), "the same file"); got != same {
+			t.Errorf("call %d: %v", call+1, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := readWAV(t, path); !slices.Equal(got, said) {
+		t.Errorf("%d samples are left", len(got))
 	}
 }
 
