@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 type hungDisk struct {
 	memory
 	freed  chan struct{}
+	mu     sync.Mutex // guards record
 	record zrtp.Record
 	late   chan error // what came of a change after that
 }
@@ -35,11 +37,15 @@ func (d *hungDisk) Store(string, string) zrtp.Store { return d }
 
 func (d *hungDisk) Load(wire.ZID) (zrtp.Record, error) {
 	<-d.freed
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return d.record, nil
 }
 
 func (d *hungDisk) Update(_ wire.ZID, change func(*zrtp.Record) error) error {
 	<-d.freed
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	err := change(&d.record)
 	d.late <- err
 	return err

@@ -373,19 +373,19 @@ func TestRefusalIsHeard(t *testing.T) {
 			e := newHandset(t, good)
 			l := refused(t.Context(), &Config{OpenAudio: e.open}, c.reason)
 			begin := time.Now()
-			var told []Event
-			time.AfterFunc(time.Millisecond, func() { told = slices.Clone(l.call.events.events) })
+			told := make(chan []Event, 1)
+			time.AfterFunc(time.Millisecond, func() { told <- unread(t, l.call) })
 			l.soundRefusal()
 			took := time.Since(begin)
 			l.hush()
 			if c.heard == "" {
-				if took != 0 || e.opens != 0 || len(l.call.events.events) != 0 {
+				if took != 0 || e.opens != 0 || len(<-told) != 0 {
 					t.Errorf("%+v: %v, audio opened %d times", c.reason, took, e.opens)
 				}
 				return
 			}
-			if !slices.Equal(told, []Event{Unanswered{c.reason}}) {
-				t.Errorf("%+v: told at once: %+v", c.reason, told)
+			if got := <-told; !slices.Equal(got, []Event{Unanswered{c.reason}}) {
+				t.Errorf("%+v: told at once: %+v", c.reason, got)
 			}
 			if o := <-l.opening; o.lost || took != refusalHeard || e.opens != 1 {
 				t.Errorf("%+v: %v, %+v", c.reason, took, o)
