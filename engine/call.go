@@ -21,6 +21,7 @@ type Call struct {
 	incoming bool
 	events   *queue
 	commands chan func(*leg) // run by the leg goroutine, in order
+	fallMute func()          // has no more of our voice leave; does not wait for the leg
 	level    atomic.Int32
 	final    media.Stats   // written before ended is closed, read after
 	ended    chan struct{} // closed when every goroutine of the call has ended
@@ -29,7 +30,7 @@ type Call struct {
 func newCall(peer string, incoming bool) *Call {
 	return &Call{
 		peer: peer, incoming: incoming, events: newQueue(),
-		commands: make(chan func(*leg)), ended: make(chan struct{}),
+		commands: make(chan func(*leg)), fallMute: func() {}, ended: make(chan struct{}),
 	}
 }
 
@@ -141,6 +142,7 @@ func (c *Call) Stats() (s media.Stats) {
 // Close hangs up, or rejects or cancels a call that was not answered, and
 // waits until nothing of the call is left. Events can still be read.
 func (c *Call) Close() error {
+	c.fallMute()
 	_ = c.do(func(l *leg) error {
 		l.end(l.hangUpReason())
 		l.hush()

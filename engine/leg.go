@@ -101,6 +101,8 @@ func newLeg(e *Engine, peer string, incoming bool) (*leg, error) {
 		},
 	}
 	l.ctx, l.cancel = context.WithCancel(e.ctx)
+	l.call.fallMute = voice.fallMute
+	context.AfterFunc(l.ctx, voice.fallMute)
 	return l, nil
 }
 

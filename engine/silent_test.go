@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -39,6 +40,67 @@ func TestSilentThoughTheDiskHangs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who hangs up, or closes the Engine, is heard no more while the leg still waits for
+// something, be it that the voice is let through just then.
+func TestMuteBeforeTheLeg(t *testing.T) {
+	ends := map[string]func(*leg){
+		"hang up":           func(l *leg) { go l.call.Close() },
+		"the engine closes": func(l *leg) { l.engine.cancel() },
+	}
+	for name, c := range map[string]struct {
+		insecure bool
+		release  func(*leg)
+	}{
+		"keys": {false, func(l *leg) {
+			l.onKeys(zrtp.KeysReady{Send: newKeys(1), Receive: newKeys(2)})
+			l.onKeys(zrtp.Secured{SAS: "sas"})
+		}},
+		"in the clear": {true, func(l *leg) { l.withoutKeys(noZRTP, textNoZRTP) }},
+	} {
+		for how, end := range ends {
+			for when, early := range map[string]bool{"before": true, "after": false} {
+				t.Run(how+" "+when+" "+name, func(t *testing.T) {
+					l := waiting(t, Config{AllowInsecure: c.insecure})
+					plays, reads := make(beat), make(heardBy, 1000)
+					talk := func() {
+						l.onAudio(opened{audio: internal(reads, plays)})
+						c.release(l)
+					}
+					if !early {
+						talk()
+						<-reads
+					}
+					end(l)
+					for begun := time.Now(); !l.voice.fallen.Load(); runtime.Gosched() {
+						if time.Since(begun) > limit {
+							t.Fatal("not mute")
+						}
+					}
+					if early {
+						talk()
+					}
+					plays.frames(t, 3) // what has begun is not called back
+					for len(reads) > 0 {
+						<-reads
+					}
+					if plays.frames(t, 5); len(reads) != 0 {
+						t.Errorf("%d frames of the microphone are read", len(reads))
+					}
+				})
+			}
+		}
+	}
+}
+
+// heardBy is a microphone that says when it is read.
+type heardBy chan struct{}
+
+func (h heardBy) ReadFrame(pcm []int16) error {
+	clear(pcm)
+	h <- struct{}{}
+	return nil
 }
 
 // A call ends though the disk hangs, and its user hears that the trail is not on

@@ -57,6 +57,7 @@ type voice struct {
 	// protectors are what was released to the flow, to be closed when
 	// nothing uses them any more.
 	protectors []interface{ Close() }
+	fallen     atomic.Bool // mute, for good
 }
 
 // flow is both halves of the stream, unchanging once made.
@@ -311,7 +312,9 @@ func (v *voice) releaseSend(verified route.Verified, k srtpKeys) error {
 		return err
 	}
 	v.protectors = append(v.protectors, sealer)
-	return v.flow.Load().sender.Release(verified, sealer)
+	err = v.flow.Load().sender.Release(verified, sealer)
+	v.stayMute()
+	return err
 }
 
 // releaseReports lets RTCP flow both ways.
@@ -335,7 +338,29 @@ func (v *voice) releaseClear() error {
 	}
 	v.clear = true
 	f := v.flow.Load()
-	return errors.Join(f.receiver.ReleaseClear(), f.sender.ReleaseClear(), f.reports.ReleaseClear())
+	err := errors.Join(f.receiver.ReleaseClear(), f.sender.ReleaseClear(), f.reports.ReleaseClear())
+	if v.stayMute() {
+		return nil // the sender lets nothing through any more, which is no error
+	}
+	return err
+}
+
+// fallMute has no more of our voice leave, at once and for good. Any goroutine may
+// call it: who hangs up does not wait for the leg, which may wait for the disk, and
+// whose silence follows.
+func (v *voice) fallMute() {
+	v.fallen.Store(true)
+	v.stayMute()
+}
+
+// stayMute takes back a release that has come beside fallMute, and reports whether
+// that has been.
+func (v *voice) stayMute() bool {
+	fallen := v.fallen.Load()
+	if f := v.flow.Load(); f != nil && fallen {
+		f.sender.Revoke()
+	}
+	return fallen
 }
 
 // silence stops both directions at once, for good; the last report says
