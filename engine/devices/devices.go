@@ -229,10 +229,14 @@ type watch interface {
 
 // classes waits until the watch knows what the two devices are.
 func classes(ctx context.Context, w watch, capture, playback string) ([]route.Route, error) {
+	unknown := []route.Route{{Device: capture, Capture: true}}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		known, err := w.Devices(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return unknown, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -247,7 +251,7 @@ func classes(ctx context.Context, w watch, capture, playback string) ([]route.Ro
 				return nil, route.ErrWatch
 			}
 		case <-ctx.Done():
-			return []route.Route{{Device: capture, Capture: true}}, nil // Unknown
+			return unknown, nil
 		}
 	}
 }

@@ -1,9 +1,12 @@
 package devices
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sotto/media/audio/device"
 	"sotto/media/route"
@@ -90,4 +93,41 @@ func TestGone(t *testing.T) {
 	if err := gone(events); err != nil {
 		t.Error(err)
 	}
+}
+
+// restless is a watch over a machine on which something happens all the time, so that
+// its answers take a while.
+type restless struct {
+	route.Watch
+	alarms chan route.Alarm
+}
+
+func (r restless) Alarms() <-chan route.Alarm { return r.alarms }
+
+func (r restless) Devices(ctx context.Context) ([]route.Route, error) {
+	r.alarms <- route.Alarm{}
+	select {
+	case <-time.After(300 * time.Millisecond):
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A device that is not known in time is refused, which is told and tried again, also if
+// the watch is being asked just then.
+func TestNotKnownInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := restless{alarms: make(chan route.Alarm, 1)}
+		_, err := Choice{}.admit(t.Context(), w, "mic", "speaker")
+		if refusal := new(route.Refusal); !errors.As(err, &refusal) || refusal.Device != "mic" {
+			t.Error(err)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		<-w.alarms
+		if _, err := (Choice{}).admit(ended, w, "mic", "speaker"); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
 }
