@@ -42,13 +42,15 @@
 //
 // A call that ends is silent at once. Then the peer is told, without the
 // reason, which is the user's; then the devices are closed and waited for. If
-// the peer has refused the call, a tone says so before (Config.Tones).
+// the peer has refused the call, Unanswered says so at once, and a tone before
+// all that (Config.Tones).
 //
 // # Goroutines
 //
 //	name       one per   owner    ends when                    who waits
 //	accept     Engine    Engine   the Engine closes            Engine.Close
 //	trail      Engine    Engine   the Engine closes            Engine.Close
+//	disk       file use  caller   the disk has answered        caller, for 2 s
 //	leg        Call      Call     the call has ended           Call.Close, Engine.Close
 //	signalling Call      leg      the dialog or the leg ends   leg
 //	opening    Call      leg      Config.OpenAudio returns     leg

@@ -234,7 +234,7 @@ func (e *Engine) launch(l *leg) (*Call, error) {
 
 // Close ends every call, waits for every goroutine and closes the state. For a disk
 // that does not answer it waits some seconds; the error says what may not be on it,
-// and one goroutine for each file is left until the disk answers.
+// and what is left of that ends when the disk answers.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	if e.closed {

@@ -37,6 +37,8 @@ func engineMutants() []mutant {
 		{"engine/signal.go", "|| l.rule(c) == nothing", "|| true", "F1_ReinviteWithoutZRTP"},
 		{"engine/signal.go", "has && bytes.Equal(before[:], after[:])", "has && (true || bytes.Equal(before[:], after[:]))", "F1_ReinviteWithoutZRTP"},
 		off("engine/signal.go", "a.Codec.Name != l.agreed.Codec.Name || a.Codec.PayloadType != l.agreed.Codec.PayloadType", "F1_ReinviteWithoutZRTP"),
+		without("engine/call.go", "c.fallMute()", "TestMuteBeforeTheLeg"),
+		{"engine/disk.go", "if late {\n\t\t\t\treturn errHung", "if late && false {\n\t\t\t\treturn errHung", "TestLateChange"},
 		off("engine/audit/writer.go", "err := w.file.Truncate(to.size); err != nil", "TestFullDisk"),
 		{"engine/audit/log.go", "case len(l.queue) >= maxQueue && e.recorded == nil:", "case false:", "TestHungDisk"},
 	}
