@@ -66,6 +66,7 @@ type voice struct {
 	codecs.Codec
 	decoder codecs.Decoder
 	up      *audio.Resampler // nil if the codec runs at 48 kHz
+	lasts   time.Duration    // a packet, by the last one that was decoded
 }
 
 func (p *playout) init(c ReceiverConfig, trace Tracer) error {
@@ -79,7 +80,7 @@ func (p *playout) init(c ReceiverConfig, trace Tracer) error {
 		if err != nil {
 			return fmt.Errorf("media: %w", err)
 		}
-		v := &voice{Codec: codec, decoder: decoder}
+		v := &voice{Codec: codec, decoder: decoder, lasts: FrameDuration}
 		if codec.SampleRate != audio.SampleRate {
 			if v.up, err = audio.NewResampler(codec.SampleRate, audio.SampleRate); err != nil {
 				return fmt.Errorf("media: %w", err)
@@ -237,7 +238,8 @@ func (p *playout) silence(n int) {
 	p.add(n, nil)
 }
 
-// decode adds what a packet holds.
+// decode adds what a packet holds, or as much as the one before if its codec refuses
+// it: with more or less, what follows would be heard later or sooner.
 func (p *playout) decode(packet []byte) {
 	payloadType, timestamp, payload := cutTag(packet)
 	p.voice = p.voices[payloadType]
@@ -246,9 +248,10 @@ func (p *playout) decode(packet []byte) {
 	p.began, p.beganAt = true, timestamp
 	if err != nil || n == 0 {
 		p.undecodable.Add(1)
-		p.conceal(FrameDuration)
+		p.conceal(p.voice.lasts)
 		return
 	}
+	p.voice.lasts = time.Duration(n) * time.Second / time.Duration(p.voice.SampleRate)
 	p.take(n)
 }
 

@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -402,5 +403,42 @@ func TestReleaseForgetsSound(t *testing.T) {
 				t.Fatalf("after %d frames: sample %d of the next release is %d", n, i, v)
 			}
 		}
+	}
+}
+
+// A packet that the codec refuses takes as long as it was meant to, whatever length
+// packets have: what follows is heard neither later nor sooner for it.
+func TestUndecodableTakesItsTime(t *testing.T) {
+	for _, ms := range []float64{2.5, 5, 10, 20, 40, 60} {
+		t.Run(fmt.Sprint(ms, " ms"), func(t *testing.T) {
+			r := newReceiver(t, receiverConfig(t, &tape{}))
+			must(t, r.Release(verified(t), opener(t, 1)))
+			f := newFar(t, sealer(t, 1))
+			f.step = uint32(48 * ms)
+			packets, sent := recorded(t, fmt.Sprintf("stereo-%vms.bin", ms)), 0
+			var before, longest time.Duration
+			for i := range 150 {
+				for ; float64(sent)*ms < float64(i*20+20); sent++ {
+					payload := packets[sent%len(packets)]
+					if i >= 60 && i < 110 { // code 3 without frames
+						payload = []byte{0xff, 0, 1, 2, 3}
+					}
+					r.HandleRTP(at(i), f.packet(opusType, payload))
+				}
+				play(t, r, at(i))
+				if delay := r.Stats().Delay; i < 60 {
+					before = delay
+				} else {
+					longest = max(longest, delay)
+				}
+			}
+			got := r.Stats()
+			if got.Undecodable != uint64(1000/ms) && got.Undecodable != uint64(1000/ms)+1 {
+				t.Errorf("%d packets refused", got.Undecodable)
+			}
+			if longest > before || got.Late+got.Concealed+got.Lost != 0 || got.Accelerated+got.Expanded != 0 {
+				t.Errorf("a delay of %v became one of up to %v: %+v", before, longest, got)
+			}
+		})
 	}
 }
