@@ -36,7 +36,8 @@ type playout struct {
 	trace Tracer
 
 	opening *opening // under which the rest came
-	voice   *voice   // of the last packet; nil before the first
+	stream  uint64   // that is being played, as ReceiverStats.Streams counts them
+	voice   *voice   // of its last packet; nil before the first
 	start   int      // of the past in pcm
 	have    int      // samples behind the past
 	frame   int      // samples of the frame that are to be made
@@ -67,6 +68,7 @@ type voice struct {
 	decoder codecs.Decoder
 	up      *audio.Resampler // nil if the codec runs at 48 kHz
 	lasts   time.Duration    // a packet, by the last one that was decoded
+	stream  uint64           // that decoder is of; 0: of none yet
 }
 
 func (p *playout) init(c ReceiverConfig, trace Tracer) error {
@@ -172,10 +174,13 @@ func (r *Receiver) fill(now time.Time) {
 }
 
 // pop asks the jitter buffer, which holds nothing from before the last Release
-// or Revoke.
+// or Revoke, nor of a source that another one has taken over from.
 func (r *Receiver) pop(now time.Time) (int, jitter.Action) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if p := &r.playout; p.stream != r.stats.Streams {
+		p.stream, p.voice, p.from = r.stats.Streams, nil, nil
+	}
 	return r.buffer.Pop(now, length(r.playout.have), r.playout.packet[:])
 }
 
@@ -243,6 +248,7 @@ func (p *playout) silence(n int) {
 func (p *playout) decode(packet []byte) {
 	payloadType, timestamp, payload := cutTag(packet)
 	p.voice = p.voices[payloadType]
+	p.renew()
 	n, err := p.voice.decoder.Decode(p.room(p.voice.MaxSamples()), payload)
 	p.trace.Stamp(StageDecoded, timestamp)
 	p.began, p.beganAt = true, timestamp
@@ -253,6 +259,18 @@ func (p *playout) decode(packet []byte) {
 	}
 	p.voice.lasts = time.Duration(n) * time.Second / time.Duration(p.voice.SampleRate)
 	p.take(n)
+}
+
+// renew gives a voice that has decoded another stream a new decoder: the old one goes
+// on from what it has heard last.
+func (p *playout) renew() {
+	v := p.voice
+	if v.stream != p.stream && v.stream != 0 {
+		if decoder, err := v.NewDecoder(); err == nil { // as it was for the first
+			v.decoder, v.lasts = decoder, FrameDuration
+		}
+	}
+	v.stream = p.stream
 }
 
 // recover makes up a lost packet of length d from the one after it.

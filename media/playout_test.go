@@ -442,3 +442,45 @@ func TestUndecodableTakesItsTime(t *testing.T) {
 		})
 	}
 }
+
+// Neither do the decoders remember: silence under other keys, or of a source that takes
+// over, is silence from its first packet on, however loud it was before.
+func TestDecodersForgetSound(t *testing.T) {
+	for name, pt := range map[string]uint8{"opus": opusType, "PCMU": 0, "PCMA": 8, "G722": 9} {
+		for _, keyed := range []bool{true, false} {
+			sink := &tape{}
+			r := newReceiver(t, receiverConfig(t, sink))
+			must(t, r.Release(verified(t), opener(t, 1)))
+			c := codec(t, name)
+			talk := func(f *far, level float64, from, n int) {
+				f.pt, f.samples, f.step = pt, c.PacketSamples(codecs.Options{}), uint32(c.ClockRate/50)
+				f.coder = newCoder(t, name, 1000)
+				f.coder.tone = audio.NewTone(1000, level)
+				run(t, r, f, from, n)
+			}
+			talk(newFar(t, sealer(t, 1)), 0.8, 0, 50)
+			play(t, r, at(50)) // one is missing
+			other := newFar(t, sealer(t, 1))
+			other.ssrc++
+			from := 51
+			if keyed {
+				other = newFar(t, sealer(t, 3))
+				must(t, r.Release(verified(t), opener(t, 3)))
+			} else {
+				for ; from < 120; from++ { // until it counts as a pause
+					play(t, r, at(from))
+				}
+			}
+			talk(other, 0, from, 20)
+			if got := r.Stats(); got.Streams != 2 || got.PacketsReceived != 70 {
+				t.Fatalf("%s: %+v", name, got)
+			}
+			for i, v := range sink.pcm[from*audio.FrameSamples:] {
+				if v < -20 || v > 20 {
+					t.Errorf("%s, other keys %v: sample %d is %d", name, keyed, i, v)
+					break
+				}
+			}
+		}
+	}
+}
