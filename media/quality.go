@@ -15,7 +15,7 @@ const ratedPackets = 50
 // hearing is what a Receiver tells its Reports of the source being heard.
 type hearing struct {
 	block  rtcp.ReceptionReport // without what belongs to the peer's reports
-	codec  string               // name of its last packet's
+	codec  string               // of the source
 	packet time.Duration        // length of its packets
 	losses jitter.Losses
 	delay  time.Duration // of the jitter buffer

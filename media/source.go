@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"sotto/codecs"
 	"sotto/media/jitter"
 )
 
@@ -12,7 +13,7 @@ import (
 type source struct {
 	heard bool // the rest is known
 	ssrc  uint32
-	codec string    // name of its last packet's
+	codec string    // name of its last voice's, which comfort noise is not
 	clock int       // of its timestamps, in Hz; always known
 	last  time.Time // arrival of its last packet
 
@@ -62,7 +63,9 @@ func (r *Receiver) queue(a arrival) bool {
 	// count as lost.
 	p := jitter.Packet{Seq: h.sequence, Timestamp: h.timestamp}
 	if v := r.playout.voices[h.payloadType]; v != nil {
-		r.source.codec = v.Name
+		if v.Name != codecs.ComfortNoise.Name {
+			r.source.codec = v.Name
+		}
 		r.stats.PacketsReceived++
 		r.stats.BytesReceived += uint64(len(a.tagged) - tagLen)
 		if len(a.tagged) > tagLen {

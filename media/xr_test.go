@@ -95,6 +95,20 @@ func TestVoIPMetrics(t *testing.T) {
 	}
 }
 
+// A report in a pause rates the codec of the voice before it: comfort noise is none.
+func TestQualityInAPause(t *testing.T) {
+	p := newFuzzed(t, false)
+	f := newFar(t, nil)
+	f.coder, f.pt, f.samples, f.step = newCoder(t, "PCMU", 440), 0, 160, 160
+	run(t, p.receiver, f, 0, 200)
+	p.receiver.HandleRTP(at(200), f.packet(noiseType, []byte{42}))
+	play(t, p.receiver, at(200))
+	v := voipOf(t, p.extended(t, at(201)))
+	if got := p.reports.Stats(); v.RFactor < 90 || v.RFactor > 94 || got.Quality.R < 90 || got.VoIP.R < 90 {
+		t.Errorf("R factor %d; lately %+v, in all %+v", v.RFactor, got.Quality, got.VoIP)
+	}
+}
+
 // A phone that only listens learns the round trip by its reference time, and
 // answers the other's.
 func TestRoundTripOfAListener(t *testing.T) {
