@@ -100,6 +100,9 @@ func TestDigitsLookLikeVoice(t *testing.T) {
 	if events != ".....3333333...DDDDDDD.................." {
 		t.Error(events)
 	}
+	if got := s.Stats().BytesSent; got != 26*80+14*4 {
+		t.Errorf("%d bytes of payload sent: padding is none", got)
+	}
 }
 
 // Outside secure mode nothing is padded. G.711 has an event clock of its own.

@@ -271,6 +271,9 @@ func (s *Sender) pack(k *sealing) error {
 		return err
 	}
 	s.ready.octets = n - headerLen
+	if s.pkt[0]&rtpPadding != 0 { // its last byte counts it, and a report does not (RFC 3550 §6.4.1)
+		s.ready.octets -= int(s.pkt[n-1])
+	}
 	if !k.clear {
 		if n, err = k.sealer.Seal(s.pkt[:], n); err != nil {
 			return err
