@@ -60,6 +60,6 @@ const (
 	// FrameDuration is the time between two ticks.
 	FrameDuration = 20 * time.Millisecond
 
-	// maxPacket bounds what is sent and what is received, an Ethernet frame.
+	// maxPacket bounds what is sent, an Ethernet frame.
 	maxPacket = 1500
 )

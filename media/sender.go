@@ -290,7 +290,9 @@ func (s *Sender) pack(k *sealing) error {
 // it. The source is not read: what it has keeps until there is time.
 func (s *Sender) Skip() {
 	s.advance()
-	s.missed.Add(1)
+	if s.may(s.sealing.Load()) {
+		s.missed.Add(1)
+	}
 }
 
 // advance begins a tick and returns its timestamp.

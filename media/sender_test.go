@@ -307,6 +307,11 @@ func TestSkip(t *testing.T) {
 	if source.read != 3 {
 		t.Errorf("%d frames read", source.read)
 	}
+	s.Hold(true) // nothing would be sent: nothing is missed
+	s.Skip()
+	s.Hold(false)
+	s.Revoke()
+	s.Skip()
 	if got := s.Stats(); got.PacketsSent != 2 || got.Missed != 3 {
 		t.Errorf("%+v", got)
 	}
