@@ -217,3 +217,74 @@ func TestAdaptsToReports(t *testing.T) {
 		t.Errorf("packets of %d sizes: %v", len(sizes), sizes)
 	}
 }
+
+// What comes after a loss is seldom more than twice as loud as it would be without,
+// wherever in speech packets are missing.
+func TestLossIsNotLoud(t *testing.T) {
+	clip, err := audio.ReadAll(speechClip(t))
+	must(t, err)
+	for _, name := range []string{"opus", "G722", "PCMU", "PCMA"} {
+		c := codec(t, name)
+		packets := coded(t, c, clip)
+		whole := decoded(t, c, packets, func(int) bool { return false })
+		for lost, most := range map[int]int{1: 1, 2: 2, 5: 1, 10: 5} {
+			losses, bursts := 0, 0
+			const apart, after = 30, 5 // packets
+			for offset := 0; offset < apart; offset += 2 {
+				got := decoded(t, c, packets, func(i int) bool { return i > apart && (i+offset)%apart < lost })
+				for i := 2*apart - offset; i+lost+after < len(packets); i += apart {
+					n := c.PacketSamples(codecs.Options{})
+					from, to := (i+lost)*n, (i+lost+after)*n
+					losses++
+					if loudest(got[from:to]) > 2*loudest(whole[from:to])+300 {
+						bursts++
+					}
+				}
+			}
+			if losses < 150 || bursts > most {
+				t.Errorf("%s: after %d of %d losses of %d packets it is too loud", name, bursts, losses, lost)
+			}
+		}
+	}
+}
+
+func loudest(pcm []int16) (most int) {
+	for _, v := range pcm {
+		most = max(most, abs(int(v)))
+	}
+	return most
+}
+
+// coded are the packets of a clip at 48 kHz.
+func coded(t *testing.T, c codecs.Codec, clip []int16) (packets [][]byte) {
+	down, err := audio.NewResampler(audio.SampleRate, c.SampleRate)
+	must(t, err)
+	enc, err := c.NewEncoder(codecs.Options{})
+	must(t, err)
+	pcm, buf := make([]int16, len(clip)), make([]byte, 1500)
+	pcm = pcm[:down.Process(pcm, clip)]
+	for n := c.PacketSamples(codecs.Options{}); len(pcm) >= n; pcm = pcm[n:] {
+		size, err := enc.Encode(buf, pcm[:n])
+		must(t, err)
+		packets = append(packets, slices.Clone(buf[:size]))
+	}
+	return packets
+}
+
+// decoded is what is heard of packets of which some are lost.
+func decoded(t *testing.T, c codecs.Codec, packets [][]byte, lost func(i int) bool) (pcm []int16) {
+	dec, err := c.NewDecoder()
+	must(t, err)
+	out := make([]int16, c.MaxSamples())
+	for i, pkt := range packets {
+		frame := out[:c.PacketSamples(codecs.Options{})]
+		if lost(i) {
+			_, err = dec.Conceal(frame)
+		} else {
+			_, err = dec.Decode(out, pkt)
+		}
+		must(t, err)
+		pcm = append(pcm, frame...)
+	}
+	return pcm
+}

@@ -58,14 +58,38 @@ func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 
 // Decoder decodes one direction of one call. Not safe for concurrent use.
 type Decoder struct {
+	synthesis
+	loudest int // sample of the last packet
+	plc     *plc.Concealer
+
+	missing int                 // samples in the gap, or the last one
+	doubt   int                 // samples to come in which calm is kept, too
+	calm    synthesis           // as it is without the poles of before the gap
+	quiet   [2 * MaxBytes]int16 // what it makes of a packet
+}
+
+// synthesis makes PCM of codes.
+type synthesis struct {
 	qmf       qmf
 	low, high band
-	plc       *plc.Concealer
 }
+
+// After a gap the decoder's predictors are not those of the encoder. The poles of one
+// sound can have the codes of another ring as loud as it gets. So after a long gap they
+// begin anew, unless they predicted well: where the step size is less than a share of
+// the loudest sample there was a tone, which would not come through without. After any
+// gap what would come through without is kept beside for as long as the predictors take
+// to settle, and is heard where the other is so many times as loud.
+const (
+	longGap  = SampleRate / 50
+	share    = 5
+	settling = SampleRate / 10
+	ringing  = 2
+)
 
 // NewDecoder makes a decoder.
 func NewDecoder() *Decoder {
-	return &Decoder{low: newLow(), high: newHigh(), plc: plc.New(SampleRate)}
+	return &Decoder{synthesis: synthesis{low: newLow(), high: newHigh()}, plc: plc.New(SampleRate)}
 }
 
 // Decode decodes a packet of up to [MaxBytes] bytes into twice as many samples.
@@ -77,23 +101,58 @@ func (d *Decoder) Decode(dst []int16, pkt []byte) (int, error) {
 		return 0, ErrBuffer
 	}
 	dst = dst[:2*len(pkt)]
-	for i, b := range pkt {
-		il, ih := int(b&63), int(b>>6)
-		rl := limit(d.low.s + mult(d.low.det, inverse6[il]))
-		rh := limit(d.high.s + mult(d.high.det, inverse2[ih]))
-		d.low.adaptLow(il)
-		d.high.adaptHigh(ih)
-		x0, x1 := d.qmf.join(rl, rh)
-		dst[2*i], dst[2*i+1] = int16(x0), int16(x1)
+	d.decode(dst, pkt)
+	if d.doubt > 0 {
+		d.settle(dst, pkt)
 	}
 	d.plc.Good(dst)
+	d.loudest = peak(dst)
 	return len(dst), nil
 }
 
+func (s *synthesis) decode(dst []int16, pkt []byte) {
+	for i, b := range pkt {
+		il, ih := int(b&63), int(b>>6)
+		rl := limit(s.low.s + mult(s.low.det, inverse6[il]))
+		rh := limit(s.high.s + mult(s.high.det, inverse2[ih]))
+		s.low.adaptLow(il)
+		s.high.adaptHigh(ih)
+		x0, x1 := s.qmf.join(rl, rh)
+		dst[2*i], dst[2*i+1] = int16(x0), int16(x1)
+	}
+}
+
+// settle replaces what rings in dst, which was decoded from pkt.
+func (d *Decoder) settle(dst []int16, pkt []byte) {
+	quiet := d.quiet[:len(dst)]
+	d.calm.decode(quiet, pkt)
+	d.doubt -= len(dst)
+	if peak(dst) > ringing*peak(quiet) {
+		copy(dst, quiet)
+		d.synthesis = d.calm
+	}
+}
+
+func peak(pcm []int16) (most int) {
+	for _, v := range pcm {
+		most = max(most, int(v), -int(v))
+	}
+	return most
+}
+
 // Conceal fills dst by repeating the last pitch period, fading to silence
-// within 60 ms. The predictors wait as they are: their leaks bring them back
-// into step with the encoder's.
+// within 60 ms. The predictors wait: their leaks bring them back into step with the
+// encoder's.
 func (d *Decoder) Conceal(dst []int16) (int, error) {
+	if d.doubt < settling { // a gap begins
+		d.missing = 0
+	}
+	d.missing += len(dst)
+	d.calm, d.doubt = d.synthesis, settling
+	d.calm.low.a, d.calm.high.a = [2]int{}, [2]int{}
+	if d.missing > longGap && share*d.low.det > d.loudest {
+		d.synthesis = d.calm
+	}
 	d.plc.Conceal(dst)
 	return len(dst), nil
 }
