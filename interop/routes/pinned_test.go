@@ -96,16 +96,18 @@ func TestMovedUnpinned(t *testing.T) {
 }
 
 // goes has somebody take the call's only stream to a device, and returns how it is
-// reported, and how long after. WirePlumber overlooks what is wanted of a stream
-// that it is about to link; then it is wanted once more.
+// reported, and how long after. One order in five is lost: WirePlumber overlooks
+// what is wanted of a stream that it is about to link, and of what pactl orders
+// nothing may arrive in PipeWire's metadata, as pactl goes at once. Then it is
+// ordered once more.
 func (c *call) goes(device string, take func(device string)) (seen, time.Duration) {
 	c.t.Helper()
 	there := func(r route.Report) bool { return len(r.Routes) == 1 && r.Routes[0].Device == device }
-	for range 5 {
+	for range 40 {
 		c.forget()
 		begin := time.Now()
 		take(device)
-		for time.Since(begin) < 2*time.Second {
+		for time.Since(begin) < 500*time.Millisecond {
 			if r, err := c.watch.Report(c.t.Context()); err == nil && there(r) {
 				moved := c.until("it is reported", there)
 				return moved, moved.at.Sub(begin)
