@@ -27,7 +27,7 @@ func TestHeadsetConnects(t *testing.T) {
 			if _, err := (route.Policy{Strict: true}).Check(alarm.Report); err == nil {
 				t.Error("a strict policy goes on")
 			}
-			c.awaitSink()
+			w.sink(true)
 			w.air.disconnect(t)
 			c.known()
 		}

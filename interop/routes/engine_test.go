@@ -162,6 +162,9 @@ func (p *phone) flows() {
 func (w *world) sink(there bool) {
 	w.t.Helper()
 	eventually(w.t, "the headset's sink", func() bool {
+		if there {
+			w.revive()
+		}
 		sinks, ok := output("pactl", "list", "short", "sinks")
 		return ok && strings.Contains(sinks, strings.ReplaceAll(headset, ":", "_")) == there
 	})
