@@ -39,7 +39,9 @@ func sleeper(d time.Duration) distribution {
 	for began := time.Now(); len(late) == 0 || time.Since(began) < d; {
 		asleep := time.Now()
 		request := syscall.NsecToTimespec(int64(nap))
-		_ = syscall.Nanosleep(&request, nil) // a signal that ends it early makes it no later
+		if err := syscall.Nanosleep(&request, nil); err != nil {
+			continue // a signal has ended it early
+		}
 		late = append(late, time.Since(asleep)-nap)
 	}
 	return newDistribution(late)
