@@ -116,7 +116,7 @@ type bareCost struct {
 }
 
 // measureBare has as many bares at work for a time d as there are processors,
-// with so many legs between them, and then as long again without a pause.
+// with so many legs between them, and then half as long without a pause.
 func measureBare(c codecs.Codec, legs int, source func() audio.Source, d time.Duration) (cost bareCost, err error) {
 	n := min(runtime.GOMAXPROCS(0), legs)
 	all := make([]*bare, n)
@@ -129,7 +129,7 @@ func measureBare(c codecs.Codec, legs int, source func() audio.Source, d time.Du
 	if cost, err = runBare(all, (*bare).paced, d); err != nil {
 		return bareCost{}, err
 	}
-	pressed, err := runBare(all, (*bare).pressed, d)
+	pressed, err := runBare(all, (*bare).pressed, d/2)
 	cost.pressed = pressed.cpu
 	return cost, err
 }

@@ -17,7 +17,10 @@ type floor struct {
 	Turns float64 `json:"turns_us"` // the same, 100 legs in turn
 
 	Cold float64 `json:"cold_line_ns"` // a line of memory last touched 20 ms ago, one after the other, p50
-	Warm float64 `json:"warm_line_ns"` // the same line, at once again
+	// Taken is the same if this program has spent the 20 ms looking at the clock, which
+	// takes no cache: the host's others have it then.
+	Taken float64 `json:"taken_line_ns"`
+	Warm  float64 `json:"warm_line_ns"` // the same line, at once again
 
 	// Sleeper is how late a thread of the runs' priority is woken that does nothing
 	// but sleep a millisecond at a time, while nothing else runs and the processors
@@ -55,7 +58,8 @@ func (p plan) measureFloor(m material) (f floor, err error) {
 	if f.Turns, err = p.loop(100, m); err != nil {
 		return f, err
 	}
-	f.Cold, f.Warm = lines(100)
+	f.Cold, f.Warm = lines(100, time.Sleep)
+	f.Taken, _ = lines(100, spin)
 	return f, nil
 }
 
@@ -105,9 +109,15 @@ func (p plan) loop(legs int, m material) (float64, error) {
 	return newDistribution(own).at(0.5), nil
 }
 
-// lines measures what a line of the cache takes that was touched a frame before, and
-// what one that was just touched, in so many rounds of a frame.
-func lines(rounds int) (cold, warm float64) {
+// spin waits for a time d and has the processor meanwhile.
+func spin(d time.Duration) {
+	for began := now(); now()-began < d; {
+	}
+}
+
+// lines measures what a line of the cache takes that was touched a frame before, which
+// wait takes, and what one that was just touched, in so many rounds.
+func lines(rounds int, wait func(time.Duration)) (cold, warm float64) {
 	const (
 		line   = 64 // bytes
 		count  = 64
@@ -132,7 +142,7 @@ func lines(rounds int) (cold, warm float64) {
 	}
 	var far, near []time.Duration
 	for range rounds {
-		time.Sleep(media.FrameDuration)
+		wait(media.FrameDuration)
 		far = append(far, walk())
 		near = append(near, walk())
 	}

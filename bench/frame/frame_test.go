@@ -283,8 +283,16 @@ func TestFloor(t *testing.T) {
 	if d := sleeper(20 * time.Millisecond); d.Count < 2 || d.at(0) < 0 {
 		t.Errorf("a sleeper is late by %+v", d)
 	}
-	if cold, warm := lines(3); cold <= 0 || warm <= 0 {
-		t.Errorf("lines of %v and %v ns", cold, warm)
+	for name, wait := range map[string]func(time.Duration){"asleep": time.Sleep, "awake": spin} {
+		waited := time.Duration(0)
+		cold, warm := lines(3, func(d time.Duration) {
+			began := time.Now()
+			wait(d)
+			waited += time.Since(began)
+		})
+		if cold <= 0 || warm <= 0 || waited < 3*media.FrameDuration {
+			t.Errorf("%s: lines of %v and %v ns after %v", name, cold, warm, waited)
+		}
 	}
 }
 

@@ -76,7 +76,7 @@ func main() {
 	flag.IntVar(&o.legs, "legs", 0, "measure only this number of legs; the bars are not checked then")
 	flag.BoolVar(&o.recorded, "recorded", false, "with -legs: frames that were encoded and decoded beforehand")
 	flag.BoolVar(&o.realTime, "real-time", false, "with -legs: at real-time priority and, where the system can, with processors that stay awake, as in a whole measurement")
-	flag.IntVar(&o.seconds, "seconds", 4, "seconds that count in each run; tracing, warming up and comparing take another 4")
+	flag.IntVar(&o.seconds, "seconds", 4, "seconds that count in each run; tracing, warming up and comparing take another 8")
 	flag.IntVar(&o.rounds, "rounds", 5, "times that each run is made, to take medians of; an odd number")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -111,7 +111,7 @@ func (o options) run(w io.Writer) error {
 	}
 	p := plan{
 		warm: time.Second, count: time.Duration(o.seconds) * time.Second, trace: 1200 * time.Millisecond,
-		bare: time.Second, sleep: 2 * time.Second, report: os.Stderr,
+		bare: 2 * time.Second, sleep: 2 * time.Second, report: os.Stderr,
 	}
 	r := results{Machine: thisMachine(), Rounds: o.rounds}
 	p.look = time.Duration(r.Machine.LookNS)

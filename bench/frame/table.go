@@ -82,7 +82,7 @@ func (r results) table(w io.Writer, whole bool) error {
 	if whole {
 		f := r.Floor
 		fmt.Fprintf(t, "own share without a pause, 1 leg, 100 legs\t%.2f µs\t%.2f µs\n", f.Loop, f.Turns)
-		fmt.Fprintf(t, "a line of memory, warm, after 20 ms\t%.1f ns\t%.0f ns\n", f.Warm, f.Cold)
+		fmt.Fprintf(t, "a line of memory, warm, after 20 ms asleep, awake\t%.1f ns\t%.0f ns\t%.0f ns\n", f.Warm, f.Cold, f.Taken)
 		fmt.Fprintf(t, "a thread that only sleeps, late by µs\t%s\n", strings.Join(f.Sleeper.cells(), "\t"))
 		if f.stayedAwake() {
 			fmt.Fprintf(t, "  with processors that stay awake\t%s\n", strings.Join(f.Awake.cells(), "\t"))
