@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// patience bounds every wait for what should happen at once.
-const patience = time.Minute
+// patience bounds every wait for what should happen. A demo may take up to its
+// limit on a busy machine.
+const patience = demoLimit + 30*time.Second
 
 // sottoPath is the path of the command, built once by TestMain.
 var sottoPath string

@@ -8,10 +8,10 @@ type Similarity struct {
 	// LagSamples is how much later the recording is, in samples of 48 kHz,
 	// where the two are most alike.
 	LagSamples int
-	// Correlation is from 0 to 1: the mean over the half seconds of the
+	// Correlation is from 0 to 1: the mean over the fifths of a second of the
 	// reference, weighted by energy, each sought near where it is expected.
-	// The same speech is above 0.85 even through a codec and with a few frames
-	// concealed, other speech below 0.3.
+	// The same speech is above 0.85 even through a codec, with a few frames
+	// concealed and some words longer than they were; other speech is below 0.35.
 	Correlation float64
 	// SegSNR is the mean over the 20 ms frames of the reference that are not
 	// silence of the signal-to-noise ratio in dB, each from -10 to 35. Gain
@@ -23,10 +23,12 @@ type Similarity struct {
 const (
 	coarseRate = 8000
 	coarse     = SampleRate / coarseRate
-	segment    = SampleRate / 2
+	segment    = SampleRate / 5
 	// drift is how far a segment may be from where the one before it was: a
-	// jitter buffer inserts and leaves out frames of 20 ms.
-	drift = 60 * coarseRate / 1000
+	// jitter buffer makes sound longer and shorter. In a pause, where none is
+	// found, it goes on doing so.
+	drift    = 60 * coarseRate / 1000
+	maxDrift = 5 * drift
 	// alike is the correlation from which on a segment counts as found.
 	alike = 0.6
 
@@ -45,7 +47,7 @@ func Compare(ref, got []int16) Similarity {
 	if m.floor == 0 || len(got) == 0 {
 		return Similarity{SegSNR: minSNR}
 	}
-	near := bestLag(a.coarse, b.coarse)
+	near := place{bestLag(a.coarse, b.coarse), drift}
 	var shifted [segment]float32
 	for start := 0; start < len(a.fine); start += segment {
 		end := min(start+segment, len(a.fine))
@@ -53,11 +55,17 @@ func Compare(ref, got []int16) Similarity {
 		found := shifted[:end-start]
 		b.shift(found, start+lag, part)
 		if m.add(a.fine[start:end], found, lag+int(part+0.5)) > alike {
-			near = lag / coarse
+			near = place{lag / coarse, drift}
+		} else {
+			near.reach = min(near.reach+drift, maxDrift)
 		}
 	}
 	return m.result()
 }
+
+// place is how much later than in the reference a segment is sought, and how far
+// around that, in samples of coarseRate.
+type place struct{ lag, reach int }
 
 // track is the telephone band of a signal at two rates.
 type track struct {
@@ -91,9 +99,9 @@ func floats(pcm []int16) []float32 {
 
 // align finds where the reference's segment from start to end is in t: the lag
 // in whole samples and the part of a sample beyond it, from 0 to 1.
-func (t track) align(ref track, start, end, near int) (lag int, part float64) {
+func (t track) align(ref track, start, end int, near place) (lag int, part float64) {
 	low := ref.coarse[start/coarse : min(end/coarse, len(ref.coarse))]
-	best, _ := peak(low, t.coarse, start/coarse+near-drift, start/coarse+near+drift)
+	best, _ := peak(low, t.coarse, start/coarse+near.lag-near.reach, start/coarse+near.lag+near.reach)
 	best *= coarse
 	at, scores := peak(ref.fine[start:end], t.fine, best-coarse, best+coarse)
 	// A parabola through the peak and its neighbours tells the part.

@@ -3,6 +3,7 @@ package audio_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"sotto/codecs"
@@ -105,6 +106,29 @@ func stretched(pcm []int16, leaveOut, double int) []int16 {
 	return out
 }
 
+// slowed doubles the n quietest frames of each second of pcm.
+func slowed(pcm []int16, n int) []int16 {
+	var out []int16
+	for ; len(pcm) >= audio.SampleRate; pcm = pcm[audio.SampleRate:] {
+		second := pcm[:audio.SampleRate]
+		var loud [audio.SampleRate / audio.FrameSamples]float64
+		for i := range loud {
+			for _, v := range second[i*audio.FrameSamples : (i+1)*audio.FrameSamples] {
+				loud[i] += float64(v) * float64(v)
+			}
+		}
+		longest := slices.Sorted(slices.Values(loud[:]))[n-1]
+		for i, l := range loud {
+			f := second[i*audio.FrameSamples : (i+1)*audio.FrameSamples]
+			out = append(out, f...)
+			if l <= longest {
+				out = append(out, f...)
+			}
+		}
+	}
+	return out
+}
+
 func noise(n int) []int16 {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := make([]int16, n)
@@ -146,6 +170,7 @@ func TestCompareSame(t *testing.T) {
 		"PCMU":               {through(t, caller, "PCMU", 0, false), 0.99, 25, -2, 2},
 		"PCMA, 2 % lost":     {through(t, caller, "PCMA", 50, false), 0.95, 20, -2, 2},
 		"changes of delay":   {through(t, stretched(caller, 60, 110), "opus", 0, false), 0.85, 5, -800, 1400},
+		"longer pauses":      {through(t, slowed(caller, 6), "opus", 0, false), 0.85, 5, 0, 30000},
 		"under other speech": {mixed(caller, gain(start(decode(t, speech.Callee())), 0.3)), 0.8, 5, 0, 0},
 	} {
 		got := audio.Compare(caller, test.got)
