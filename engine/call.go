@@ -44,7 +44,8 @@ func (c *Call) Peer() string { return c.peer }
 // Level is how far the call can be trusted now.
 func (c *Call) Level() SecurityLevel { return SecurityLevel(c.level.Load()) }
 
-// Answer takes an incoming call.
+// Answer takes an incoming call. If it can't, because the caller has given up or wants
+// what we can't do, the call ends, and Ended says why.
 func (c *Call) Answer() error { return c.do(func(l *leg) error { return l.answer() }) }
 
 // Reject declines an incoming call.

@@ -292,3 +292,30 @@ func TestAudit(t *testing.T) {
 	wantFailure(t, start(t, "audit", path), exitUsage, "the chain is broken: line")
 	wantFailure(t, start(t, "audit", path+".none"), exitFailed, "no such file")
 }
+
+// A call that can't be answered ends as any other, for whoever reads the lines: one
+// that its caller has given up while another call went on, and one without a codec
+// that we know.
+func TestNotAnswered(t *testing.T) {
+	t.Parallel()
+	listener, uri := startListening(t)
+	first := start(t, "call", uri, "--json")
+	event[securedRecord](t, listener, "secured")
+	wantFailure(t, start(t, "call", uri, "--ring-timeout", "100ms"), exitFailed, "nobody answered")
+	s := newStub(t, func(*stub, sipMessage) []string { return nil })
+	s.invite(t, uri, strings.Replace(plainSDP(4000), "AVP 0", "AVP 3", 1))
+	first.enter(t, "q")
+	if e := event[endedRecord](t, listener, "ended"); e.Kind != "hung-up" {
+		t.Errorf("%+v", e)
+	}
+	for _, want := range []string{"canceled", "incompatible"} {
+		event[peerRecord](t, listener, "incoming")
+		if e := event[endedRecord](t, listener, "ended"); e.Kind != want || e.Reason == "" {
+			t.Errorf("%+v, want %s", e, want)
+		}
+	}
+	listener.signal(t, syscall.SIGTERM)
+	if code := listener.exit(t); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}

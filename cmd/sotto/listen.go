@@ -72,11 +72,10 @@ func (p *phone) await(ctx context.Context) (*engine.Call, error) {
 	return p.Accept(ctx)
 }
 
-// answer takes one call and follows it.
+// answer takes one call and follows it. One that can't be answered ends, and says why
+// by its last event as every other.
 func (p *phone) answer(ctx context.Context, c *engine.Call) error {
 	p.view.show(incoming{Peer: c.Peer()})
-	if err := c.Answer(); err != nil {
-		return failed(err)
-	}
+	_ = c.Answer()
 	return p.follow(ctx, c)
 }

@@ -78,6 +78,24 @@ func (s *stub) await(t *testing.T, method string) {
 	}
 }
 
+// invite calls uri with a session description, once, and does not hear what follows.
+func (s *stub) invite(t *testing.T, uri, description string) {
+	t.Helper()
+	_, at, _ := strings.Cut(uri, "@")
+	to, err := netip.ParseAddrPort(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := strings.Join([]string{
+		"INVITE " + uri + " SIP/2.0", "Via: SIP/2.0/UDP " + s.conn.LocalAddr().String() + ";branch=z9hG4bK-stub",
+		"From: <" + s.uri() + ">;tag=stub", "To: <" + uri + ">", "Call-ID: stub", "CSeq: 1 INVITE", "Max-Forwards: 70",
+		"Contact: <" + s.uri() + ">", "Content-Type: application/sdp", fmt.Sprintf("Content-Length: %d", len(description)), "", description,
+	}, "\r\n")
+	if _, err := s.conn.WriteToUDPAddrPort([]byte(request), to); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // respond makes a response to m; body may be empty.
 func (s *stub) respond(m sipMessage, status, body string) string {
 	lines := []string{"SIP/2.0 " + status}
