@@ -10,6 +10,7 @@ package realtime
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -46,7 +47,9 @@ type Player interface {
 
 // Capture makes each frame at its deadline, from p's first on, and sends it
 // [Departure] later, until ctx ends or s fails; the error is [io.EOF] when the source
-// has run out. When it returns it has given p back.
+// has run out. What Prepare has made in place of a frame that failed leaves first, as
+// the last frame of the source does: how a call ends on the wire does not tell why.
+// When it returns it has given p back.
 //
 // The time from a frame's departure to the next one's is its turn, and a turn
 // has one packet at most. On a machine that is too busy a packet takes the turn
@@ -69,13 +72,11 @@ func Capture(ctx context.Context, p *Place, s Sender) error {
 			s.Skip()
 			continue
 		}
-		if err := s.Prepare(); err != nil {
-			return err
-		}
+		failed := s.Prepare()
 		if exact.sleep(leave); ctx.Err() != nil {
 			return nil
 		}
-		if err := s.Send(); err != nil {
+		if err := errors.Join(failed, s.Send()); err != nil {
 			return err
 		}
 		over := time.Since(leave)/turn + 1

@@ -162,8 +162,9 @@ func TestCaptureEnds(t *testing.T) {
 			t.Errorf("at the source's end: %v after %d packets", err, len(s.left))
 		}
 		broken := errors.New("broken")
-		if err := Capture(t.Context(), take(t, NewPhases()), &sender{err: broken}); !errors.Is(err, broken) {
-			t.Errorf("of a broken source: %v", err)
+		s = &sender{err: broken}
+		if err := Capture(t.Context(), take(t, NewPhases()), s); !errors.Is(err, broken) || len(s.left) != 1 {
+			t.Errorf("of a broken source: %v after %d packets, want that which is in the frame's place", err, len(s.left))
 		}
 	})
 }
