@@ -16,6 +16,21 @@ func silence(context.Context) (Audio, error) {
 	return Audio{Source: audio.Silence{}, Sink: audio.Discard{}, Routes: []route.Route{{Class: route.Internal, Device: "silence"}}}, nil
 }
 
+// errNoEnds is about an Audio of Config.OpenAudio.
+var errNoEnds = errors.New("engine: the audio that was opened has no source or no sink: want audio.Silence or audio.Discard where there is nothing to hear or to play")
+
+// withEnds is open without Audio that nothing can be read from or written to: its
+// error ends the call, where a player would end the program.
+func withEnds(open func(context.Context) (Audio, error)) func(context.Context) (Audio, error) {
+	return func(ctx context.Context) (Audio, error) {
+		a, err := open(ctx)
+		if err == nil && (a.Source == nil || a.Sink == nil) {
+			return Audio{}, errors.Join(errNoEnds, a.Close())
+		}
+		return a, err
+	}
+}
+
 // Close closes what can be closed, for who has opened some of an Audio and can't
 // give it to an Engine.
 func (a Audio) Close() error {

@@ -91,7 +91,7 @@ type Config struct {
 // WriteFrame have returned or, if one of them takes longer than 200 ms, while
 // it runs. Close must then make it return, because the Engine waits for it.
 type Audio struct {
-	Source audio.Source
+	Source audio.Source // neither may be nil: the call ends with AudioFailed
 	Sink   audio.Sink
 	// Watch tells what the devices behind Source and Sink are, now and as long
 	// as the call lasts, and is closed after them. Secure mode uses no device

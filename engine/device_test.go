@@ -3,8 +3,11 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +27,50 @@ func TestAudioFailures(t *testing.T) {
 	}
 	if e := until[engine.Ended](t, callee); !e.Reason.Remote {
 		t.Errorf("the other side ended with %+v", e.Reason)
+	}
+}
+
+// half is an end of audio that counts how often it is closed.
+type half struct {
+	audio.Silence
+	audio.Discard
+	closed *atomic.Int64
+}
+
+func (h half) Close() error { h.closed.Add(1); return nil }
+
+// A program that opens half of the audio, or none, hears so by the end of the call,
+// and goes on, also where tones would be played before. What it has opened is closed.
+func TestAudioWithoutEnds(t *testing.T) {
+	t.Parallel()
+	for name, a := range map[string]func(h half) engine.Audio{
+		"no source": func(h half) engine.Audio { return engine.Audio{Sink: h} },
+		"no sink":   func(h half) engine.Audio { return engine.Audio{Source: h} },
+	} {
+		for _, insecure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, insecure %v", name, insecure), func(t *testing.T) {
+				var opened, closed atomic.Int64
+				call, _, answer := newRogue(t, true).rings(newEngine(t, engine.Config{
+					AllowInsecure: insecure,
+					OpenAudio: func(context.Context) (engine.Audio, error) {
+						opened.Add(1)
+						a := a(half{closed: &closed})
+						if !insecure {
+							a.Routes = []route.Route{{Class: route.Internal}}
+						}
+						return a, nil
+					},
+				}))
+				next[engine.Ringing](t, call)
+				answer()
+				if e := until[engine.Ended](t, call); e.Reason.Kind != engine.AudioFailed || !strings.Contains(e.Reason.Text, "no source or no sink") {
+					t.Errorf("ended with %+v", e.Reason)
+				}
+				if opened.Load() == 0 || opened.Load() != closed.Load() {
+					t.Errorf("%d were opened, %d closed", opened.Load(), closed.Load())
+				}
+			})
+		}
 	}
 }
 

@@ -70,6 +70,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.OpenAudio == nil {
 		cfg.OpenAudio = silence
 	}
+	cfg.OpenAudio = withEnds(cfg.OpenAudio)
 	if !tonesKnown(cfg.Tones) {
 		return nil, fmt.Errorf("engine: tones of %q: want a country's code of two letters, such as DE, or %s", cfg.Tones, NoTones)
 	}
