@@ -34,13 +34,14 @@ func (q *queue) put(e Event) {
 }
 
 // makeRoom drops the oldest event of those that repeat, if too many wait: one of the
-// peer's, who is not to push out what this machine tells; why there is silence only
-// if there is none, and a warning only if there is no other.
+// peer's, who is not to push out what this machine tells; of other programs, who are
+// not to push out what the engine finds, only if there is none; then why there is
+// silence, and last a warning of the engine's own.
 func (q *queue) makeRoom() {
 	if len(q.events) < maxUnread {
 		return
 	}
-	for _, is := range []func(Event) bool{repeats, silences, warns} {
+	for _, is := range []func(Event) bool{repeats, reports, silences, warns} {
 		if i := slices.IndexFunc(q.events, is); i >= 0 {
 			q.events = slices.Delete(q.events, i, i+1)
 			return
@@ -57,6 +58,15 @@ func repeats(e Event) bool {
 	return false
 }
 
+// outside is a Warning of what another program does, which decides how often.
+type outside struct{ Warning }
+
+// reports reports whether e is an outside one.
+func reports(e Event) bool {
+	_, is := e.(outside)
+	return is
+}
+
 // silences reports whether e is about silence because of the route: the devices
 // decide how often it comes.
 func silences(e Event) bool {
@@ -67,8 +77,7 @@ func silences(e Event) bool {
 	return false
 }
 
-// warns reports whether e is a Warning: programs that listen in decide how often
-// one comes.
+// warns reports whether e is a Warning of the engine's own, which are few.
 func warns(e Event) bool {
 	_, is := e.(Warning)
 	return is
@@ -90,6 +99,9 @@ func (q *queue) next(ctx context.Context) (Event, error) {
 			q.events = q.events[1:]
 			q.mu.Unlock()
 			q.signal() // there may be more, and another taker
+			if o, is := e.(outside); is {
+				return o.Warning, nil
+			}
 			return e, nil
 		}
 		ended := q.ended

@@ -193,7 +193,7 @@ func (l *leg) tellTaps(taps []route.Tap) {
 			if t.Monitor {
 				what = "what the other side says"
 			}
-			l.say(Warning{fmt.Sprintf("The program %.60q (process %d) records %s.", t.Program.Name, t.Program.PID, what)})
+			l.say(outside{Warning{fmt.Sprintf("The program %.60q (process %d) records %s.", t.Program.Name, t.Program.PID, what)}})
 		}
 	}
 	l.path.taps = taps
@@ -204,7 +204,7 @@ func (l *leg) tellTaps(taps []route.Tap) {
 func (l *leg) tellOrders(orders []route.Order) {
 	for _, o := range orders {
 		if !slices.Contains(l.path.orders, o) {
-			l.say(Warning{fmt.Sprintf("A program wants this call on another device, %.60q. The call stays where it is.", o.Target)})
+			l.say(outside{Warning{fmt.Sprintf("A program wants this call on another device, %.60q. The call stays where it is.", o.Target)}})
 		}
 	}
 	l.path.orders = orders

@@ -46,6 +46,8 @@ func trailOf(e Event) (event string, detail []string) {
 		return "route restored", nil
 	case Warning:
 		return "warning", []string{"text", e.Text}
+	case outside:
+		return trailOf(e.Warning)
 	case Ended:
 		return audit.Ended, []string{"kind", e.Reason.Kind.String(), "text", e.Reason.Text, "level", e.Level.String(),
 			"sent", strconv.FormatUint(e.Stats.PacketsSent, 10), "received", strconv.FormatUint(e.Stats.PacketsReceived, 10)}
