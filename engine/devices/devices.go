@@ -262,28 +262,20 @@ func classes(ctx context.Context, w watch, capture, playback string) ([]route.Ro
 // is watched.
 var errGone = errors.New("devices: it is unplugged, or the sound server is gone")
 
-// gone looks at all that has happened to a device: nobody asks while a call is silent.
-func gone(events <-chan device.Event) error {
-	for {
-		select {
-		case e, open := <-events:
-			if e.Kind == device.Gone {
-				return errGone
-			}
-			if open {
-				continue
-			}
-		default:
-		}
-		return nil
+// gone is errGone from when a device has been gone. Its events do not tell: nobody takes
+// them while a call is silent, and of many the first are lost.
+func gone(d interface{ Gone() bool }) error {
+	if d.Gone() {
+		return errGone
 	}
+	return nil
 }
 
 // microphone is a [device.Source] that fails when its device is gone.
 type microphone struct{ *device.Source }
 
 func (m *microphone) ReadFrame(pcm []int16) error {
-	if err := gone(m.Events()); err != nil {
+	if err := gone(m.Source); err != nil {
 		return err
 	}
 	return m.Source.ReadFrame(pcm)
@@ -293,7 +285,7 @@ func (m *microphone) ReadFrame(pcm []int16) error {
 type loudspeaker struct{ *device.Sink }
 
 func (l *loudspeaker) WriteFrame(pcm []int16) error {
-	if err := gone(l.Events()); err != nil {
+	if err := gone(l.Sink); err != nil {
 		return err
 	}
 	return l.Sink.WriteFrame(pcm)

@@ -74,6 +74,7 @@ type line struct {
 	exchanged func(samples []int16)
 
 	beats  atomic.Uint64 // how often the card has exchanged samples
+	gone   atomic.Bool   // it has been, be it that it has returned
 	halted chan struct{} // has one value when the card has said that it stopped
 	events chan Event
 	cancel context.CancelFunc
@@ -148,6 +149,9 @@ func (l *line) attend(life context.Context, lost bool) bool {
 	still, limit := stillness{beats: l.beats.Load(), at: time.Now()}, begins
 	say := func(kind EventKind) {
 		lost, still, limit = kind != Returned, stillness{beats: l.beats.Load(), at: time.Now()}, patience
+		if kind == Gone {
+			l.gone.Store(true)
+		}
 		l.tell(Event{Kind: kind, At: still.at, Device: l.id, Direction: l.direction})
 	}
 	for {

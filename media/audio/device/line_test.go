@@ -164,6 +164,41 @@ func TestLossAndReturn(t *testing.T) {
 	}
 }
 
+// That a device has been gone is known, whatever has happened since and nobody has
+// listened to; one that was lost for a moment has not been.
+func TestGoneIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		s, err := openSource(t.Context(), "mic", w.open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		halt := func(d time.Duration) {
+			w.present.Store(false)
+			time.Sleep(d)
+			w.present.Store(true)
+			time.Sleep(2 * time.Second)
+		}
+		time.Sleep(time.Second)
+		if halt(patience / 2); s.Gone() || len(s.Events()) != 2 {
+			t.Fatalf("after a moment: gone %v, %d events", s.Gone(), len(s.Events()))
+		}
+		halt(10 * patience)
+		for range 2 * cap(s.line.events) {
+			halt(patience / 2)
+		}
+		for len(s.Events()) > 0 {
+			if e := <-s.Events(); e.Kind == Gone {
+				t.Fatal("the event is still there: this shows nothing")
+			}
+		}
+		if !s.Gone() {
+			t.Error("nobody can know that it was gone")
+		}
+	})
+}
+
 // A device that does nothing is lost after 70 ms, but not because this process stood
 // still for as long: what it could not see, it does not count.
 func TestStandingStill(t *testing.T) {

@@ -132,6 +132,10 @@ func (c *common) Level() audio.Level { return c.meter.Level() }
 // loses the oldest of them.
 func (c *common) Events() <-chan Event { return c.line.events }
 
+// Gone reports whether the device has ever been [Gone]. Unlike the event, this is not
+// lost on who did not listen for a while.
+func (c *common) Gone() bool { return c.line.gone.Load() }
+
 // Starved is how often there was nothing to read or to play in time.
 func (c *common) Starved() uint64 { return c.outlet.dry.Load() }
 
