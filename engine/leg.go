@@ -283,7 +283,7 @@ func (l *leg) rule(c cause) verdict {
 // fail ends the call because of err: the log gets all of it, people its words.
 func (l *leg) fail(kind ReasonKind, err error) {
 	l.engine.log.Warn("call fails", "peer", l.call.peer, "kind", kind.String(), "error", err)
-	l.end(Reason{Kind: kind, Text: inWords(err)})
+	l.end(Reason{Kind: kind, Text: InWords(err)})
 }
 
 // hangUpReason is what Close means in the state of the call.

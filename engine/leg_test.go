@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -484,8 +486,21 @@ func TestInWords(t *testing.T) {
 		"alsa: device is busy":                "alsa: device is busy",
 		"zrtp: Confirm MAC mismatch: keys: x": "Confirm MAC mismatch: keys: x",
 	} {
-		if got := inWords(errors.New(text)); got != want {
+		if got := InWords(errors.New(text)); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+	for err, want := range map[error]string{
+		context.DeadlineExceeded: "there was no answer in time",
+		os.ErrDeadlineExceeded:   "there was no answer in time",
+		context.Canceled:         "it was given up",
+		net.ErrClosed:            "the connection was closed",
+		os.ErrClosed:             "it was closed meanwhile",
+		io.ErrUnexpectedEOF:      "it ended too early",
+		io.EOF:                   "it ended too early",
+	} {
+		if got := InWords(fmt.Errorf("device: %q: %w", "mic", err)); got != `"mic": `+want {
+			t.Errorf("%q is told as %q", err, got)
 		}
 	}
 	timeout := zrtp.Failed{Code: wire.ErrorTimeout, Err: errors.New("zrtp: no answer in state CommitSent")}

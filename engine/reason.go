@@ -1,6 +1,11 @@
 package engine
 
 import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
 	"slices"
 	"strings"
 )
@@ -47,13 +52,35 @@ type Reason struct {
 	Code   int    // SIP status code, 0 if none
 }
 
-// inWords is an error for people: without the name of the package of ours that
-// has found it.
-func inWords(err error) string {
+// ours are packages whose names tell people nothing.
+var ours = []string{"audio", "audit", "codecs", "device", "devices", "engine", "media", "opus", "protect", "realtime", "route", "sdp", "sip", "zidcache", "zrtp"}
+
+// plain is what errors of Go say to people.
+var plain = []struct {
+	err   error
+	words string
+}{
+	{context.DeadlineExceeded, "there was no answer in time"},
+	{os.ErrDeadlineExceeded, "there was no answer in time"},
+	{context.Canceled, "it was given up"},
+	{net.ErrClosed, "the connection was closed"},
+	{os.ErrClosed, "it was closed meanwhile"},
+	{io.ErrUnexpectedEOF, "it ended too early"}, // whose text has that of io.EOF in it
+	{io.EOF, "it ended too early"},
+}
+
+// InWords is an error of this package, or of what it opens, for people: without the
+// name of the package of ours that has found it, and without words that only Go has.
+func InWords(err error) string {
 	text := err.Error()
+	for _, p := range plain {
+		if errors.Is(err, p.err) {
+			text = strings.ReplaceAll(text, p.err.Error(), p.words)
+		}
+	}
 	for {
 		name, rest, ok := strings.Cut(text, ": ")
-		if !ok || !slices.Contains([]string{"audio", "codecs", "engine", "media", "route", "sdp", "sip", "zidcache", "zrtp"}, name) {
+		if !ok || !slices.Contains(ours, name) {
 			return text
 		}
 		text = rest

@@ -131,7 +131,7 @@ func (l *leg) refuseRoute(r *route.Refusal) {
 	}
 	if was := l.path.refusal; was == nil || was.Error() != r.Error() {
 		l.engine.log.Warn("route refused", "peer", l.call.peer, "error", r)
-		l.say(RouteRefused{Refusal: *r, Text: inWords(r)})
+		l.say(RouteRefused{Refusal: *r, Text: InWords(r)})
 	}
 	l.path.refusal = r
 }
@@ -164,7 +164,7 @@ func (l *leg) onAudioFailed(err error) {
 		l.fail(AudioFailed, err)
 		return
 	}
-	l.replaceAudio(unknownRoute(l.cfg.Routes, "the audio device is gone: "+inWords(err)))
+	l.replaceAudio(unknownRoute(l.cfg.Routes, "the audio device is gone: "+InWords(err)))
 }
 
 // onNoAudio is about audio that could not be opened. Where a route was refused,
@@ -175,7 +175,7 @@ func (l *leg) onNoAudio(err error) {
 	case l.mode.insecure:
 	case errors.As(err, &refusal):
 	case l.voice.flow.Load() != nil:
-		refusal = unknownRoute(l.cfg.Routes, "the audio device could not be opened: "+inWords(err))
+		refusal = unknownRoute(l.cfg.Routes, "the audio device could not be opened: "+InWords(err))
 	}
 	if refusal == nil {
 		l.fail(AudioFailed, err)
@@ -220,7 +220,7 @@ func (l *leg) onRouteTime(now time.Time) {
 		l.engine.wg.Go(func() { _ = l.call.redirect(l.ctx, sdp.SendOnly, true) }) // the call is silent, held or not
 	}
 	if due(now, &p.endAt) && l.rule(routeLost) == endCall {
-		l.refuse(NoRoute, inWords(p.refusal), p.refusal)
+		l.refuse(NoRoute, InWords(p.refusal), p.refusal)
 	}
 }
 

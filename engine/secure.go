@@ -78,7 +78,7 @@ func (l *leg) onKeys(e zrtp.Event) {
 	case zrtp.Cleared: // no policy of ours allows it
 		l.withoutKeys(cleared, textCleared)
 	case zrtp.StoreFailed:
-		l.say(Warning{"The secret for the next call could not be stored: " + inWords(e.Err)})
+		l.say(Warning{"The secret for the next call could not be stored: " + InWords(e.Err)})
 	case zrtp.PeerFound:
 		l.goSecure(e)
 	}
@@ -92,7 +92,7 @@ func whyFailed(e zrtp.Failed) string {
 	case e.Err == nil || e.Code == wire.ErrorTimeout:
 		return e.Code.String()
 	}
-	return inWords(e.Err)
+	return InWords(e.Err)
 }
 
 // withoutKeys is what happens when there will be no keys, or none any more.
@@ -229,8 +229,8 @@ func (l *leg) stopVoice(err error) {
 	l.engine.log.Warn("voice refused", "peer", l.call.peer, "error", err)
 	var refusal *route.Refusal
 	if errors.As(err, &refusal) {
-		l.refuse(NoRoute, inWords(err), refusal)
+		l.refuse(NoRoute, InWords(err), refusal)
 		return
 	}
-	l.refuse(NotSecure, inWords(err), nil)
+	l.refuse(NotSecure, InWords(err), nil)
 }

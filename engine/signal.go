@@ -175,10 +175,10 @@ func (l *leg) onOffer(offer []byte) {
 		_ = l.dialog.RejectOffer(488) // withdrawn already, if it fails
 		l.engine.log.Warn("change refused", "peer", l.call.peer, "error", err)
 		if l.state == over {
-			l.refuse(kindOf(err), "A change of the call ends it: "+inWords(err)+".", nil)
+			l.refuse(kindOf(err), "A change of the call ends it: "+InWords(err)+".", nil)
 			return
 		}
-		l.say(Refused{Text: "A change of the call was refused: " + inWords(err) + ". The call goes on as before."})
+		l.say(Refused{Text: "A change of the call was refused: " + InWords(err) + ". The call goes on as before."})
 		return
 	}
 	if err := l.dialog.AnswerOffer(ours.Append(nil)); err != nil {
@@ -298,7 +298,7 @@ func (l *leg) reanswered(answer []byte, err error) error {
 		err = l.tolerates(weakerAnswer, agreed)
 	}
 	if err != nil {
-		l.refuse(kindOf(err), "The other side's answer to a change of the call was refused: "+inWords(err)+".", nil)
+		l.refuse(kindOf(err), "The other side's answer to a change of the call was refused: "+InWords(err)+".", nil)
 		return err
 	}
 	l.ours, l.local.Direction = c.offer, c.direction

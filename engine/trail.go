@@ -98,7 +98,7 @@ func (l *leg) onUntrailed(err error) {
 	l.engine.log.Error("audit trail", "error", err)
 	if !l.untrailed {
 		l.untrailed = true
-		l.call.events.put(Warning{"The audit trail can't be written: " + inWords(err)})
+		l.call.events.put(Warning{"The audit trail can't be written: " + InWords(err)})
 	}
 }
 

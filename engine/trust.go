@@ -142,7 +142,7 @@ func (l *leg) tell(s zrtp.Secured) {
 	}
 	record, err := l.store.Load(s.PeerZID)
 	if err != nil {
-		l.say(Warning{"The name of this phone could not be looked up: " + inWords(err)})
+		l.say(Warning{"The name of this phone could not be looked up: " + InWords(err)})
 	}
 	l.trust.peer, l.trust.secured = s, true
 	if s.CacheMismatch {

@@ -16,6 +16,9 @@ const (
 	askAgain = 500 * time.Millisecond
 )
 
+// errNoReport is that a report takes too long.
+var errNoReport = errors.New("what watches over them does not answer in time, and is asked again; if it stays like that, restart the sound server")
+
 // sighting is what was found out about the route of a call's audio.
 type sighting struct {
 	verified route.Verified // valid if err is nil, until the next alarm
@@ -54,7 +57,7 @@ func (w *watcher) run(ctx context.Context, sightings chan<- sighting) {
 				s = w.look(ctx, a.Text, again)
 			} else {
 				again.Stop()
-				s, alarms = w.judge(route.Report{Unknown: inWords(route.ErrWatch)}), nil
+				s, alarms = w.judge(route.Report{Unknown: InWords(route.ErrWatch)}), nil
 				s.lost = true
 			}
 			to = sightings
@@ -78,8 +81,11 @@ func (w *watcher) look(ctx context.Context, alarm string, again *time.Timer) sig
 	defer cancel()
 	report, err := w.watch.Report(ctx)
 	lost := errors.Is(err, route.ErrWatch)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errNoReport
+	}
 	if err != nil {
-		report = route.Report{Unknown: "the audio devices could not be looked at: " + inWords(err)}
+		report = route.Report{Unknown: "the audio devices could not be looked at: " + InWords(err)}
 	}
 	if err != nil && !lost {
 		again.Reset(askAgain)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -357,6 +358,21 @@ func TestLookAgainIsForgotten(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		l.silent(alarm)
 		l.rhythm()
+	})
+}
+
+// The user hears in words why it is not known where the audio goes, and what to do.
+func TestNoReportInWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		takes := new(atomic.Int64)
+		takes.Store(int64(2 * askTimeout))
+		w := &watcher{watch: slowWatch{route.NewReporter(good), takes, new(atomic.Bool)}}
+		again := time.NewTimer(time.Hour)
+		defer again.Stop()
+		text := InWords(w.look(t.Context(), "", again).err)
+		if !strings.Contains(text, "does not answer in time") || !strings.Contains(text, "restart the sound server") || strings.Contains(text, "deadline") {
+			t.Error(text)
+		}
 	})
 }
 

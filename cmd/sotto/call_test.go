@@ -193,7 +193,7 @@ func TestKeyboard(t *testing.T) {
 		{"", "such as name Bob"},
 		{"name Bob", "Name: Bob"},
 		{"d", "such as d 12#"},
-		{"d x", "no DTMF digit"},
+		{"d x", "Warning: 'X' is no DTMF digit"},
 	})
 	caller.enter(t, "d 1a#")
 	for _, want := range []string{"1", "A", "#"} {

@@ -70,7 +70,7 @@ func (p *phone) obey(ctx context.Context, call *engine.Call, done <-chan struct{
 			p.view.show(hint{"unknown key; type one of: " + keys})
 		}
 		if err != nil {
-			p.view.show(engine.Warning{Text: err.Error()})
+			p.view.show(engine.Warning{Text: engine.InWords(err)})
 		}
 	}
 }

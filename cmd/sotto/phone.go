@@ -140,7 +140,7 @@ func (p *phone) begin(call *engine.Call, limit *time.Timer) {
 		limit.Reset(p.opts.duration)
 	}
 	if err := call.SendDTMF(p.opts.dtmf); err != nil {
-		p.view.show(engine.Warning{Text: err.Error()})
+		p.view.show(engine.Warning{Text: engine.InWords(err)})
 	}
 }
 
@@ -164,6 +164,6 @@ func outcome(ctx context.Context, e engine.Ended, insecure bool) error {
 // verify tells the call that the user found the SAS equal, or different.
 func (p *phone) verify(call *engine.Call, equal bool) {
 	if err := call.SetVerified(equal); err != nil {
-		p.view.show(engine.Warning{Text: err.Error()})
+		p.view.show(engine.Warning{Text: engine.InWords(err)})
 	}
 }

@@ -84,7 +84,11 @@ type routeList struct {
 // once prints one list, when all is known or was waited for in vain. The error
 // may be that it is not known.
 func (l *routeList) once(ctx context.Context, devices deviceWatch) error {
-	if err := l.settle(ctx, devices); err != nil {
+	err := l.settle(ctx, devices)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return failed(errors.New("interrupted before it was known what there is"))
+	case err != nil:
 		return err
 	}
 	return l.known()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,6 +88,24 @@ func TestRoutesSilent(t *testing.T) {
 	s.devices = []route.Route{{Class: route.BuiltinSpeaker, Device: "speaker"}}
 	if err := (&routeList{w: &out}).print(t.Context(), s); err != nil || !strings.Contains(out.String(), "because no microphone is accepted") {
 		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
+// impatient is a watch that does not answer whoever has gone.
+type impatient struct{ *stage }
+
+func (i impatient) Report(ctx context.Context) (route.Report, error) {
+	<-ctx.Done()
+	return route.Report{}, ctx.Err()
+}
+
+// Who interrupts it hears that, and not what Go calls it.
+func TestRoutesInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	l := routeList{w: io.Discard}
+	if err := l.once(ctx, impatient{newStage(surroundings)}); err == nil || !strings.HasPrefix(err.Error(), "interrupted") {
+		t.Error(err)
 	}
 }
 

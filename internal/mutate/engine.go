@@ -17,7 +17,7 @@ func engineMutants() []mutant {
 		{"engine/watch.go", "w.verified.Revoke()\n\t\t\tw.jack.Flush()", "w.jack.Flush()", "TestWatchIsLost"},
 		{"engine/watch.go", "w.verified.Revoke()\n\tagain.Stop()", "again.Stop()", "TestLookRevokes|TestLookAgainIsForgotten"},
 		without("engine/watch.go", "w.jack.Flush()", "TestAlarmMutes|TestFloodOfAlarms"),
-		{"engine/watch.go", "Unknown: \"the audio devices could not be looked at: \" + inWords(err)", "Routes: []route.Route{{Class: route.Internal}}", "TestReportTimesOut"},
+		{"engine/watch.go", "Unknown: \"the audio devices could not be looked at: \" + InWords(err)", "Routes: []route.Route{{Class: route.Internal}}", "TestReportTimesOut"},
 		off("engine/route.go", "r.Class != route.Internal", "TestUnwatchedDevice"),
 		{"engine/tones.go", "if !p.gate.Passes() {\n\t\treturn media.FrameDuration", "if false {\n\t\treturn media.FrameDuration", "TestTonesNeedTheRoute"},
 		{"engine/tones.go", "if !p.gate.Passes() { // who", "if false { // who", "TestToneUnderwayIsTakenBack"},
