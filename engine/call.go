@@ -91,8 +91,8 @@ func (c *Call) Enroll() error { return c.do(func(l *leg) error { return l.enroll
 
 // Hold asks the other side to send nothing, and sends silence. If ctx ends
 // before the other side has answered, the call is hung up, because nobody knows
-// any more what the two sides agree on. Any other error means that the call
-// goes on as it was, unless Ended follows.
+// any more what the two sides agree on. ErrEnded says that the call has ended
+// meanwhile. Any other error means that it goes on as it was, unless Ended follows.
 func (c *Call) Hold(ctx context.Context) error { return c.redirect(ctx, sdp.SendOnly, false) }
 
 // Resume ends Hold. Its ctx and its error are as those of Hold.
@@ -118,8 +118,9 @@ func (c *Call) redirect(ctx context.Context, d sdp.Direction, forRoute bool) err
 		return err
 	}
 	answer, err := dialog.Reinvite(ctx, offer.Append(nil))
-	if told := c.do(func(l *leg) error { return l.reanswered(answer, err) }); err == nil {
-		err = told
+	told := c.do(func(l *leg) error { return l.reanswered(answer, err) })
+	if err == nil || errors.Is(told, ErrEnded) {
+		return told
 	}
 	return err
 }

@@ -2,12 +2,14 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"sotto/engine"
 	"sotto/media/audio"
+	"sotto/sip"
 	"sotto/sip/sdp"
 )
 
@@ -173,6 +175,33 @@ func TestHoldIsNotAnswered(t *testing.T) {
 		t.Error("held without an answer")
 	}
 	if e := until[engine.Ended](t, call); e.Reason.Kind != engine.SignalingLost {
+		t.Errorf("ended with %+v", e.Reason)
+	}
+}
+
+// Who hangs up does not wait until a peer has answered our hold, and the hold says that
+// the call has ended.
+func TestHangUpDuringHold(t *testing.T) {
+	t.Parallel()
+	r := newRogue(t, true)
+	call, dialog, _ := r.call(engine.Config{})
+	until[engine.Secured](t, call)
+	held := make(chan error, 1)
+	go func() { held <- call.Hold(t.Context()) }()
+	for offered := false; !offered; {
+		e, err := dialog.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, offered = e.(sip.Offer)
+	}
+	if err := call.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-held; !errors.Is(err, engine.ErrEnded) {
+		t.Errorf("the hold: %v", err)
+	}
+	if e := until[engine.Ended](t, call); e.Reason.Kind != engine.HungUp || e.Reason.Remote {
 		t.Errorf("ended with %+v", e.Reason)
 	}
 }

@@ -212,6 +212,40 @@ func TestKeyboard(t *testing.T) {
 	wantSuccess(t, listener)
 }
 
+// While the other side does not answer that it is put on hold, all other keys work at
+// once.
+func TestKeyboardDuringHold(t *testing.T) {
+	t.Parallel()
+	invited, port := false, portOf(listenUDP(t))
+	s := newStub(t, func(s *stub, m sipMessage) []string {
+		if strings.HasPrefix(m.start, "INVITE ") {
+			if invited {
+				return nil // nor ever
+			}
+			invited = true
+			return []string{s.respond(m, "200 OK", plainSDP(port))}
+		}
+		return []string{s.respond(m, "200 OK", "")}
+	})
+	caller := start(t, "call", s.uri(), "--no-secure-mode")
+	s.await(t, "INVITE")
+	caller.line(t, "Answered")
+	for range maxChanges + 2 {
+		caller.enter(t, "h")
+	}
+	s.await(t, "INVITE")
+	caller.line(t, "The other side has not answered yet")
+	caller.enter(t, "name")
+	caller.line(t, "such as name Bob")
+	caller.enter(t, "q")
+	s.await(t, "BYE")
+	caller.line(t, "Ended: we hung up")
+	wantSuccess(t, caller)
+	if said := caller.stdout.String(); strings.Contains(said, "has ended") {
+		t.Errorf("the end is told twice:\n%s", said)
+	}
+}
+
 // What is typed before a call says nothing about it.
 func TestKeyboardWithoutCall(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,7 @@ func listen(cmd *cobra.Command, opts *options, once bool) (err error) {
 func (p *phone) await(ctx context.Context) (*engine.Call, error) {
 	done := make(chan struct{})
 	var user sync.WaitGroup
-	user.Go(func() { p.obey(ctx, nil, done) })
+	user.Go(func() { p.obey(nil, done) })
 	defer user.Wait()
 	defer close(done)
 	return p.Accept(ctx)

@@ -94,7 +94,7 @@ func (p *phone) follow(ctx context.Context, call *engine.Call) error {
 	defer limit.Stop()
 	done := make(chan struct{})
 	var user sync.WaitGroup
-	user.Go(func() { p.obey(ctx, call, done) })
+	user.Go(func() { p.obey(call, done) })
 	defer user.Wait()
 	defer close(done)
 	talked := false
@@ -139,9 +139,7 @@ func (p *phone) begin(call *engine.Call, limit *time.Timer) {
 	if p.opts.duration > 0 {
 		limit.Reset(p.opts.duration)
 	}
-	if err := call.SendDTMF(p.opts.dtmf); err != nil {
-		p.view.show(engine.Warning{Text: engine.InWords(err)})
-	}
+	p.complain(call.SendDTMF(p.opts.dtmf))
 }
 
 // outcome is nil if the call ended as it should. In secure mode that includes
@@ -163,7 +161,5 @@ func outcome(ctx context.Context, e engine.Ended, insecure bool) error {
 
 // verify tells the call that the user found the SAS equal, or different.
 func (p *phone) verify(call *engine.Call, equal bool) {
-	if err := call.SetVerified(equal); err != nil {
-		p.view.show(engine.Warning{Text: engine.InWords(err)})
-	}
+	p.complain(call.SetVerified(equal))
 }
