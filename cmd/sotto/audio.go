@@ -136,7 +136,7 @@ func (o *options) class() (route.Class, error) {
 }
 
 // openFiles opens source and sink for one call. The Engine closes them.
-func (o *options) openFiles(context.Context) (engine.Audio, error) {
+func (o *options) openFiles(ctx context.Context) (engine.Audio, error) {
 	class, err := o.class()
 	if err != nil {
 		return engine.Audio{}, err
@@ -155,10 +155,12 @@ func (o *options) openFiles(context.Context) (engine.Audio, error) {
 		return a, nil
 	}
 	path := numbered(o.out, int(n))
-	var sink *audio.WAVSink
-	if err = overItself(source, o.in, path); err == nil {
-		sink, err = audio.CreateWAV(path)
-	}
+	sink, err := newRecorder(ctx, path, func() (recording, error) {
+		if err := overItself(source, o.in, path); err != nil {
+			return nil, err
+		}
+		return audio.CreateWAV(path)
+	}, o.warn)
 	if err != nil {
 		if file, ok := source.(io.Closer); ok {
 			err = errors.Join(err, file.Close())

@@ -49,6 +49,7 @@ type options struct {
 	routes   route.Policy   // what policy says
 	choice   devices.Choice // if there are no files
 	answered atomic.Int64   // calls that have opened their files
+	warn     func(text string)
 }
 
 // register adds the flags to cmd. defaultBind is where SIP listens.

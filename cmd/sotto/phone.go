@@ -36,6 +36,7 @@ func newPhone(cmd *cobra.Command, opts *options) (*phone, error) {
 		}
 	}
 	p := &phone{opts: opts, view: newView(cmd.OutOrStdout(), opts)}
+	opts.warn = func(text string) { p.view.show(engine.Warning{Text: text}) }
 	cfg := opts.config()
 	if opts.trace != "" {
 		trace, err := newTracer(opts.trace)
