@@ -18,6 +18,8 @@ func engineMutants() []mutant {
 		{"engine/watch.go", "w.verified.Revoke()\n\tagain.Stop()", "again.Stop()", "TestLookRevokes|TestLookAgainIsForgotten"},
 		without("engine/watch.go", "w.jack.Flush()", "TestAlarmMutes|TestFloodOfAlarms"),
 		{"engine/watch.go", "Unknown: \"the audio devices could not be looked at: \" + InWords(err)", "Routes: []route.Route{{Class: route.Internal}}", "TestReportTimesOut"},
+		without("media/audio/device/line.go", "l.gone.Store(true)", "TestGoneIsKept"),
+		{"engine/queue.go", "{repeats, reports, silences, warns}", "{repeats, silences, warns, reports}", "TestProgramsPushOutNothing"},
 		off("engine/route.go", "r.Class != route.Internal", "TestUnwatchedDevice"),
 		{"engine/tones.go", "if !p.gate.Passes() {\n\t\treturn media.FrameDuration", "if false {\n\t\treturn media.FrameDuration", "TestTonesNeedTheRoute"},
 		{"engine/tones.go", "if !p.gate.Passes() { // who", "if false { // who", "TestToneUnderwayIsTakenBack"},
