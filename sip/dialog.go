@@ -74,6 +74,7 @@ type Dialog struct {
 	invited   *serverTx // the peer's
 	reoffer   *reoffer  // our later offer without an answer yet
 	asked     *serverTx // the peer's later offer without an answer yet
+	carrier   *stream   // of the call's latest request, unless all were datagrams
 	owed      bool      // the application owes a reaction to an Offer event
 	heldBye   heldBye
 	byeOnACK  bool   // hung up between our 2xx and its ACK
@@ -231,6 +232,16 @@ func (d *Dialog) enqueue(m message) {
 	}
 }
 
+// carriedBy keeps the connection of the call's latest request open, however
+// many others there are, until the call ends or goes on on another.
+func (d *Dialog) carriedBy(f flow) {
+	if d.state == ended || !f.reliable() || f.stream == d.carrier {
+		return
+	}
+	d.agent.transport.carry(d.carrier, f.stream)
+	d.carrier = f.stream
+}
+
 // run is the dialog's goroutine. It returns when the call has ended and its
 // last transaction with it, or when the agent closes. giveUp, while we call,
 // ends the attempt for the reason why.
@@ -361,6 +372,7 @@ func (d *Dialog) end(now time.Time, r Reason) {
 		return
 	}
 	d.state = ended
+	d.agent.transport.carry(d.carrier, nil)
 	d.agent.log.Debug("call ended", "call", printable(d.callID), "reason", r.Error())
 	d.events.put(Ended{r})
 	close(d.over)

@@ -93,6 +93,7 @@ func (d *Dialog) handleRequest(now time.Time, m message) {
 		d.agent.decline(m, 481) // another dialog than this, RFC 3261 §12.2.2
 		return
 	}
+	d.carriedBy(m.from)
 	if method == sip.ACK {
 		d.handleACK(now, r)
 		return

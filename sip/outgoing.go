@@ -93,6 +93,7 @@ func (d *Dialog) submit(now time.Time, t *clientTx, r *sip.Request) {
 		}
 		if err == nil {
 			t.flow = f
+			d.carriedBy(f)
 			r.Via().Transport = f.network()
 			t.wire = []byte(r.String())
 			t.start(now)

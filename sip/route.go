@@ -104,6 +104,7 @@ func (a *Agent) handleInvite(m message, key inviteKey) {
 		return
 	}
 	err := a.add(d, key, func() {
+		d.carriedBy(d.home)
 		d.respond(time.Now(), d.invited, 100)
 		d.run(nil, nil)
 	})

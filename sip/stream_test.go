@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,4 +110,133 @@ func TestStreamDrips(t *testing.T) {
 		}
 		c.Close()
 	})
+}
+
+// TestStreamSaysNothing: who connects has to say something, and not only keep
+// the connection alive. Who has may be silent for as long as it likes.
+func TestStreamSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, netsim.Config{})
+		bob := w.agent(bobAt)
+		defer bob.Close()
+		good, err := w.dial(t.Context(), bobAt)
+		must(t, err)
+		s := &script{t, streamConn{good}, aliceAt, bobAt}
+		s.send(overTCP(other("OPTIONS")))
+		s.expect("OPTIONS", 200)
+		c, err := w.dial(t.Context(), bobAt)
+		must(t, err)
+		start := time.Now()
+		for err == nil && time.Since(start) < 2*partialTimeout {
+			_, err = c.Write([]byte("\r\n\r\n"))
+			time.Sleep(time.Second)
+		}
+		if took := time.Since(start); took > partialTimeout+2*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+		time.Sleep(time.Hour)
+		s.send(overTCP(other("OPTIONS")))
+		s.expect("OPTIONS", 200)
+	})
+}
+
+// crowd opens n connections to an agent, each of which says something.
+func crowd(t *testing.T, to *Agent, n int) []*script {
+	t.Helper()
+	var list []*script
+	for range n {
+		s, _ := dialStream(t, to)
+		list = append(list, s)
+		says(t, s)
+	}
+	return list
+}
+
+// says finds that a connection is open.
+func says(t *testing.T, s *script) {
+	t.Helper()
+	s.send(overTCP(other("OPTIONS")))
+	s.expect("OPTIONS", 200)
+}
+
+// gone finds that a connection was closed.
+func gone(t *testing.T, s *script) {
+	t.Helper()
+	n, _, err := s.conn.ReadFromUDPAddrPort(make([]byte, 1<<16))
+	if n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read %d bytes, %v", n, err)
+	}
+}
+
+// TestTooManyStreams: connections on which nobody says anything keep nobody
+// out. The one that has been silent longest makes room for a new one.
+func TestTooManyStreams(t *testing.T) {
+	bob := loopback(t, "bob")
+	silent, _ := dialStream(t, bob)
+	rest := crowd(t, bob, maxStreams-1)
+	says(t, rest[0])
+	for _, leaves := range []*script{silent, rest[1], rest[2]} {
+		crowd(t, bob, 1)
+		gone(t, leaves)
+	}
+	says(t, rest[0])
+	says(t, rest[3])
+}
+
+// TestStreamsOfCalls: a connection on which a call is made is thrown out by
+// nobody, as long as the call lasts. Where all are of that kind nobody comes in.
+func TestStreamsOfCalls(t *testing.T) {
+	bob := loopback(t, "bob")
+	var all []*script
+	var calls []*Dialog
+	for round := range maxStreams {
+		s, _ := dialStream(t, bob)
+		s.send(numbered(overTCP(invite("", offerSDP)), round))
+		d := accept(t, bob)
+		must(t, d.do(func(time.Time) error { return nil })) // it has begun
+		all, calls = append(all, s), append(calls, d)
+	}
+	late, _ := dialStream(t, bob)
+	gone(t, late)
+	must(t, calls[1].Reject(486))
+	all[1].expect("INVITE", 486)
+	crowd(t, bob, 3)
+	gone(t, all[1])
+	must(t, calls[0].Answer(answerSDP))
+	all[0].expect("INVITE", 200)
+}
+
+// TestStreamOfOurCall: the connection that we have made for a call stays too.
+func TestStreamOfOurCall(t *testing.T) {
+	alice := loopback(t, "alice")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	d := call(t, alice, "sip:bob@"+l.Addr().String()+";transport=tcp")
+	c, err := l.Accept()
+	must(t, err)
+	defer c.Close()
+	must(t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	s := &script{t, streamConn{c}, l.Addr().(*net.TCPAddr).AddrPort(), alice.Addr()}
+	r := s.request("INVITE")
+	crowd(t, alice, maxStreams+1)
+	s.reply(r, 200, "x", "", answerSDP)
+	next[Answered](t, d)
+}
+
+// TestCallChangesStreams: a call keeps one connection, that of its latest
+// request, and not as many as its peer likes.
+func TestCallChangesStreams(t *testing.T) {
+	bob := loopback(t, "bob")
+	first, _ := dialStream(t, bob)
+	first.send(numbered(overTCP(invite("", offerSDP)), 0))
+	d := accept(t, bob)
+	must(t, d.Ring())
+	tag := toTag(first.expect("INVITE", 180))
+	second, _ := dialStream(t, bob)
+	second.send(numbered(overTCP(within("OPTIONS", tag, 2, "")), 0))
+	second.expect("OPTIONS", 200)
+	crowd(t, bob, maxStreams)
+	gone(t, first)
+	says(t, second)
 }

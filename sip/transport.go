@@ -19,13 +19,15 @@ import (
 const (
 	// maxDatagram is the largest request that goes by UDP, RFC 3261 §18.1.1.
 	maxDatagram = 1300
-	// maxStreams bounds the TCP connections that peers can make us hold.
+	// maxStreams bounds the TCP connections that peers can make us hold. On top
+	// of it a new one takes the place of one that carries no call.
 	maxStreams = 256
 
 	acceptPause  = 50 * time.Millisecond // after a failure
 	dialTimeout  = 4 * time.Second
 	writeTimeout = 4 * time.Second
-	// partialTimeout is how long the rest of a message may take on a stream.
+	// partialTimeout is how long a message may take on a stream that we have
+	// accepted: the first from the beginning, the others from their first byte.
 	partialTimeout = 32 * time.Second
 )
 
@@ -81,11 +83,19 @@ type transport struct {
 	closed  bool
 	streams map[netip.AddrPort]*stream // the latest to each peer's address
 	all     map[*stream]struct{}       // there can be several to one address
+	turn    uint64                     // counts what stream.heard notes
 }
 
 // stream is one TCP connection. Writes of whole messages are atomic: net.Conn
 // holds its own lock for the length of a Write.
-type stream struct{ net.Conn }
+type stream struct {
+	net.Conn
+	peer netip.AddrPort
+
+	// Guarded by transport.mu:
+	calls int    // that are made on it, and keep it open
+	heard uint64 // the turn in which it was opened or had its last message
+}
 
 // listen binds UDP and TCP to one port. Port 0 takes one that is free in both.
 func listen(bind netip.AddrPort) (*net.UDPConn, net.Listener, error) {
@@ -210,27 +220,81 @@ func (t *transport) acceptStreams() {
 			time.Sleep(acceptPause)
 			continue
 		}
-		if _, err := t.adopt(c, maxStreams); err != nil {
+		err = c.SetReadDeadline(time.Now().Add(partialTimeout))
+		if err == nil {
+			_, err = t.adopt(c, maxStreams)
+		}
+		if err != nil {
 			c.Close()
 		}
 	}
 }
 
-// adopt registers c and starts its reader, unless limit are open already.
+// adopt registers c and starts its reader. If limit are open already, another
+// has to make room.
 func (t *transport) adopt(c net.Conn, limit int) (*stream, error) {
 	peer, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{c}
+	s := &stream{Conn: c, peer: peer}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || len(t.all) >= limit {
+	if t.closed || len(t.all) >= limit && !t.makeRoom() {
 		return nil, net.ErrClosed
 	}
+	t.turn++
+	s.heard = t.turn
 	t.streams[peer], t.all[s] = s, struct{}{}
-	t.readers.Go(func() { t.readStream(s, peer) })
+	t.readers.Go(func() { t.readStream(s) })
 	return s, nil
+}
+
+// makeRoom closes the connection that has been silent longest of those that
+// carry no call, if there is one. Anybody can open connections and leave them
+// so; nobody who does keeps others out, or throws a call out. t.mu is locked.
+func (t *transport) makeRoom() bool {
+	var silent *stream
+	for s := range t.all {
+		if s.calls == 0 && (silent == nil || s.heard < silent.heard) {
+			silent = s
+		}
+	}
+	if silent == nil {
+		return false
+	}
+	t.forget(silent) // its reader notices
+	return true
+}
+
+// forget closes s. t.mu is locked.
+func (t *transport) forget(s *stream) {
+	s.Close()
+	delete(t.all, s)
+	if t.streams[s.peer] == s {
+		delete(t.streams, s.peer)
+	}
+}
+
+// hear notes that a message has come on s.
+func (t *transport) hear(s *stream) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.turn++
+	s.heard = t.turn
+}
+
+// carry notes that a call is made on another connection than before. Either
+// may be nil.
+func (t *transport) carry(before, now *stream) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if before != nil {
+		before.calls--
+	}
+	if now != nil {
+		now.calls++
+	}
 }
 
 // open returns the connection to a peer, if there is one.
@@ -258,16 +322,12 @@ func (t *transport) dial(ctx context.Context, peer netip.AddrPort) (flow, error)
 	return flow{peer, s}, nil
 }
 
-func (t *transport) readStream(s *stream, peer netip.AddrPort) {
-	f := flow{peer, s}
+func (t *transport) readStream(s *stream) {
+	f := flow{s.peer, s}
 	err := t.parseStream(s, f)
-	t.log.Debug("connection closed", "peer", peer, "error", err)
-	s.Close()
+	t.log.Debug("connection closed", "peer", s.peer, "error", err)
 	t.mu.Lock()
-	delete(t.all, s)
-	if t.streams[peer] == s {
-		delete(t.streams, peer)
-	}
+	t.forget(s)
 	t.mu.Unlock()
 	t.deliver(message{lost: errBroken, from: f})
 }
@@ -298,6 +358,7 @@ func (t *transport) parseStream(s *stream, f flow) (err error) {
 		fresh := !partial // whether what is partial after this read began in it
 		err = p.ParseSIPStream(b, func(m sip.Message) {
 			fresh = true
+			t.hear(s)
 			t.hand(m, nil, f)
 		})
 		partial = errors.Is(err, sip.ErrParseSipPartial)

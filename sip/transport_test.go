@@ -187,20 +187,6 @@ func TestStreamStalls(t *testing.T) {
 	})
 }
 
-// TestTooManyStreams: connections on top of the limit are closed at once.
-func TestTooManyStreams(t *testing.T) {
-	bob := loopback(t, "bob")
-	for range maxStreams {
-		s, _ := dialStream(t, bob)
-		s.send(overTCP(other("OPTIONS")))
-		s.expect("OPTIONS", 200)
-	}
-	_, c := dialStream(t, bob)
-	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("read %d, %v", n, err)
-	}
-}
-
 // TestStreamBreaks: a call whose connection breaks before any response fails.
 func TestStreamBreaks(t *testing.T) {
 	alice := loopback(t, "alice")
