@@ -3,8 +3,11 @@ package sip
 import (
 	"bytes"
 	"context"
+	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,7 +217,7 @@ func TestOfferWhileItRings(t *testing.T) {
 	s := newScript(t, alice)
 	d := call(t, alice, "sip:bob@"+s.at.String())
 	r := s.request("INVITE")
-	s.send(strings.ReplaceAll(s.hangUp(r), "BYE", "UPDATE") + bodied(offerSDP))
+	s.send(asUpdate.Replace(s.hangUp(r)) + bodied(offerSDP))
 	s.expect("UPDATE", 491)
 	s.reply(r, 200, "x", "", answerSDP)
 	next[Answered](t, d)
@@ -296,4 +299,83 @@ func TestRingsForEver(t *testing.T) {
 		}
 		ends(t, d, Busy, true)
 	})
+}
+
+// TestForgedUnreachable: an ICMP error, which anybody can forge, does not fail
+// an offer within a call, and with it the call.
+func TestForgedUnreachable(t *testing.T) {
+	alice := loopback(t, "alice")
+	s, d := scriptedCallee(t, alice)
+	done := make(chan error)
+	go func() {
+		_, err := d.Reinvite(patience(t), offerSDP)
+		done <- err
+	}()
+	r := s.request("INVITE")
+	for _, forged := range []error{syscall.ECONNREFUSED, syscall.EHOSTUNREACH} {
+		alice.handle(message{lost: forged, from: flow{peer: s.at}})
+	}
+	s.reply(r, 200, "x", "", answerSDP)
+	must(t, <-done)
+	s.request("ACK")
+}
+
+// unreachableConn is a socket that fails as if ICMP errors arrived all the time.
+type unreachableConn struct {
+	packetConn
+	fails atomic.Bool
+}
+
+func (c *unreachableConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if c.fails.Load() {
+		return 0, syscall.ECONNREFUSED
+	}
+	return c.packetConn.WriteToUDPAddrPort(b, to)
+}
+
+// TestForgedUnreachableOften: they do not fail it either where they come so
+// often that nothing can be sent. An offer that is sent later is still answered.
+func TestForgedUnreachableOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, d := scripted(t)
+		s.request("ACK")
+		udp := &unreachableConn{packetConn: d.agent.transport.udp}
+		must(t, d.do(func(time.Time) error { d.agent.transport.udp = udp; return nil }))
+		udp.fails.Store(true)
+		done := make(chan error)
+		go func() {
+			_, err := d.Reinvite(t.Context(), offerSDP)
+			done <- err
+		}()
+		synctest.Wait()
+		udp.fails.Store(false)
+		s.reply(s.request("INVITE"), 200, "x", "", answerSDP)
+		must(t, <-done)
+	})
+}
+
+// asUpdate turns a BYE into an UPDATE. A Call-ID may have the same letters.
+var asUpdate = strings.NewReplacer("BYE sip", "UPDATE sip", "1 BYE", "1 UPDATE")
+
+// TestOfferFindsNoWay: an offer that could not be sent fails alone. The call
+// is as it was on both sides.
+func TestOfferFindsNoWay(t *testing.T) {
+	alice := loopback(t, "alice")
+	s := newScript(t, alice)
+	alice.resolver = func(_ context.Context, host string) ([]netip.Addr, error) {
+		return nil, &net.DNSError{Name: host, IsTimeout: true}
+	}
+	d := call(t, alice, "sip:bob@"+s.at.String())
+	r := s.request("INVITE")
+	s.reply(r, 200, "x", "", answerSDP)
+	next[Answered](t, d)
+	bye := s.hangUp(r)
+	s.send(asUpdate.Replace(bye) + "Contact: <sip:phone@slow.test>\n")
+	s.expect("UPDATE", 200)
+	if _, err := d.Reinvite(patience(t), offerSDP); kindOf(t, err).Kind != Unreachable {
+		t.Errorf("offer: %v", err)
+	}
+	s.send(strings.ReplaceAll(bye, "1 BYE", "2 BYE"))
+	s.expect("BYE", 200)
+	ends(t, d, HungUp, true)
 }

@@ -98,6 +98,9 @@ func (d *Dialog) submit(now time.Time, t *clientTx, r *sip.Request) {
 			t.wire = []byte(r.String())
 			t.start(now)
 			err = d.agent.transport.send(f, t.wire)
+			if d.patient(t) {
+				err = nil
+			}
 		}
 		if err != nil {
 			t.terminate()
@@ -352,11 +355,19 @@ func (d *Dialog) sendBye(now time.Time, p peer, text string) {
 	d.submit(now, t, r)
 }
 
+// patient reports whether t leaves it to its timers what the network says of
+// its datagrams. An ICMP error proves nothing: who knows two addresses can send
+// one. It may fail a call that is not answered, as RFC 3261 §18.4 has it. An
+// offer within a call goes on: it would end the call.
+func (d *Dialog) patient(t *clientTx) bool {
+	return t.method == methodInvite && t != d.initial && !t.flow.reliable()
+}
+
 // handleLost fails what was sent to a peer that cannot be reached, unless it
 // has shown itself alive by a response.
 func (d *Dialog) handleLost(now time.Time, m message) {
 	for _, t := range slices.Clone(d.client) {
-		if t.state == calling && t.flow == m.from {
+		if t.state == calling && t.flow == m.from && !d.patient(t) {
 			t.terminate()
 			d.clientFailed(now, t, networkReason(m.lost))
 		}
@@ -368,7 +379,11 @@ func (d *Dialog) clientFailed(now time.Time, t *clientTx, r Reason) {
 	switch {
 	case t == d.initial && d.state == dialing:
 		d.end(now, r)
-	case d.reoffer != nil && t == d.reoffer.tx:
+	case d.reoffer == nil || t != d.reoffer.tx:
+	case t.wire == nil: // no way was found: to the other side nothing has happened
+		d.reoffer.result <- reanswer{err: r}
+		d.reoffer = nil
+	default:
 		d.loseCall(now, r)
 	}
 }
