@@ -57,6 +57,7 @@ type Agent struct {
 	stop     context.CancelFunc
 	work     sync.WaitGroup // dialogs, and look-ups on their behalf
 	incoming chan *Dialog
+	dropped  flood // messages that found no room in their dialog's inbox
 
 	mu      sync.Mutex
 	closed  bool
@@ -201,6 +202,9 @@ func (a *Agent) Close() error {
 	a.stop()
 	a.work.Wait()
 	a.transport.close()
+	if n := a.dropped.rest(); n > 0 {
+		a.log.Warn("too many messages for one dialog", "dropped", n)
+	}
 	return nil
 }
 

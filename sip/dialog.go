@@ -228,7 +228,9 @@ func (d *Dialog) enqueue(m message) {
 	select {
 	case d.inbox <- m:
 	default:
-		d.agent.log.Warn("too many messages for one dialog", "call", printable(d.callID))
+		if n := d.agent.dropped.seen(time.Now()); n > 0 {
+			d.agent.log.Warn("too many messages for one dialog", "dropped", n, "call", printable(d.callID))
+		}
 	}
 }
 

@@ -3,8 +3,10 @@ package sip
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -378,4 +380,36 @@ func TestOfferFindsNoWay(t *testing.T) {
 	s.send(strings.ReplaceAll(bye, "1 BYE", "2 BYE"))
 	s.expect("BYE", 200)
 	ends(t, d, HungUp, true)
+}
+
+// TestFloodFillsNoLog: of messages that are dropped the log hears at once, and
+// then now and then how many there were.
+func TestFloodFillsNoLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bob := newWorld(t, netsim.Config{}).agent(bobAt)
+		var log bytes.Buffer
+		bob.log = slog.New(slog.NewTextHandler(&log, nil))
+		d := newDialog(bob, "call", "tag") // nobody works its queue off
+		flood := func(n int) {
+			for range n {
+				d.enqueue(message{})
+			}
+		}
+		flood(inboxSize)
+		for range 3 {
+			flood(1000)
+			time.Sleep(floodPause)
+		}
+		flood(8)
+		must(t, bob.Close())
+		var told []string
+		for line := range strings.Lines(log.String()) {
+			_, count, _ := strings.Cut(line, "dropped=")
+			count, _, _ = strings.Cut(strings.TrimSpace(count), " ")
+			told = append(told, count)
+		}
+		if want := []string{"1", "1000", "1000", "1000", "7"}; !slices.Equal(told, want) {
+			t.Errorf("told of %s, want %s:\n%s", told, want, log.String())
+		}
+	})
 }

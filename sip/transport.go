@@ -78,6 +78,7 @@ type transport struct {
 	log     *slog.Logger
 	parser  *sip.Parser
 	readers sync.WaitGroup
+	refused flood // connections that could not be accepted
 
 	mu      sync.Mutex
 	closed  bool
@@ -216,7 +217,9 @@ func (t *transport) acceptStreams() {
 			return
 		}
 		if err != nil {
-			t.log.Warn("cannot accept a connection", "error", err)
+			if n := t.refused.seen(time.Now()); n > 0 {
+				t.log.Warn("cannot accept connections", "count", n, "error", err)
+			}
 			time.Sleep(acceptPause)
 			continue
 		}
