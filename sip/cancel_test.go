@@ -154,6 +154,25 @@ func TestFork(t *testing.T) {
 	ends(t, d, HungUp, false)
 }
 
+// TestTooManyForks: phones that answer one after the other, or one that claims
+// to be many, are not remembered without bound.
+func TestTooManyForks(t *testing.T) {
+	alice := loopback(t, "alice")
+	s := newScript(t, alice)
+	call(t, alice, "sip:bob@"+s.at.String())
+	r := s.request("INVITE")
+	answers := func(phone int) { s.reply(r, 200, fmt.Sprintf("phone%d", phone), "", answerSDP) }
+	for phone := range maxForks {
+		answers(phone)
+		s.request("ACK")
+	}
+	answers(maxForks)
+	answers(0)
+	if tag := tagOf(s.request("ACK").To().Params); tag != "phone0" {
+		t.Errorf("ACK to %s", tag)
+	}
+}
+
 // TestNoACK: an answer that is never confirmed ends the call after 32 seconds,
 // with a BYE in case the caller hears it.
 func TestNoACK(t *testing.T) {

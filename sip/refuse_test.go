@@ -34,6 +34,7 @@ func TestRefusals(t *testing.T) {
 		"encoded":          {invite("Content-Encoding: gzip\n", offerSDP), 415, ""},
 		"malformed SDP":    {invite("", []byte("v=0\r\nnonsense")), 400, "Warning: Malformed session"},
 		"no Contact":       {strings.Replace(good, "Contact:", "X-Contact:", 1), 400, "Warning: Contact"},
+		"unwritable":       {strings.Replace(good, "Contact: <sip:script", "Contact: <sip:sc ript", 1), 400, "Warning: Contact"},
 		"unusable Contact": {strings.Replace(good, "Contact: <sip:", "Contact: <http:", 1), 400, "Warning: Contact"},
 	} {
 		s := newScript(t, bob)
@@ -102,6 +103,35 @@ func TestBacklog(t *testing.T) {
 	s.send(numbered(invite("", offerSDP), backlog))
 	if res := s.expect("INVITE", 503); res.GetHeader("Retry-After") == nil {
 		t.Errorf("no Retry-After in\n%s", res)
+	}
+}
+
+// TestTooManyDialogs: an agent does not remember more than it has room for.
+func TestTooManyDialogs(t *testing.T) {
+	bob := loopback(t, "bob")
+	d := newDialog(bob, "call", "tag")
+	bob.mu.Lock()
+	for i := range maxDialogs {
+		bob.dialogs[dialogKey{fmt.Sprint(i), "tag"}] = d
+	}
+	bob.mu.Unlock()
+	s := newScript(t, bob)
+	s.send(invite("", offerSDP))
+	s.expect("INVITE", 503)
+	if d, err := bob.Invite(t.Context(), "sip:alice@"+s.at.String(), offerSDP); d != nil || err == nil {
+		t.Errorf("our own call: %v, %v", d, err)
+	}
+}
+
+// TestACKGetsNothing: an ACK has no answer, whatever it belongs to.
+func TestACKGetsNothing(t *testing.T) {
+	bob := loopback(t, "bob")
+	s := newScript(t, bob)
+	s.send(within("ACK", "nobody", 1, ""))
+	s.send(strings.Replace(within("ACK", "", 1, ""), ";tag=script", "", 1))
+	s.send(other("OPTIONS"))
+	if m := s.read(); m.CSeq().MethodName != "OPTIONS" {
+		t.Errorf("got\n%s", m)
 	}
 }
 

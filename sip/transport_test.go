@@ -83,16 +83,17 @@ func TestReplyPort(t *testing.T) {
 	}
 }
 
-// TestRoute: a dialog follows its Record-Route, RFC 3261 §12.1.
+// TestRoute: a dialog follows its Record-Route, RFC 3261 §12.1, but for what
+// could not be written.
 func TestRoute(t *testing.T) {
 	bob := loopback(t, "bob")
 	s, proxy := newScript(t, bob), newScript(t, bob)
-	route := "Record-Route: <sip:" + proxy.at.String() + ";lr>, <sip:second.example;lr>\n"
+	route := "Record-Route: <sip:" + proxy.at.String() + ";lr>, <sip:second.example;lr>\nRecord-Route: <sip:a b@third.example;lr>\n"
 	s.send(invite(route, offerSDP))
 	d := accept(t, bob)
 	must(t, d.Answer(answerSDP))
 	res := s.expect("INVITE", 200)
-	if len(res.GetHeaders("Record-Route")) != 2 {
+	if len(res.GetHeaders("Record-Route")) != 3 {
 		t.Errorf("answer\n%s", res)
 	}
 	s.send(within("ACK", toTag(res), 1, ""))

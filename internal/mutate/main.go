@@ -62,7 +62,7 @@ func main() {
 		only = regexp.MustCompile(os.Args[1])
 	}
 	var all []mutant
-	for _, m := range slices.Concat(zrtpMutants(), messageMutants(), engineMutants(), mediaMutants(), opusMutants(), protectMutants(), routeMutants()) {
+	for _, m := range slices.Concat(zrtpMutants(), messageMutants(), engineMutants(), mediaMutants(), opusMutants(), protectMutants(), routeMutants(), sipMutants()) {
 		if only == nil || only.MatchString(m.String()) {
 			all = append(all, m)
 		}

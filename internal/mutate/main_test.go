@@ -11,7 +11,7 @@ import (
 // Each mutant's snippet stands where the table says, once, so that the table
 // follows the code. Whether a test notices is for make mutate.
 func TestSnippets(t *testing.T) {
-	all := slices.Concat(zrtpMutants(), messageMutants(), engineMutants(), mediaMutants(), opusMutants(), protectMutants(), routeMutants())
+	all := slices.Concat(zrtpMutants(), messageMutants(), engineMutants(), mediaMutants(), opusMutants(), protectMutants(), routeMutants(), sipMutants())
 	if len(all) < 60 {
 		t.Errorf("only %d mutants", len(all))
 	}
