@@ -93,7 +93,11 @@ func (l *leg) answer() error {
 	if !l.call.incoming || l.answered {
 		return errors.New("engine: only a ringing incoming call can be answered")
 	}
-	ours, agreed, err := l.judge(l.dialog.RemoteOffer())
+	offer := l.dialog.RemoteOffer()
+	if offer == nil {
+		return sip.ErrEnded // the caller has given up
+	}
+	ours, agreed, err := l.judge(offer)
 	if err != nil {
 		l.fail(kindOf(err), err)
 		return err

@@ -49,7 +49,6 @@ type Dialog struct {
 	inviteKey inviteKey // guarded by agent.mu
 	branch    string    // of the peer's INVITE; "" if we called
 	identity  string    // the peer's
-	offer     []byte    // the peer's; nil if we called
 
 	inbox    chan message
 	calls    chan func(now time.Time)
@@ -60,6 +59,7 @@ type Dialog struct {
 
 	// Owned by run, once it runs.
 	state     dialogState
+	offer     []byte  // the peer's; nil if we called, and when the call has ended
 	local     sip.Uri // From of our requests
 	remote    sip.Uri // To of our requests
 	peer      peer
@@ -120,8 +120,14 @@ func (d *Dialog) ID() string { return d.callID }
 func (d *Dialog) RemoteIdentity() string { return d.identity }
 
 // RemoteOffer returns the description the peer called with. It parses. It is
-// nil if we made the call.
-func (d *Dialog) RemoteOffer() []byte { return slices.Clone(d.offer) }
+// nil if we made the call, and when the call has ended.
+func (d *Dialog) RemoteOffer() (offer []byte) {
+	_ = d.do(func(time.Time) error {
+		offer = slices.Clone(d.offer)
+		return nil
+	}) // ErrEnded: nil is right
+	return offer
+}
 
 // Next waits for the next event, in the order in which things happened. After
 // Ended it returns ErrEnded.
@@ -373,6 +379,12 @@ func (d *Dialog) end(now time.Time, r Reason) {
 	if d.state == ended {
 		return
 	}
+	if d.state == offered {
+		// We ask nothing of this peer any more. A stranger may call and give up
+		// thousands of times in the time for which we remember each.
+		d.peer = peer{tag: d.peer.tag}
+	}
+	d.offer = nil
 	d.state = ended
 	d.agent.transport.carry(d.carrier, nil)
 	d.agent.log.Debug("call ended", "call", printable(d.callID), "reason", r.Error())

@@ -35,6 +35,14 @@
 // RFC 3261 §14 demands. An INVITE without an offer is refused: the answer
 // would be up before anybody could look at what the peer wants.
 //
+// # Strangers
+//
+// Anybody can send to an agent, and what they can have it keep is bounded:
+// dialogs, and the transactions and events of each; connections, of which those
+// on which nobody speaks make room for others and those of calls stay; what is
+// remembered of a call that was refused; lines of the log. ICMP errors, which
+// anybody can send too, fail no offer within a call.
+//
 // # Goroutines
 //
 //	name              owner   stops when             waited for by

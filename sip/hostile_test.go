@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -412,4 +413,40 @@ func TestFloodFillsNoLog(t *testing.T) {
 			t.Errorf("told of %s, want %s:\n%s", told, want, log.String())
 		}
 	})
+}
+
+// TestRefusedLeavesLittle: what is remembered of a call that was refused, so
+// that its repetitions get the same answer, is little, whatever it brought.
+func TestRefusedLeavesLittle(t *testing.T) {
+	const calls, most = 100, 16 << 10
+	long := strings.Repeat("y", maxHead/4)
+	for name, text := range map[string]string{
+		"body":   invite("", append(bytes.Clone(offerSDP), []byte(strings.Repeat("a=x:y\r\n", 4500))...)),
+		"header": invite("X: "+long+"\n", offerSDP),
+		"routes": invite("Record-Route: <sip:x>"+strings.Repeat(", <sip:x>", 100)+"\n", offerSDP),
+		"branch": strings.Replace(invite("", offerSDP), "z9hG4bK", "z9hG4bK"+long, 1),
+		"from":   strings.Replace(invite("", offerSDP), "Script", long, 1),
+	} {
+		bob := loopback(t, "bob")
+		s := newScript(t, bob)
+		heap := func() int {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return int(m.HeapAlloc)
+		}
+		before := heap()
+		for i := range calls {
+			s.send(numbered(text, i))
+			d := accept(t, bob)
+			must(t, d.Reject(486))
+			if d.RemoteOffer() != nil {
+				t.Errorf("%s: the offer is still there", name)
+			}
+		}
+		if each := (heap() - before) / calls; each > most || len(bob.all()) != calls {
+			t.Errorf("%s: %d bytes for each of %d calls", name, each, len(bob.all()))
+		}
+		bob.Close()
+	}
 }

@@ -33,7 +33,7 @@ func (d *Dialog) arrived(m message) error {
 	d.state = offered
 	d.branch = branchOf(r)
 	d.identity = publicIdentity(r.From().Address)
-	d.offer = slices.Clone(r.Body())
+	d.offer = r.Body()
 	d.local, d.remote = bare(r.To().Address), bare(r.From().Address)
 	d.peer = peer{tag: tagOf(r.From().Params), target: c.Address, routes: recordedRoute(r)}
 	d.remoteSeq = int64(r.CSeq().SeqNo)

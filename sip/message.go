@@ -34,7 +34,7 @@ var phrases = map[int]string{
 	481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 486: "Busy Here",
 	487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
 	500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
-	505: "Version Not Supported", 600: "Busy Everywhere", 603: "Decline", 606: "Not Acceptable",
+	505: "Version Not Supported", 513: "Message Too Large", 600: "Busy Everywhere", 603: "Decline", 606: "Not Acceptable",
 }
 
 // dialogKey finds a dialog by its Call-ID and our tag, RFC 3261 §12.
@@ -112,6 +112,18 @@ func checkRequest(m message) string {
 		return "Unprintable From"
 	}
 	return ""
+}
+
+// maxHead and maxHeaders bound a request without its body, in bytes and in
+// header values: of a datagram full of short ones the parser makes 2 MB.
+const (
+	maxHead    = 8 << 10
+	maxHeaders = 128
+)
+
+// tooLarge reports whether r is larger than anybody's who means to call us.
+func tooLarge(r *sip.Request) bool {
+	return len(r.Headers()) > maxHeaders || len(r.String())-len(r.Body()) > maxHead
 }
 
 // answerable reports whether r has the headers that every response copies,

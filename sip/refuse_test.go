@@ -27,6 +27,8 @@ func TestRefusals(t *testing.T) {
 		"no From tag":      {strings.Replace(good, ";tag=script", "", 1), 400, "Warning: Missing From Tag"},
 		"other CSeq":       {strings.Replace(good, "1 INVITE", "1 OPTIONS", 1), 400, "Warning: CSeq"},
 		"unprintable From": {strings.Replace(good, "sip:script", "sip:sc\x1bript", 1), 400, "Warning: Unprintable"},
+		"many headers":     {invite(strings.Repeat("X: y\n", maxHeaders), offerSDP), 513, ""},
+		"long headers":     {invite("X: "+strings.Repeat("y", maxHead)+"\n", offerSDP), 513, ""},
 		"extension":        {invite("Require: 100rel\nRequire: timer\n", offerSDP), 420, "Unsupported: 100rel, timer"},
 		"scheme":           {strings.Replace(good, "INVITE sip:bob@{you}", "INVITE tel:+123", 1), 416, ""},
 		"no offer":         {strings.Replace(invite("", nil), "Content-Type: application/sdp\n", "", 1), 488, "Warning: offer"},

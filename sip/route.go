@@ -43,6 +43,10 @@ func (a *Agent) handleRequest(m message) {
 		a.decline(m, 505)
 		return
 	}
+	if tooLarge(r) {
+		a.decline(m, 513)
+		return
+	}
 	if wrong := checkRequest(m); wrong != "" {
 		a.decline(m, 400, header{"Warning", `399 sotto "` + wrong + `"`})
 		return

@@ -181,15 +181,18 @@ type serverTx struct {
 	method string
 	branch string // with sent-by: what RFC 3261 §17.2.3 matches on
 	seq    uint32
-	req    *sip.Request
-	flow   flow   // where responses go
-	wire   []byte // the last response as sent
+	req    *sip.Request // nil once it has its final response, which is enough to repeat
+	flow   flow         // where responses go
+	wire   []byte       // the last response as sent
 	state  txState
 }
 
 // respond notes that a response with this code was sent.
 func (t *serverTx) respond(now time.Time, code int, wire []byte) {
 	t.wire = wire
+	if code >= 200 {
+		t.req = nil
+	}
 	invite := t.method == methodInvite
 	switch {
 	case code < 200:

@@ -7,6 +7,10 @@ func sipMutants() []mutant {
 	const outgoing, route, transport = "sip/outgoing.go", "sip/route.go", "sip/transport.go"
 	return []mutant{
 		{route, "case answerable(m.req):", "case m.req != nil:", "TestGarbage"},
+		off(route, "tooLarge(r)", "TestRefusals"),
+		off("sip/transaction.go", "code >= 200", "TestRefusedLeavesLittle"),
+		without(dialog, "d.offer = nil", "TestRefusedLeavesLittle"),
+		without(dialog, "d.peer = peer{tag: d.peer.tag}", "TestRefusedLeavesLittle"),
 		off(route, "d.branch != branchOf(m.req)", "TestLoop"),
 		{route, "if len(d.inbox) < inboxSize/2 {", "if true {", "TestLostLeavesRoom"},
 		{route, " || len(m.GetHeaders(\"Content-Encoding\")) > 0", "", "TestRefusals"},
