@@ -48,9 +48,11 @@ func Compare(ref, got []int16) Similarity {
 		return Similarity{SegSNR: minSNR}
 	}
 	near := place{bestLag(a.coarse, b.coarse), drift}
-	var shifted [segment]float32
-	for start := 0; start < len(a.fine); start += segment {
-		end := min(start+segment, len(a.fine))
+	var shifted [segment + segment/2]float32
+	for start, end := 0, 0; start < len(a.fine); start = end {
+		if end = start + segment; end+segment/2 > len(a.fine) {
+			end = len(a.fine) // little by itself would be like anything
+		}
 		lag, part := b.align(a, start, end, near)
 		found := shifted[:end-start]
 		b.shift(found, start+lag, part)
