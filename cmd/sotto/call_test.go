@@ -35,8 +35,8 @@ func readWAV(t *testing.T, path string) []int16 {
 	return pcm
 }
 
-// wantTone looks for a tone in a recording. One clear moment will do: on a
-// busy machine frames come late.
+// wantTone looks for a tone in a recording. One moment will do: on a busy machine
+// frames come late. Another tone, or speech, has a share of 0.2 at most.
 func wantTone(t *testing.T, path string, hz float64) {
 	t.Helper()
 	pcm := readWAV(t, path)
@@ -45,7 +45,7 @@ func wantTone(t *testing.T, path string, hz float64) {
 	for ; len(pcm) >= moment; pcm = pcm[audio.FrameSamples:] {
 		best = max(best, audio.ToneLevel(pcm[:moment], hz))
 	}
-	if best < 0.8 {
+	if best < 0.6 {
 		t.Errorf("%s: no tone of %v Hz, at best %.2f", path, hz, best)
 	}
 }
