@@ -223,6 +223,7 @@ func (r *Receiver) Stats() ReceiverStats {
 	s.Concealed, s.Recovered, s.Skipped = b.Concealed, b.Recovered, b.Skipped
 	s.Discarded.Malformed += b.Oversized
 	s.Discarded.StrayTimestamp, s.Restarts = b.Stray, b.Restarts
+	s.Discarded.StrayNumber = b.Far
 	s.Delay, s.Target, s.Jitter = b.Delay, b.Target, ticks(b.Jitter, r.source.clock)
 	s.Undecodable = r.playout.undecodable.Load()
 	s.Accelerated, s.Expanded = length(int(r.playout.accelerated.Load())), length(int(r.playout.expanded.Load()))

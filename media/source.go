@@ -20,6 +20,8 @@ type source struct {
 	first    uint32 // sequence number of the first packet, as highest counts
 	highest  uint32 // greatest sequence number, roll-overs in the upper half
 	received uint32 // packets, duplicates included
+	suspects bool   // the packet before had a number that was not believed
+	after    uint16 // the successor of that
 
 	expectedBefore, receivedBefore uint32 // at the last report
 }
@@ -132,19 +134,27 @@ func (r *Receiver) belongs(a arrival) bool {
 	return true
 }
 
-// maxDropout is how far a sequence number may jump (RFC 3550 §A.1). What jumps
-// further has started again, and is counted anew.
+// maxDropout is how far a sequence number may jump (RFC 3550 §A.1). If two in a row
+// jump further, the source has started again, and is counted anew.
 const maxDropout = 3000
 
-// count counts a packet and returns how far it lies ahead of all before.
+// count counts a packet and returns how far it lies ahead of all before; 0 if its
+// number is not believed.
 func (s *source) count(sequence uint16) int {
 	ahead := int(int16(sequence - uint16(s.highest)))
 	if ahead > maxDropout || ahead < -maxDropout {
+		again := s.suspects && sequence == s.after
+		s.suspects, s.after = !again, sequence+1
+		if !again {
+			return 0
+		}
 		s.first, s.highest, s.received = uint32(sequence), uint32(sequence), 0
 		s.expectedBefore, s.receivedBefore = 0, 0
+		ahead = 1
 	} else if ahead > 0 {
 		s.highest += uint32(ahead)
 	}
+	s.suspects = false
 	s.received++
 	return ahead
 }

@@ -20,8 +20,11 @@ func TestLosses(t *testing.T) {
 		"duplicates":               {[]uint16{65534, 65534, 65534}, 0, 65534, 0, []uint16{1}, 0, 256 * 2 / 3},
 		"earlier than the first":   {[]uint16{65534, 65530}, 0, 65534, 0, nil, 0, 0},
 		"nearly all lost":          {[]uint16{65534, 2500}, 2501, 1<<16 + 2500, 2501 * 256 / 2503, nil, 2501, 0},
-		"started again ahead":      {[]uint16{65534, 10000}, 0, 10000, 0, []uint16{10001, 10003}, 1, 256 / 3},
-		"started again behind":     {[]uint16{65534, 40000}, 0, 40000, 0, nil, 0, 0},
+		"started again ahead":      {[]uint16{65534, 10000, 10001}, 0, 10001, 0, []uint16{10002, 10004}, 1, 256 / 3},
+		"started again behind":     {[]uint16{65534, 40000, 40001}, 0, 40001, 0, nil, 0, 0},
+		"one far off":              {[]uint16{65534, 10000, 65535}, 0, 65535, 0, []uint16{0, 1}, 0, 0},
+		"two far off, apart":       {[]uint16{65534, 10000, 65535, 10001, 0}, 0, 1 << 16, 0, []uint16{1, 2}, 0, 0},
+		"two far off, not in turn": {[]uint16{65534, 10000, 10002, 65535}, 0, 65535, 0, []uint16{10003, 0}, 0, 0},
 	} {
 		s := source{first: 65534, highest: 65534}
 		for _, seq := range c.seqs {

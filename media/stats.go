@@ -54,6 +54,7 @@ type Discarded struct {
 	Malformed      uint64
 	UnknownPayload uint64 // a payload type that was not negotiated
 	StrayTimestamp uint64 // a timestamp that no delay explains, and the packet before it did not agree
+	StrayNumber    uint64 // a sequence number far ahead that no loss explains, and did not follow one like it
 	UnknownEvent   uint64 // telephone events that are no DTMF digit
 	OtherSource    uint64 // while another source was being heard, or too many sources
 }

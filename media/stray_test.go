@@ -35,6 +35,14 @@ func newJumper(t *testing.T) *jumper {
 	return j
 }
 
+// inTheClear has the peer speak without keys.
+func (j *jumper) inTheClear() {
+	c := receiverConfig(j.t, &j.sink)
+	c.Secure = false
+	j.receiver, j.far.sealer = newReceiver(j.t, c), nil
+	must(j.t, j.receiver.ReleaseClear())
+}
+
 // play sends packets from tick from on, n of them, and plays.
 func (j *jumper) play(from, n int) {
 	j.t.Helper()
@@ -143,6 +151,41 @@ func TestLastingJump(t *testing.T) {
 				j.play(150, 100)
 				j.want(media.Discarded{StrayTimestamp: 1}, 1)
 			})
+		}
+	}
+}
+
+// One packet whose sequence number is far ahead is counted, and nobody hears of it.
+// A sender that goes on from there has begun anew, and is heard but for one packet.
+func TestStrayNumber(t *testing.T) {
+	for network, late := range networks {
+		for _, ahead := range []uint16{60, 180, 420, 3060, 10020} { // the tone goes on
+			for _, by := range []time.Duration{0, time.Duration(ahead) * media.FrameDuration, -time.Second} {
+				t.Run(fmt.Sprintf("%s %d %v", network, ahead, by), func(t *testing.T) {
+					j := newJumper(t)
+					j.inTheClear() // what repeats numbers cannot be sealed
+					j.late = late()
+					j.play(0, 150)
+					back := *j.far
+					j.far.seq += ahead
+					j.jump(by)
+					j.receiver.HandleRTP(at(150), j.next())
+					j.far.seq, j.far.ts = back.seq, back.ts
+					j.play(150, 100)
+					j.want(media.Discarded{StrayNumber: 1}, 0)
+
+					j.far.seq += ahead
+					j.jump(by)
+					j.play(250, 100)
+					got := j.receiver.Stats()
+					if got.Discarded != (media.Discarded{StrayNumber: 2}) || got.Restarts != 1 || got.Lost != 1 || got.Late != 0 {
+						t.Errorf("%+v", got)
+					}
+					if d := j.silence(20); d > media.FrameDuration || j.longest > 85*time.Millisecond {
+						t.Errorf("%v of silence, a delay of up to %v", d, j.longest)
+					}
+				})
+			}
 		}
 	}
 }

@@ -265,7 +265,7 @@ func newCallStats(s media.Stats) callStats {
 		Sent: s.PacketsSent, Received: s.PacketsReceived, Lost: s.Lost, Late: s.Late, Duplicate: s.Duplicate,
 		Concealed: s.Concealed, Recovered: s.Recovered,
 		DiscardedClear: d.Clear, DiscardedAuth: d.Auth,
-		DiscardedOther: d.Replay + d.Malformed + d.UnknownPayload + d.StrayTimestamp + d.UnknownEvent + d.OtherSource,
+		DiscardedOther: d.Replay + d.Malformed + d.UnknownPayload + d.StrayTimestamp + d.StrayNumber + d.UnknownEvent + d.OtherSource,
 		PeerLost:       s.PeerLost,
 		Jitter:         milliseconds(s.Jitter), Delay: milliseconds(s.Delay), RTT: milliseconds(s.RTT),
 		Target: milliseconds(s.Target), Accelerated: milliseconds(s.Accelerated), Expanded: milliseconds(s.Expanded),

@@ -3,12 +3,19 @@ package main
 // mediaMutants are the checks of what an authentic peer sends that makes no sense.
 func mediaMutants() []mutant {
 	return []mutant{
-		{"media/jitter/jump.go", "b.doubted = s\n\t\treturn ts, true", "b.doubted = s\n\t\treturn ts, false", "TestStray"},
-		{"media/jitter/jump.go", "doubted.seq == 0 || !b.follows(s, doubted)", "doubted.seq == 0", "TestStray"},
-		{"media/jitter/jump.go", "doubted.seq == 0 || !b.follows(s, doubted)", "doubted.seq >= 0 || !b.follows(s, doubted)", "TestClockJumps"},
+		{"media/jitter/jump.go", "b.doubted = s\n\t\treturn ts, stray", "b.doubted = s\n\t\treturn ts, sound", "TestStray"},
+		{"media/jitter/jump.go", "doubted.seq == 0 || !b.explains(s, doubted)", "doubted.seq == 0", "TestStray"},
+		{"media/jitter/jump.go", "doubted.seq == 0 || !b.explains(s, doubted)", "doubted.seq >= 0 || !b.explains(s, doubted)", "TestClockJumps"},
 		{"media/jitter/jump.go", "s.seq > before.seq && s.ts", "s.ts", "TestStrayTwiceAndOvertaken"},
 		{"media/jitter/jump.go", "before < 0 || before > n*b.ticks(maxPacket)", "before < 0 && before > n*b.ticks(maxPacket)", "TestStrayTwiceAndOvertaken"},
-		without("media/jitter/jump.go", "b.firstTS -= uint32(jump)", "TestClockJumps"),
+		without("media/jitter/jump.go", "b.firstTS -= uint32(onTimeline - ts)", "TestClockJumps"),
 		without("media/receiver.go", "s.Discarded.StrayTimestamp, s.Restarts = b.Stray, b.Restarts", "TestStrayTimestamp|TestLastingJump"),
+		{"media/jitter/push.go", "again && !b.follows(p)", "again && b.follows(p)", "TestFarNumber"},
+		{"media/jitter/jump.go", "b.suspects && p.Seq == b.after", "b.suspects", "TestFarNumber"},
+		{"media/jitter/jump.go", "b.suspects && p.Seq == b.after", "p.Seq == b.after", "TestTwoStreamsInTurns"},
+		{"media/jitter/push.go", "b.suspects = false\n\tseq, ts", "seq, ts", "TestTwoStreamsInTurns"},
+		without("media/receiver.go", "s.Discarded.StrayNumber = b.Far", "TestStrayNumber"),
+		{"media/source.go", "s.suspects && sequence == s.after", "s.suspects", "TestLosses"},
+		{"media/source.go", "again := s.suspects &&", "again := ", "TestLosses"},
 	}
 }

@@ -49,9 +49,10 @@ const (
 	// pauseAfter is how long a missing stream is concealed before it counts
 	// as paused and is buffered anew.
 	pauseAfter = time.Second
-	// maxJump in sequence numbers is what loss explains, and maxShift in time what
-	// delay does; a stream beyond has started again (RFC 3550 §A.1).
-	maxJump  = 3000
+	// maxAhead is how far sequence numbers may run ahead of the time that has passed:
+	// so long packets have waited somewhere of which all but the last are lost. maxShift
+	// is what delay explains. A stream beyond has started again (RFC 3550 §A.1).
+	maxAhead = 500 * time.Millisecond
 	maxShift = 2 * time.Second
 	// maxExcess over the wanted delay is made good by acceleration. What comes
 	// later than that is dropped.
@@ -147,6 +148,7 @@ type Stats struct {
 	Recovered uint64 // packets answered by FEC
 	Skipped   uint64 // packets, or frames, not concealed, to shorten the delay
 	Stray     uint64 // packets not played: they came with a timestamp that was not believed
+	Far       uint64 // packets not taken: they came with a number far ahead that was not believed
 	Restarts  uint64 // times the stream jumped and was taken up anew
 
 	Delay  time.Duration // of the last packet played, against the quickest one
@@ -180,10 +182,14 @@ type Buffer struct {
 	lastTS  int64     // ts of the last packet that arrived
 	first   int64     // sequence number from which on what is missing counts
 	highest int64     // greatest sequence number that arrived, unwrapped
-	oldNext int64     // successor of the last number far below the window
+	arrived time.Time // when the highest did
 	newest  stamp     // of the packets whose timestamps are believed
 	doubted stamp     // of the packet after it, if it is not
 	jitter  uint32    // RFC 3550 §A.8's estimate, times 16
+
+	shift    uint16 // of the numbers that arrive, to those here
+	after    uint16 // successor of the number that was not believed
+	suspects bool   // the packet before had such a number
 
 	playing bool
 	fresh   bool          // nothing of this timeline was played yet

@@ -11,24 +11,36 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 	if !b.begun {
 		b.begin(now, p)
 	}
+	again := b.far(now, p)
+	if again && !b.follows(p) {
+		b.suspect(now, p)
+		return
+	}
+	if again {
+		b.goOn(p)
+	}
+	b.suspects = false
 	seq, ts := b.unwrap(p)
-	if b.restarted(now, seq, ts, len(p.Payload) == 0) {
-		b.stats.Restarts++
+	if b.overdue(now, seq, ts, len(p.Payload) == 0) {
+		again = true
 		b.forget()
 		b.begin(now, p)
 		seq, ts = b.unwrap(p)
 	}
-	stray := false
+	claim := sound
 	if len(p.Payload) > 0 {
-		if ts, stray = b.judge(now, seq, ts); stray {
+		if ts, claim = b.judge(now, seq, ts); claim == stray {
 			p.Payload = nil
 		}
+	}
+	if again || claim == jump {
+		b.stats.Restarts++
 	}
 	if !b.accept(seq, len(p.Payload)) {
 		return
 	}
 	b.stats.Received++
-	if stray {
+	if claim == stray {
 		b.stats.Stray++
 	}
 	if len(p.Payload) > 0 {
@@ -44,7 +56,9 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 		*s = slot{seq: seq}
 		return
 	}
-	b.highest = max(b.highest, seq)
+	if seq > b.highest {
+		b.highest, b.arrived = seq, now
+	}
 	*s = slot{
 		seq: seq, ts: ts, n: len(p.Payload), cell: b.store.put(p.Payload),
 		present: true, redundant: p.Redundant, quiet: p.Quiet,
@@ -57,8 +71,9 @@ func (b *Buffer) begin(now time.Time, p Packet) {
 	b.begun, b.fresh = true, true
 	b.epoch, b.firstTS, b.lastTS = now, p.Timestamp, 0
 	b.highest = 1<<16 + int64(p.Seq) // above 0, which marks a slot never used
-	b.next, b.first = b.highest, b.highest
-	b.oldNext, b.newest, b.doubted = 0, stamp{}, stamp{}
+	b.next, b.first, b.arrived = b.highest, b.highest, now
+	b.shift, b.suspects = 0, false
+	b.newest, b.doubted = stamp{}, stamp{}
 }
 
 // forget empties the buffer and stops playing.
@@ -72,23 +87,16 @@ func (b *Buffer) forget() {
 }
 
 func (b *Buffer) unwrap(p Packet) (seq, ts int64) {
-	seq = b.highest + int64(int16(p.Seq-uint16(b.highest)))
+	seq = b.highest + int64(int16(p.Seq+b.shift-uint16(b.highest)))
 	ts = b.lastTS + int64(int32(p.Timestamp-b.firstTS-uint32(b.lastTS)))
 	return seq, ts
 }
 
-// restarted tells whether the packet cannot belong to the timeline: the sender
-// began again. The timestamp of a packet without payload tells nothing, and one
-// that jumps is for [Buffer.judge].
-func (b *Buffer) restarted(now time.Time, seq, ts int64, empty bool) bool {
-	if seq > b.highest+maxJump {
-		return true
-	}
-	if seq < b.next-slots {
-		second := seq == b.oldNext // two in a row are no strays
-		b.oldNext = seq + 1
-		return second
-	}
+// overdue tells whether the packet comes later than any delay explains, although
+// nothing came since the one before: the sender's clock stood, and there is a new
+// timeline. The timestamp of a packet without payload tells nothing, and one that
+// jumps is for [Buffer.judge].
+func (b *Buffer) overdue(now time.Time, seq, ts int64, empty bool) bool {
 	if empty || !b.delay.known {
 		return false
 	}

@@ -1,0 +1,115 @@
+package jitter
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// numbers are how far a sequence number may be off: out of reach, within what used
+// to be taken for loss, and beyond.
+var numbers = []int{26, 100, 255, 256, 400, 511, 2000, 3001, 10000, 32767, -600, -3001, -20000}
+
+// patient is a stream of which 200 ms wait to be played.
+func patient(t *testing.T) *stream {
+	s := newStream(t)
+	var err error
+	if s.b, err = New(Config{ClockRate: rate, MinDelay: 200 * ms}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// One packet whose number is far from all others changes nothing, whatever its
+// timestamp says, and neither do several that do not follow each other.
+func TestFarNumber(t *testing.T) {
+	for _, off := range numbers {
+		for name, change := range map[string]func(p *Packet){
+			"timestamp goes with it": func(p *Packet) { p.Timestamp += uint32(off * rate / 50) },
+			"timestamp in order":     func(*Packet) {},
+			"timestamp anywhere":     func(p *Packet) { p.Timestamp += 1 << 30 },
+			"without payload":        func(p *Packet) { p.Payload = nil },
+		} {
+			t.Run(fmt.Sprint(off, " ", name), func(t *testing.T) {
+				s := patient(t)
+				for i := range 400 {
+					s.send(i, 0)
+					if i == 200 || i == 220 || i == 221 {
+						p := s.packet(i)
+						p.Seq += uint16(off)
+						change(&p)
+						s.arrive(time.Duration(i)*s.ptime+ms, p)
+					}
+				}
+				s.run(8 * time.Second)
+				s.playedInOrder()
+				got := s.b.Stats()
+				if got.Played != 390 || got.Lost+got.Late+got.Concealed+got.Stray+got.Restarts != 0 || got.Far+got.Duplicate != 3 || got.Target != 200*ms {
+					t.Errorf("%+v", got)
+				}
+			})
+		}
+	}
+}
+
+// Two streams with numbers of their own that arrive in turns are one stream and
+// strays: they do not push each other out.
+func TestTwoStreamsInTurns(t *testing.T) {
+	s := newStream(t)
+	for i := range 400 {
+		s.send(i, 0)
+		p := s.packet(i)
+		p.Seq, p.Timestamp = p.Seq+7000, p.Timestamp+1<<28
+		s.arrive(time.Duration(i)*s.ptime+ms, p)
+	}
+	s.run(8 * time.Second)
+	s.playedInOrder()
+	if got := s.b.Stats(); got.Played != 399 || got.Far != 399 || got.Restarts+got.Lost != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A sender that begins again is believed with the second packet, be its timestamps
+// new or not. The first one is recovered, and what waits to be played is played.
+func TestBeginsAgain(t *testing.T) {
+	for _, off := range numbers {
+		for _, jump := range []uint32{0, 1 << 20, 1 << 30, -1 << 20 & (1<<32 - 1)} {
+			t.Run(fmt.Sprint(off, " ", jump), func(t *testing.T) {
+				s := patient(t)
+				for i := range 400 {
+					p := s.packet(i)
+					if i >= 200 {
+						p.Seq += uint16(off)
+						p.Timestamp += jump
+					}
+					s.arrive(time.Duration(i)*s.ptime, p)
+				}
+				s.run(8 * time.Second)
+				s.playedInOrder()
+				got := s.b.Stats()
+				if got.Played != 389 || got.Restarts != 1 || got.Lost != 1 || got.Recovered+got.Concealed != 1 || got.Late+got.Stray != 0 || got.Far+got.Duplicate != 1 {
+					t.Errorf("%+v", got)
+				}
+			})
+		}
+	}
+}
+
+// After a time without any packet its length is no jump, however many were lost.
+func TestLongLossIsNoJump(t *testing.T) {
+	for _, lost := range []int{30, 200, 300, 1000, 5000} {
+		s := newStream(t)
+		for i := range 200 {
+			if i < 100 {
+				s.send(i, 0)
+			} else {
+				s.send(i+lost, 0)
+			}
+		}
+		s.run(time.Duration(200+lost) * s.ptime)
+		s.playedInOrder()
+		if got := s.b.Stats(); got.Received != 200 || got.Lost != uint64(lost) || got.Restarts+got.Far+got.Duplicate+got.Late != 0 {
+			t.Errorf("%d lost: %+v", lost, got)
+		}
+	}
+}
