@@ -113,3 +113,26 @@ func TestLongLossIsNoJump(t *testing.T) {
 		}
 	}
 }
+
+// A packet without payload that has overtaken others does not take their turn,
+// until they are made up.
+func TestEmptyPacketWaitsForThoseBefore(t *testing.T) {
+	s := newStream(t)
+	for i := range 200 {
+		late := time.Duration(0)
+		if i > 100 { // by when there is nothing else
+			late = 25 * ms
+		}
+		s.send(i, late)
+		if i == 100 {
+			p := s.packet(i + 20)
+			p.Payload = nil
+			s.arrive(time.Duration(i)*s.ptime+ms, p)
+		}
+	}
+	s.run(3900 * time.Millisecond)
+	s.playedInOrder()
+	if got := s.b.Stats(); got.Late+got.Lost != 0 || got.Played < 193 || got.Duplicate != 1 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -10,10 +10,14 @@ func (b *Buffer) Pop(now time.Time, ahead time.Duration, dst []byte) (n int, a A
 	for {
 		head := b.head()
 		if head != nil && head.n == 0 { // nothing begins with it
-			b.fresh, b.quiet = false, b.quiet || head.quiet
-			b.take(head)
-			b.spread.played()
-			continue
+			if b.early(head) {
+				head = nil
+			} else {
+				b.fresh, b.quiet = false, b.quiet || head.quiet
+				b.take(head)
+				b.spread.played()
+				continue
+			}
 		}
 		if !b.playing && !b.start(now, ahead, head) {
 			return 0, b.wait(ahead)
@@ -65,6 +69,12 @@ func (b *Buffer) head() *slot {
 			return s
 		}
 	}
+}
+
+// early tells whether those before head, which has no payload, may still come: it is
+// alone, and what is missing has not been made up yet.
+func (b *Buffer) early(head *slot) bool {
+	return b.count == 1 && b.elapsed < (head.seq-b.next)*b.span
 }
 
 // start begins to play once the first packet has aged to the wanted delay.
