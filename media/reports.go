@@ -281,8 +281,9 @@ func (r *Reports) read(now time.Time, compound []byte) error {
 			break
 		}
 	}
+	var l lesson
 	for _, p := range found {
-		r.learn(now, p)
+		r.learn(now, p, &l)
 	}
 	return nil
 }
@@ -307,47 +308,56 @@ func parseReport(t rtcp.PacketType, pkt []byte) (any, error) {
 	return p, p.Unmarshal(pkt)
 }
 
-func (r *Reports) learn(now time.Time, p any) {
+// lesson is what a datagram has said of our stream so far. Of each kind the first
+// block counts, so that no datagram weighs more than another in what is averaged.
+type lesson struct {
+	block, trip, metrics bool
+}
+
+func (r *Reports) learn(now time.Time, p any, l *lesson) {
 	switch p := p.(type) {
 	case *rtcp.SenderReport:
 		r.last = peerTime{ssrc: p.SSRC, ntp: uint32(p.NTPTime >> 16), at: now}
-		r.learnBlocks(now, p.Reports)
+		r.learnBlocks(now, p.Reports, l)
 	case *rtcp.ReceiverReport:
-		r.learnBlocks(now, p.Reports)
+		r.learnBlocks(now, p.Reports, l)
 	case *rtcp.Goodbye:
 		if slices.ContainsFunc(p.Sources, r.cfg.Receiver.hears) {
 			r.stats.PeerLeft = true
 		}
 	case xrReport:
-		r.learnExtended(now, p)
+		r.learnExtended(now, p, l)
 	}
 }
 
 // learnExtended takes what an XR packet says of us.
-func (r *Reports) learnExtended(now time.Time, x xrReport) {
+func (r *Reports) learnExtended(now time.Time, x xrReport, l *lesson) {
 	ours := r.cfg.Sender.cfg.SSRC
 	if x.ntp != 0 {
 		r.reference = peerTime{ssrc: x.ssrc, ntp: uint32(x.ntp >> 16), at: now}
 	}
 	for _, d := range x.dlrrs {
-		if d.ssrc == ours && d.lastRR != 0 {
+		if d.ssrc == ours && d.lastRR != 0 && !l.trip {
+			l.trip = true
 			r.learnRoundTrip(now, d.lastRR, d.delay)
 		}
 	}
 	for _, m := range x.metrics {
-		if m.ssrc == ours {
+		if m.ssrc == ours && !l.metrics {
+			l.metrics = true
 			r.stats.PeerVoIP = m.VoIPMetrics
 		}
 	}
 }
 
 // learnBlocks takes what the peer says of our stream.
-func (r *Reports) learnBlocks(now time.Time, blocks []rtcp.ReceptionReport) {
+func (r *Reports) learnBlocks(now time.Time, blocks []rtcp.ReceptionReport, l *lesson) {
 	sender := r.cfg.Sender
 	for _, b := range blocks {
-		if b.SSRC != sender.cfg.SSRC {
+		if b.SSRC != sender.cfg.SSRC || l.block {
 			continue
 		}
+		l.block = true
 		r.stats.PeerReports++
 		r.stats.PeerFractionLost = float64(b.FractionLost) / 256
 		if sender.adapts() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -307,6 +308,51 @@ func TestReportsOfNoConcern(t *testing.T) {
 		p.reports.HandleRTCP(epoch, b)
 	}
 	if got := p.reports.Stats(); got.PeerLost != 0 || got.PeerLeft || got.RTT != 0 || got.ReportsReceived != 4 {
+		t.Errorf("%+v", got.ReportStats)
+	}
+}
+
+// However many blocks about us a datagram has, in one packet or in several, it says
+// one thing of a kind: the first.
+func TestOneBlockOfAKindCounts(t *testing.T) {
+	p := newPhone(t, false, ourSSRC)
+	block := func(lost uint8, sent uint32) rtcp.ReceptionReport {
+		return rtcp.ReceptionReport{SSRC: ourSSRC, FractionLost: lost, TotalLost: uint32(lost), LastSenderReport: sent}
+	}
+	now := uint32(uint64(epoch.Unix()+2208988800) << 32 >> 16)
+	const second = 65536
+	many := []rtcp.ReceptionReport{{SSRC: ourSSRC + 1, FractionLost: 9}, block(0, now-second)}
+	for range 20 {
+		many = append(many, block(255, now-9*second))
+	}
+	datagram, err := rtcp.Marshal([]rtcp.Packet{
+		&rtcp.ReceiverReport{SSRC: peerSSRC, Reports: many},
+		&rtcp.SenderReport{SSRC: peerSSRC, Reports: many[2:]},
+		&rtcp.ReceiverReport{SSRC: peerSSRC + 1, Reports: many[2:]},
+	})
+	must(t, err)
+	worse := slices.Clone(voipWords)
+	worse[6] = 10<<24 | 127<<16 | 11<<8 | 11
+	datagram = append(datagram, xr(slices.Concat(voipWords, worse)...)...)
+	datagram = append(datagram, xr(worse...)...)
+	p.reports.HandleRTCP(epoch, datagram)
+	got := p.reports.Stats()
+	if got.PeerReports != 1 || got.PeerLost != 0 || got.PeerFractionLost != 0 || got.RTT != time.Second || got.PeerVoIP.R != 91 {
+		t.Errorf("%+v", got.ReportStats)
+	}
+	before := got.ExpectedLoss
+	for range 2 { // a third one in a row would bring it down
+		many[1].FractionLost = 0
+		datagram, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: peerSSRC, Reports: []rtcp.ReceptionReport{block(0, 0), block(0, 0), block(0, 0)}}})
+		must(t, err)
+		if got := p.reports.Stats().ExpectedLoss; got != before {
+			t.Errorf("%d %% of loss expected, %d before", got, before)
+		}
+		p.reports.HandleRTCP(epoch, datagram)
+	}
+	// The same of round trips that extended reports tell.
+	p.reports.HandleRTCP(epoch, xr(5<<24|6, ourSSRC, now-2*second, 0, ourSSRC, now-7*second, 0))
+	if got := p.reports.Stats(); got.RTT != 2*time.Second || got.AbsurdTimes != 0 {
 		t.Errorf("%+v", got.ReportStats)
 	}
 }

@@ -15,6 +15,9 @@ func mediaMutants() []mutant {
 		{"media/jitter/jump.go", "b.suspects && p.Seq == b.after", "p.Seq == b.after", "TestTwoStreamsInTurns"},
 		{"media/jitter/push.go", "b.suspects = false\n\tseq, ts", "seq, ts", "TestTwoStreamsInTurns"},
 		without("media/receiver.go", "s.Discarded.StrayNumber = b.Far", "TestStrayNumber"),
+		{"media/reports.go", "b.SSRC != sender.cfg.SSRC || l.block", "b.SSRC != sender.cfg.SSRC", "TestOneBlockOfAKindCounts"},
+		{"media/reports.go", "d.lastRR != 0 && !l.trip", "d.lastRR != 0", "TestOneBlockOfAKindCounts"},
+		{"media/reports.go", "m.ssrc == ours && !l.metrics", "m.ssrc == ours", "TestOneBlockOfAKindCounts"},
 		{"media/source.go", "s.suspects && sequence == s.after", "s.suspects", "TestLosses"},
 		{"media/source.go", "again := s.suspects &&", "again := ", "TestLosses"},
 	}
