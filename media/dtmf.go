@@ -218,6 +218,7 @@ func (r *Receiver) hearEvents(h rtpHeader, payload []byte) {
 			select {
 			case r.digits <- digitNames[e.code]:
 			default: // nobody takes them
+				r.stats.DigitsDropped++
 			}
 		}
 		stamp += uint32(e.duration)
@@ -225,5 +226,6 @@ func (r *Receiver) hearEvents(h rtpHeader, payload []byte) {
 }
 
 // Digits gives each DTMF digit that the peer sends, once, when it begins: 0 to
-// 9, *, #, A to D. It holds a few until they are taken, and drops the rest.
+// 9, *, #, A to D. It holds a few until they are taken, and drops the rest, which
+// Stats counts.
 func (r *Receiver) Digits() <-chan byte { return r.digits }

@@ -282,6 +282,9 @@ func TestDigitsNeedAuthentication(t *testing.T) {
 	if got := taken(r); got != strings.Repeat("4", 32) {
 		t.Errorf("heard %q", got)
 	}
+	if got := r.Stats().DigitsDropped; got != 1000-32 {
+		t.Errorf("%d digits dropped", got)
+	}
 }
 
 // A pause that a digit leaves in the voice is as long as it was, and counts as

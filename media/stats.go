@@ -30,6 +30,7 @@ type ReceiverStats struct {
 	Duplicate       uint64
 	Discarded       Discarded
 	TelephoneEvents uint64 // packets of RFC 4733, whatever they hold
+	DigitsDropped   uint64 // DTMF digits that were heard, and too many waited to be taken
 	Streams         uint64 // times another source took over, the first included
 	Restarts        uint64 // times the source's sequence numbers or timestamps jumped, and it was taken up anew
 
