@@ -133,6 +133,10 @@ func (s *Scaler) choose(pcm []int16, past, limit int) (change, fade int) {
 	from := max(past-MaxPast, 0)
 	compared := min(ahead-most, maxCompared) + past - from
 	s.load(pcm[from*s.channels:], most+compared)
+	if silent := min(s.silent(past-from, most+compared)-minFade, most); silent >= minChange {
+		s.refused = 0
+		return silent, minFade
+	}
 	change, alike := s.search(most, compared)
 	if alike < demanded-impatience*float32(s.refused)-hurry*min(1, float32(limit)/urgent) {
 		s.refused++
@@ -159,13 +163,22 @@ func (s *Scaler) load(pcm []int16, n int) {
 	}
 }
 
+// silent is how much of what lies ahead in the window, from ahead to end, is silence.
+// What begins behind it would be cut, or heard twice, by a change that is longer.
+func (s *Scaler) silent(ahead, end int) int {
+	from := ahead
+	for ; from+minFade <= end; from += minFade {
+		if x := s.fine[from:][:minFade]; dot(x, x) >= silence*minFade {
+			break
+		}
+	}
+	return from - ahead
+}
+
 // search finds the lag up to most samples at which n samples are most like
 // those after the lag, and how alike: their normalised correlation, from -1 to
 // 1.
 func (s *Scaler) search(most, n int) (lag int, alike float32) {
-	if dot(s.fine[:n], s.fine[:n]) < silence*float32(n) {
-		return most, 1
-	}
 	lag, _ = peak(s.rough[:(most+n)/coarse], n/coarse, (minChange+coarse-1)/coarse, most/coarse)
 	lag *= coarse
 	return peak(s.fine[:most+n], n, max(lag-coarse, minChange), min(lag+coarse, most))

@@ -286,6 +286,29 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// A sound that begins behind silence, as a consonant does, is heard once, and whole.
+func TestSoundBehindSilence(t *testing.T) {
+	burst := tone(2000, 12000, 120)
+	for _, way := range ways {
+		changes := 0
+		for at := 0; at+len(burst) <= frame; at += 24 {
+			pcm := make([]int16, past+frame, past+2*frame)
+			copy(pcm[past+at:], burst)
+			n := way.f(newScaler(t, 1), pcm, past, MaxChange)
+			if n > 0 {
+				changes++
+			}
+			out := pcm[past : past+frame+way.sign*n]
+			if heard := power(out) * float64(len(out)) / (power(burst) * float64(len(burst))); heard < 0.99 || heard > 1.01 {
+				t.Errorf("%s by %d: of what begins after %d samples %.2f is heard", way.name, n, at, heard)
+			}
+		}
+		if changes < 10 {
+			t.Errorf("%s: changed %d times", way.name, changes)
+		}
+	}
+}
+
 // Without enough ahead, room or wish, nothing is done.
 func TestTooLittle(t *testing.T) {
 	full := tone(440, 9000, past+frame)
