@@ -40,8 +40,8 @@ func New(rate int) *Concealer {
 // and remembers it.
 func (c *Concealer) Good(pcm []int16) {
 	if c.missing > 0 {
-		n := joinLen * c.unit
-		for i := range min(n, len(pcm)) {
+		n := min(joinLen*c.unit, len(pcm))
+		for i := range n {
 			pcm[i] = int16((int(pcm[i])*i + int(c.next())*(n-i)) / n)
 		}
 		c.missing = 0

@@ -92,6 +92,35 @@ func TestReturns(t *testing.T) {
 	}
 }
 
+// Nothing jumps either where the frames that return are shorter than the slope.
+func TestReturnsInShortFrames(t *testing.T) {
+	for _, rate := range rates {
+		ms := rate / 1000
+		for _, n := range []int{5 * ms / 2, 3 * ms} {
+			c := New(rate)
+			c.Good(tone(rate, 40*ms))
+			c.Conceal(make([]int16, 500*ms)) // it has become silent
+			last := 0
+			for range 10 * ms / n {
+				frame := make([]int16, n)
+				for i := range frame {
+					frame[i] = 8000
+				}
+				c.Good(frame)
+				for i, s := range frame {
+					if step := int(s) - last; step < 0 || step > 8000/(2*ms) {
+						t.Fatalf("%d Hz, frames of %d: a step of %d at %d", rate, n, step, i)
+					}
+					last = int(s)
+				}
+			}
+			if last != 8000 {
+				t.Errorf("%d Hz, frames of %d: %d in the end", rate, n, last)
+			}
+		}
+	}
+}
+
 func TestBeforeAnything(t *testing.T) {
 	for _, rate := range rates {
 		c := New(rate)
