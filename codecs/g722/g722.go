@@ -59,13 +59,37 @@ func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 // Decoder decodes one direction of one call. Not safe for concurrent use.
 type Decoder struct {
 	synthesis
-	loudest int // sample of the last packet
-	plc     *plc.Concealer
+	heard level
+	plc   *plc.Concealer
 
 	missing int                 // samples in the gap, or the last one
+	before  int                 // the loudest sample before it
 	doubt   int                 // samples to come in which calm is kept, too
 	calm    synthesis           // as it is without the poles of before the gap
 	quiet   [2 * MaxBytes]int16 // what it makes of a packet
+}
+
+// level knows how loud the last 10 to 20 ms were, or a packet that is longer. Less may
+// be a part of a period that tells nothing.
+type level struct {
+	peak, before int // of the last samples, and of some before them
+	n            int // samples that peak is of
+}
+
+func (l *level) add(pcm []int16) {
+	if l.n >= longGap/2 {
+		l.peak, l.before, l.n = 0, l.peak, 0
+	}
+	l.peak = max(l.peak, peak(pcm))
+	l.n += len(pcm)
+}
+
+// loudest is the loudest sample.
+func (l *level) loudest() int {
+	if l.n >= longGap {
+		return l.peak
+	}
+	return max(l.peak, l.before)
 }
 
 // synthesis makes PCM of codes.
@@ -106,7 +130,7 @@ func (d *Decoder) Decode(dst []int16, pkt []byte) (int, error) {
 		d.settle(dst, pkt)
 	}
 	d.plc.Good(dst)
-	d.loudest = peak(dst)
+	d.heard.add(dst)
 	return len(dst), nil
 }
 
@@ -122,13 +146,20 @@ func (s *synthesis) decode(dst []int16, pkt []byte) {
 	}
 }
 
-// settle replaces what rings in dst, which was decoded from pkt.
+// settle replaces what rings in dst, which was decoded from pkt. Against a short packet
+// of a deep voice, what is calm may be small at any time: so what was heard before the
+// gap counts, too.
 func (d *Decoder) settle(dst []int16, pkt []byte) {
 	quiet := d.quiet[:len(dst)]
 	d.calm.decode(quiet, pkt)
 	d.doubt -= len(dst)
-	if peak(dst) > ringing*peak(quiet) {
+	most := peak(quiet)
+	if len(dst) < longGap {
+		most = max(most, d.before)
+	}
+	if peak(dst) > ringing*most {
 		copy(dst, quiet)
+		d.plc.Break()
 		d.synthesis = d.calm
 	}
 }
@@ -145,12 +176,12 @@ func peak(pcm []int16) (most int) {
 // encoder's.
 func (d *Decoder) Conceal(dst []int16) (int, error) {
 	if d.doubt < settling { // a gap begins
-		d.missing = 0
+		d.missing, d.before = 0, d.heard.loudest()
 	}
 	d.missing += len(dst)
 	d.calm, d.doubt = d.synthesis, settling
 	d.calm.low.a, d.calm.high.a = [2]int{}, [2]int{}
-	if d.missing > longGap && share*d.low.det > d.loudest {
+	if d.missing > longGap && share*d.low.det > d.before {
 		d.synthesis = d.calm
 	}
 	d.plc.Conceal(dst)

@@ -226,6 +226,59 @@ func TestLoss(t *testing.T) {
 	}
 }
 
+// A tone that comes back after a gap does not jump, however short packets are against
+// its period.
+func TestLossOfPacketTimes(t *testing.T) {
+	for _, hz := range []float64{80, 103, 150, 233, 440} {
+		pcm := make([]int16, SampleRate)
+		for i := range pcm {
+			pcm[i] = int16(8000 * math.Sin(2*math.Pi*hz*float64(i)/SampleRate))
+		}
+		code := make([]byte, len(pcm)/2)
+		if _, err := NewEncoder().Encode(code, pcm); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{20, 40, 80, 160} { // bytes of 2.5 to 20 ms
+			for _, lost := range []int{1, 2, 5, 10} {
+				for phase := range 4 {
+					got := lossy(t, code, n, SampleRate/4/n/2+phase, lost)
+					got = got[SampleRate/5:] // a decoder begins with a jump
+					// The slope of 4 ms that leads back adds some.
+					if step, most := steepest(got), steepest(pcm)+450; step > most {
+						t.Errorf("%v Hz, packets of %d bytes, %d lost from phase %d on: a step of %d, more than %d", hz, n, lost, phase, step, most)
+					}
+				}
+			}
+		}
+	}
+}
+
+// lossy is code, in packets of n bytes, of which some are lost.
+func lossy(t *testing.T, code []byte, n, from, lost int) (got []int16) {
+	t.Helper()
+	dec, frame := NewDecoder(), make([]int16, 2*n)
+	for i := range len(code) / n {
+		var err error
+		if i >= from && i < from+lost {
+			_, err = dec.Conceal(frame)
+		} else {
+			_, err = dec.Decode(frame, code[n*i:][:n])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, frame...)
+	}
+	return got
+}
+
+func steepest(pcm []int16) (most int) {
+	for i := 1; i < len(pcm); i++ {
+		most = max(most, int(pcm[i])-int(pcm[i-1]), int(pcm[i-1])-int(pcm[i]))
+	}
+	return most
+}
+
 func TestBounds(t *testing.T) {
 	enc, dec := NewEncoder(), NewDecoder()
 	b, pcm := make([]byte, 2000), make([]int16, 4000)

@@ -27,6 +27,7 @@ type Concealer struct {
 	history []int16 // the part of memory that the rate needs
 	period  int     // of the voice before the gap, in samples
 	missing int     // samples concealed since the last good one
+	broken  bool    // the next good one does not follow the last one
 }
 
 // New makes a Concealer for PCM of rate Hz, 8000 or 16000.
@@ -39,12 +40,12 @@ func New(rate int) *Concealer {
 // Good takes a decoded frame, blends its start with the end of a concealment,
 // and remembers it.
 func (c *Concealer) Good(pcm []int16) {
-	if c.missing > 0 {
+	if c.missing > 0 || c.broken {
 		n := min(joinLen*c.unit, len(pcm))
 		for i := range n {
 			pcm[i] = int16((int(pcm[i])*i + int(c.next())*(n-i)) / n)
 		}
-		c.missing = 0
+		c.missing, c.broken = 0, false
 	}
 	c.remember(pcm)
 }
@@ -56,6 +57,14 @@ func (c *Concealer) Conceal(pcm []int16) {
 	}
 	for i := range pcm {
 		pcm[i] = c.next()
+	}
+}
+
+// Break says that the next good frame does not follow the last one: that leads into
+// it as if there had been a gap.
+func (c *Concealer) Break() {
+	if c.missing == 0 {
+		c.period, c.broken = c.pitch(), true
 	}
 }
 

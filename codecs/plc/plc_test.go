@@ -121,6 +121,27 @@ func TestReturnsInShortFrames(t *testing.T) {
 	}
 }
 
+// What does not follow is led to as after a gap.
+func TestBreak(t *testing.T) {
+	for _, rate := range rates {
+		ms := rate / 1000
+		c, whole := New(rate), tone(rate, 60*ms)
+		c.Good(whole[:40*ms])
+		c.Break()
+		other := make([]int16, 20*ms)
+		c.Good(other)
+		for i, s := range other {
+			if want := int(whole[40*ms+i]) * max(4*ms-i, 0) / (4 * ms); int(s) != want {
+				t.Fatalf("%d Hz: %d at %d, want %d", rate, s, i, want)
+			}
+		}
+		c.Good(whole)
+		if s := whole[1]; s != tone(rate, 2)[1] {
+			t.Errorf("%d Hz: what follows is %d", rate, s)
+		}
+	}
+}
+
 func TestBeforeAnything(t *testing.T) {
 	for _, rate := range rates {
 		c := New(rate)
