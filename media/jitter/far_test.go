@@ -52,6 +52,28 @@ func TestFarNumber(t *testing.T) {
 	}
 }
 
+// Nor does one that is less far ahead, at the beginning of a stream or later: it is not
+// taken for a quick one, against which all others would be late.
+func TestNearNumber(t *testing.T) {
+	for _, at := range []int{20, 200} {
+		for _, ahead := range []int{8, 15, 25} {
+			s := newStream(t)
+			for i := range 600 {
+				s.send(i, 0)
+				if i == at {
+					p := s.packet(i + ahead)
+					s.arrive(time.Duration(i)*s.ptime+ms, p)
+				}
+			}
+			s.run(11900 * ms)
+			s.playedInOrder()
+			if got := s.b.Stats(); got.Stray != 1 || got.Late+got.Restarts != 0 || got.Target > 20*ms || got.Delay > 50*ms || s.accelerated+s.expanded > 50*ms {
+				t.Errorf("%d ahead at %d: accelerated by %v, expanded by %v, %+v", ahead, at, s.accelerated, s.expanded, got)
+			}
+		}
+	}
+}
+
 // Two streams with numbers of their own that arrive in turns are one stream and
 // strays: they do not push each other out.
 func TestTwoStreamsInTurns(t *testing.T) {

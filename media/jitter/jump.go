@@ -49,9 +49,10 @@ func (b *Buffer) claims(now time.Time, seq, ts int64) stamp {
 
 // explains tells whether the network explains what s claims after what another
 // stamp does. Time does not go back, and what comes sooner than it should has
-// been waiting with those before it: packets arrive all at once at best.
+// been waiting with those before it: packets arrive all at once at best, and most
+// of them do arrive.
 func (b *Buffer) explains(s, before stamp) bool {
-	earliest := before.transit - max(soonest, b.duration((s.seq-before.seq)*b.span))
+	earliest := before.transit - max(soonest, min(b.duration((s.seq-before.seq)*b.span), maxPacket))
 	return s.seq > before.seq && s.ts >= before.ts && s.transit >= earliest
 }
 
