@@ -21,7 +21,7 @@ func patient(t *testing.T) *stream {
 }
 
 // One packet whose number is far from all others changes nothing, whatever its
-// timestamp says, and neither do several that do not follow each other.
+// timestamp says, and neither do two that do not follow each other.
 func TestFarNumber(t *testing.T) {
 	for _, off := range numbers {
 		for name, change := range map[string]func(p *Packet){
@@ -34,11 +34,16 @@ func TestFarNumber(t *testing.T) {
 				s := patient(t)
 				for i := range 400 {
 					s.send(i, 0)
-					if i == 200 || i == 220 || i == 221 {
-						p := s.packet(i)
-						p.Seq += uint16(off)
-						change(&p)
-						s.arrive(time.Duration(i)*s.ptime+ms, p)
+					if i != 200 && i != 220 {
+						continue
+					}
+					p := s.packet(i)
+					p.Seq += uint16(off)
+					change(&p)
+					s.arrive(time.Duration(i)*s.ptime+ms, p)
+					if i == 220 {
+						p.Seq += 7
+						s.arrive(time.Duration(i)*s.ptime+2*ms, p)
 					}
 				}
 				s.run(8 * time.Second)
