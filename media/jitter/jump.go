@@ -4,10 +4,12 @@ import "time"
 
 // far tells whether neither loss nor delay explains a packet's number: it is further
 // ahead than time has passed for, or out of reach behind.
-func (b *Buffer) far(now time.Time, p Packet) bool {
-	seq, _ := b.unwrap(p)
+func (b *Buffer) far(now time.Time, seq int64) bool {
+	if seq <= b.highest+1 {
+		return seq < b.next-slots
+	}
 	ahead := time.Duration(seq-b.highest) * max(b.duration(b.span), MinLength)
-	return ahead-now.Sub(b.arrived) > maxAhead || seq < b.next-slots
+	return ahead-now.Sub(b.arrived) > maxAhead
 }
 
 // follows tells whether a packet is the next one after one that was not believed for

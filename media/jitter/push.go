@@ -11,16 +11,17 @@ func (b *Buffer) Push(now time.Time, p Packet) {
 	if !b.begun {
 		b.begin(now, p)
 	}
-	again := b.far(now, p)
+	seq, ts := b.unwrap(p)
+	again := b.far(now, seq)
 	if again && !b.follows(p) {
 		b.suspect(now, p)
 		return
 	}
 	if again {
 		b.goOn(p)
+		seq, ts = b.unwrap(p)
 	}
 	b.suspects = false
-	seq, ts := b.unwrap(p)
 	if b.overdue(now, seq, ts, len(p.Payload) == 0) {
 		again = true
 		b.forget()
