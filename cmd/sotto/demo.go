@@ -240,7 +240,7 @@ func (d *demo) measure(t *talked) (*report, error) {
 		p := &r.Phones[s]
 		p.SAS, p.Suite, p.Codec, p.ExitCode, p.Error = phone.secured.SAS, phone.secured.Suite, phone.codec, t.code[s], t.errors[s]
 		p.Wire = sent[s]
-		p.Sent, p.Heard = phone.ended.Stats.Sent, other.ended.Stats
+		p.Sent, p.Missed, p.Heard = phone.ended.Stats.Sent, phone.ended.Stats.Missed, other.ended.Stats
 		p.Said, p.HeardFile = d.file(side(s), "said.wav"), d.file(side(s).other(), "heard.wav")
 		if other.ended.Stats.Received == 0 {
 			continue // nothing to compare; the verdict says so

@@ -29,7 +29,8 @@ type phoneReport struct {
 	ExitCode    int       `json:"exit_code"`
 	Error       string    `json:"error,omitempty"`
 	Sent        uint64    `json:"sent"`
-	Heard       callStats `json:"heard"` // by the other side
+	Missed      uint64    `json:"missed"` // frames not sent, because the machine was too busy
+	Heard       callStats `json:"heard"`  // by the other side
 	Latency     latency   `json:"latency"`
 	Correlation float64   `json:"correlation"`
 	SegSNR      float64   `json:"segmental_snr_db"`
@@ -132,6 +133,9 @@ func (p *phoneReport) off(s side) (off []string) {
 	}
 	if p.Correlation < recognisable {
 		add("the speech of the %v is not recognisable (correlation %.2f)", s, p.Correlation)
+	}
+	if off != nil && p.Missed > 0 {
+		add("the machine had no time for %d frames of the %v; try again when it does less", p.Missed, s)
 	}
 	return off
 }

@@ -100,7 +100,7 @@ func TestDemoWithoutSecureMode(t *testing.T) {
 
 // goodReport is one that nothing is wrong with.
 func goodReport() *report {
-	phone := phoneReport{SAS: "a:b", Suite: "s", Codec: "opus", Correlation: 0.9, Wire: traffic{SRTP: 400}}
+	phone := phoneReport{SAS: "a:b", Suite: "s", Codec: "opus", Missed: 3, Correlation: 0.9, Wire: traffic{SRTP: 400}}
 	return &report{
 		Phones:  [2]phoneReport{phone, phone},
 		Refusal: refusalReport{Class: "Bluetooth", ExitCode: exitNotSecure},
@@ -123,6 +123,7 @@ func TestVerdict(t *testing.T) {
 		"clear":      {func(r *report) { r.Phones[callee].Wire.Clear = 1 }, exitNotSecure, "unencrypted packets of the callee"},
 		"silence":    {func(r *report) { r.Phones[caller].Wire.SRTP = 0 }, exitFailed, "no encrypted voice of the caller"},
 		"speech":     {func(r *report) { r.Phones[caller].Correlation = 0.5 }, exitFailed, "not recognisable"},
+		"busy":       {func(r *report) { r.Phones[caller].Correlation = 0.5 }, exitFailed, "no time for 3 frames of the caller"},
 		"loss":       {func(r *report) { r.Phones[caller].Heard.Lost = 2 }, exitFailed, "lost: 2"},
 		"codec":      {func(r *report) { r.Phones[caller].Codec = "PCMU" }, exitFailed, "PCMU"},
 		"exit":       {func(r *report) { r.Phones[callee].ExitCode = 2 }, exitFailed, "exit code 2"},

@@ -229,6 +229,7 @@ func levelName(l engine.SecurityLevel) string {
 // callStats is media.Stats for programs: packets, and times in milliseconds.
 type callStats struct {
 	Sent           uint64  `json:"sent"`
+	Missed         uint64  `json:"missed"` // not sent, because the machine was too busy
 	Received       uint64  `json:"received"`
 	Lost           uint64  `json:"lost"`
 	Late           uint64  `json:"late"`
@@ -262,7 +263,7 @@ type callStats struct {
 func newCallStats(s media.Stats) callStats {
 	d := s.Discarded
 	return callStats{
-		Sent: s.PacketsSent, Received: s.PacketsReceived, Lost: s.Lost, Late: s.Late, Duplicate: s.Duplicate,
+		Sent: s.PacketsSent, Missed: s.Missed, Received: s.PacketsReceived, Lost: s.Lost, Late: s.Late, Duplicate: s.Duplicate,
 		Concealed: s.Concealed, Recovered: s.Recovered,
 		DiscardedClear: d.Clear, DiscardedAuth: d.Auth,
 		DiscardedOther: d.Replay + d.Malformed + d.UnknownPayload + d.StrayTimestamp + d.StrayNumber + d.UnknownEvent + d.OtherSource,

@@ -57,7 +57,7 @@ var everyEvent = []any{
 	engine.Quality{Class: engine.QualityHigh, Rating: media.Quality{R: 85.04, MOSLQ: 4.21, MOSCQ: 4.16}},
 	engine.Quality{Remote: true, Rating: media.Quality{R: 30, MOSLQ: 2, MOSCQ: 1.6}},
 	engine.Ended{Reason: engine.Reason{Kind: engine.Busy, Text: "busy", Remote: true, Code: 486}, Level: engine.LevelNone,
-		Stats: media.Stats{SenderStats: media.SenderStats{PacketsSent: 1}, ReceiverStats: media.ReceiverStats{Lost: 2, Late: 3},
+		Stats: media.Stats{SenderStats: media.SenderStats{PacketsSent: 1, Missed: 4}, ReceiverStats: media.ReceiverStats{Lost: 2, Late: 3},
 			ReportStats: media.ReportStats{
 				VoIP:     media.VoIPMetrics{BurstDensity: 0.5, Quality: media.Quality{R: 71.23, MOSLQ: 3.9, MOSCQ: 3.66}},
 				PeerVoIP: media.VoIPMetrics{Quality: media.Quality{R: 91, MOSLQ: 4.4, MOSCQ: 4.3}},
@@ -100,7 +100,7 @@ func TestJSONView(t *testing.T) {
 		`{"event":"quality","remote":false,"class":"high","r":85,"mos_lq":4.2,"mos_cq":4.2}`,
 		`{"event":"quality","remote":true,"class":"poor","r":30,"mos_lq":2,"mos_cq":1.6}`,
 		`"r":71.2,"mos_lq":3.9,"mos_cq":3.7,"burst_density":0.5,"gap_density":0,"peer_r":91,"peer_mos_cq":4.3}`,
-		`"reason":"busy","kind":"busy","code":486,"remote":true,"level":"none","stats":{"sent":1,"received":0,"lost":2,"late":3`,
+		`"reason":"busy","kind":"busy","code":486,"remote":true,"level":"none","stats":{"sent":1,"missed":4,"received":0,"lost":2,"late":3`,
 	} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("%s is not in\n%s", part, b.String())
