@@ -144,7 +144,7 @@ func TestForksCount(t *testing.T) {
 	s.reply(r, 180, "other", "", nil)
 	next[Ringing](t, d)
 	bye := s.hangUp(r)
-	early := strings.NewReplacer("tag=x", "tag=other", "1 BYE", "100 OPTIONS", "BYE sip", "OPTIONS sip", "z9hG4bKbye", "z9hG4bKearly")
+	early := strings.NewReplacer("tag=x\n", "tag=other\n", "1 BYE", "100 OPTIONS", "BYE sip", "OPTIONS sip", "z9hG4bKbye", "z9hG4bKearly")
 	s.send(early.Replace(bye))
 	s.expect("OPTIONS", 200)
 	s.reply(r, 200, "x", "", answerSDP)
