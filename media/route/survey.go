@@ -13,14 +13,14 @@ type survey struct {
 	world  *World
 	self   Self
 	report Report
-	tapped map[Tap]bool
+	tapped map[Tap]int // where in report.Taps; by program, and by its name alone
 }
 
 // Report says what holds for self. If it cannot be known, it says why, and
 // nothing else. For a self without a PID, which has no streams, the taps are those
 // of all devices.
 func (w *World) Report(self Self) Report {
-	s := survey{world: w, self: self, report: Report{At: w.at}, tapped: map[Tap]bool{}}
+	s := survey{world: w, self: self, report: Report{At: w.at}, tapped: map[Tap]int{}}
 	unknown := w.unknown()
 	for _, from := range []Origin{Pulse, PipeWire, ALSA} {
 		if unknown == "" {
@@ -220,7 +220,9 @@ func (s *survey) give(g *graph, f found, t Tap) {
 	}
 }
 
-// tap adds a program that records, unless that is us.
+// tap adds a program that records, unless that is us. PipeWire's imitation of
+// PulseAudio may know the name of a program alone, which it has told of before it
+// knew its process: that is the one of this name whose process is known.
 func (s *survey) tap(f found, t Tap) {
 	if s.self.owns(f.node) && f.node.Kind == Capture {
 		return // counted elsewhere
@@ -229,10 +231,19 @@ func (s *survey) tap(f found, t Tap) {
 	t.Program.Name = clip(cmp.Or(t.Program.Name, f.node.Driver, f.node.Name))
 	same := t // whoever has seen it
 	same.Stream = ""
-	if !s.tapped[same] {
-		s.tapped[same] = true
+	named := same
+	named.Program.PID = 0
+	if _, seen := s.tapped[same]; seen {
+		return
+	}
+	at, seen := s.tapped[named]
+	if seen && s.report.Taps[at].Program.PID == 0 {
+		s.report.Taps[at] = t
+	} else {
+		at = len(s.report.Taps)
 		s.report.Taps = append(s.report.Taps, t)
 	}
+	s.tapped[same], s.tapped[named] = at, at
 }
 
 // verdict is what a device was found to be, the kernel having been heard.

@@ -111,6 +111,40 @@ func TestTapSeenTwice(t *testing.T) {
 	}
 }
 
+// A server that knows a program by its name alone tells of one whose process
+// the other knows, whichever is heard first. Two processes stay two.
+func TestTapOfUnknownProcess(t *testing.T) {
+	for _, c := range []struct {
+		pulse, pipeWire, want []int
+	}{
+		{[]int{0}, []int{theirPID}, []int{theirPID}},
+		{[]int{theirPID}, []int{0}, []int{theirPID}},
+		{[]int{0, 0}, []int{0}, []int{0}},
+		{[]int{0}, []int{theirPID, theirPID + 1}, []int{theirPID, theirPID + 1}},
+		{[]int{theirPID, 0, theirPID + 1}, []int{0}, []int{theirPID, theirPID + 1}},
+		{[]int{theirPID, theirPID + 1}, []int{theirPID + 1, theirPID}, []int{theirPID, theirPID + 1}},
+	} {
+		w := route.NewWorld(route.Pulse, route.PipeWire)
+		for from, pids := range map[route.Origin][]int{route.Pulse: c.pulse, route.PipeWire: c.pipeWire} {
+			facts := call(from)
+			for i, pid := range pids {
+				id := route.ID(fmt.Sprint("in ", 30+i))
+				spy := stream(id, route.Capture, pid)
+				spy.Owner.Name = "spy"
+				facts = append(facts, spy, link("source 1", id))
+			}
+			tell(w, from, facts...)
+		}
+		var got []int
+		for _, tap := range w.Report(self).Taps {
+			got = append(got, tap.Program.PID)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v and %v: %v, want %v", c.pulse, c.pipeWire, got, c.want)
+		}
+	}
+}
+
 // Where there is no call, whoever records from any device is told of.
 func TestTapsWithoutCall(t *testing.T) {
 	w := route.NewWorld(route.Pulse)
