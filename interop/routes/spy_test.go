@@ -4,7 +4,6 @@ package routes
 
 import (
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +53,8 @@ func (c *call) spiedOn(command []string) (started, heard time.Duration) {
 		c.t.Fatal(err)
 	}
 	first := time.Now()
-	known := func(t route.Tap) bool { return t.Program.PID != 0 } // it may be there twice, once by its name alone
-	seen := c.until("the spy is reported", func(r route.Report) bool { return slices.ContainsFunc(r.Taps, known) })
-	tap := seen.Taps[slices.IndexFunc(seen.Taps, known)]
+	seen := c.until("the spy is reported, once", func(r route.Report) bool { return len(r.Taps) == 1 && r.Taps[0].Program.PID != 0 })
+	tap := seen.Taps[0]
 	if tap.Program != (route.Process{PID: spy.Process.Pid, Name: command[0]}) || tap.Monitor != strings.HasSuffix(command[len(command)-1], ".monitor") {
 		c.t.Errorf("%+v, want %s with process ID %d", tap, command[0], spy.Process.Pid)
 	}
