@@ -53,7 +53,10 @@ func (c *call) spiedOn(command []string) (started, heard time.Duration) {
 		c.t.Fatal(err)
 	}
 	first := time.Now()
-	seen := c.until("the spy is reported, once", func(r route.Report) bool { return len(r.Taps) == 1 && r.Taps[0].Program.PID != 0 })
+	seen := c.until("the spy is reported, once, and as nothing else", func(r route.Report) bool {
+		_, err := (route.Policy{}).Check(r) // refuses what has not said yet that it only records
+		return err == nil && len(r.Taps) == 1 && r.Taps[0].Program.PID != 0
+	})
 	tap := seen.Taps[0]
 	if tap.Program != (route.Process{PID: spy.Process.Pid, Name: command[0]}) || tap.Monitor != strings.HasSuffix(command[len(command)-1], ".monitor") {
 		c.t.Errorf("%+v, want %s with process ID %d", tap, command[0], spy.Process.Pid)
