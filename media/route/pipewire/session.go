@@ -43,7 +43,6 @@ const (
 	objectProps   = 1 // the same in a device's or a client's
 	syncListed    = 1 // after the registry has told all
 	syncDescribed = 2 // and after all have told their properties
-	writePatience = attend.Beat
 )
 
 // session is one connection. One goroutine owns it; another one reads for it.
@@ -111,13 +110,8 @@ func (s *session) sync(mark uint32) error {
 
 func (s *session) send(object uint32, opcode byte, arguments []byte) error {
 	s.sequence++
-	// A daemon that does not read is slow: what we send fits into the socket.
-	if err := s.conn.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
-		return err
-	}
 	m := message{object, opcode, pods{rest: arguments}}
-	_, err := s.conn.Write(appendMessage(nil, m, s.sequence))
-	return err
+	return attend.Write(s.conn, appendMessage(nil, m, s.sequence))
 }
 
 // take handles one message.

@@ -144,12 +144,7 @@ func (s *session) request(command uint32, arguments []byte, r reply) error {
 	}
 	s.tag++
 	s.pending[s.tag] = r
-	// A server that does not read is slow: what we send fits into the socket.
-	if err := s.conn.SetWriteDeadline(time.Now().Add(attend.Beat)); err != nil {
-		return err
-	}
-	_, err := s.conn.Write(appendPacket(nil, command, s.tag, arguments))
-	return err
+	return attend.Write(s.conn, appendPacket(nil, command, s.tag, arguments))
 }
 
 // take handles one packet.

@@ -5,6 +5,8 @@ package attend
 import (
 	"context"
 	"errors"
+	"net"
+	"os"
 	"time"
 
 	"sotto/media/route"
@@ -88,6 +90,22 @@ func Reader[M any](done <-chan struct{}, read func() (M, error)) <-chan Read[M] 
 		}
 	}()
 	return out
+}
+
+// Write sends b to a system that reads: then b fits into its socket, else the
+// system is slow. A pause of our own process costs a try, and not the connection.
+func Write(conn net.Conn, b []byte) error {
+	for range missed {
+		if err := conn.SetWriteDeadline(time.Now().Add(Beat)); err != nil {
+			return err
+		}
+		n, err := conn.Write(b)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		b = b[n:]
+	}
+	return ErrSlow
 }
 
 // Heart counts beats without an answer. It counts those that its owner could

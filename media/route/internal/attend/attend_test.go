@@ -3,6 +3,8 @@ package attend_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +51,65 @@ func TestRun(t *testing.T) {
 		cancel()
 		synctest.Wait()
 	})
+}
+
+// paused is a connection whose owner cannot run after each of its first deadlines
+// until that is over.
+type paused struct {
+	net.Conn
+	pauses int
+}
+
+func (p *paused) SetWriteDeadline(until time.Time) error {
+	err := p.Conn.SetWriteDeadline(until)
+	if p.pauses > 0 {
+		p.pauses--
+		time.Sleep(time.Until(until) + time.Millisecond)
+	}
+	return err
+}
+
+// What a system reads is written, whatever our own process does meanwhile. What
+// it does not read is waited for as long as for an answer.
+func TestWrite(t *testing.T) {
+	const text = "what is sent"
+	for _, c := range []struct {
+		name   string
+		pauses int
+		rest   time.Duration // when the system reads more than 5 bytes; 0: never
+		want   error
+	}{
+		{"at once", 0, 1, nil},
+		{"we paused", 2, 1, nil},
+		{"in two tries", 0, attend.Beat * 3 / 2, nil},
+		{"not whole", 0, 0, attend.ErrSlow},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer theirs.Close()
+			got := make(chan string, 1)
+			go func() {
+				b := make([]byte, len(text))
+				n, _ := io.ReadFull(theirs, b[:5])
+				if c.rest > 0 {
+					time.Sleep(c.rest)
+					more, _ := io.ReadFull(theirs, b[n:])
+					n += more
+				}
+				got <- string(b[:n])
+			}()
+			begun := time.Now()
+			if err := attend.Write(&paused{ours, c.pauses}, []byte(text)); err != c.want {
+				t.Errorf("%s: %v, want %v", c.name, err, c.want)
+			}
+			if took := time.Since(begun); took > 3*attend.Beat {
+				t.Errorf("%s: after %v", c.name, took)
+			}
+			if read := <-got; c.want == nil && read != text {
+				t.Errorf("%s: %q was read", c.name, read)
+			}
+		})
+	}
 }
 
 // Nobody who takes facts: Run ends all the same.
