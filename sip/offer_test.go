@@ -32,7 +32,7 @@ func TestGlare(t *testing.T) {
 		caller, callee := establish(t, alice, bob)
 		met := make(chan int, 2)
 		for _, d := range []*Dialog{caller, callee} {
-			go func() { met <- insist(t, d) }()
+			go func() { met <- insist(t, d, d == caller) }()
 			go func() {
 				for {
 					e, err := d.Next(t.Context())
@@ -50,15 +50,20 @@ func TestGlare(t *testing.T) {
 	})
 }
 
-// insist offers until it is accepted, and returns how often it met glare.
-func insist(t testing.TB, d *Dialog) (met int) {
+// insist offers until it is accepted, and returns how often it met glare. Who
+// made the call waits for 2.1 to 4 seconds, the other for 0 to 2, RFC 3261 §14.1.
+func insist(t testing.TB, d *Dialog, called bool) (met int) {
+	least, most := time.Duration(0), 2*time.Second
+	if called {
+		least, most = 2100*time.Millisecond, 4*time.Second
+	}
 	for {
 		_, err := d.Reinvite(t.Context(), offerSDP)
 		if err == nil {
 			return met
 		}
 		r := kindOf(t, err)
-		if r.Kind != Glare || r.Retry <= 0 {
+		if r.Kind != Glare || r.Retry < least || r.Retry > most {
 			t.Errorf("offer failed: %+v", r)
 			return met
 		}
