@@ -45,8 +45,8 @@ func TestAlarmShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.close()
-	for range 5 {
-		until := time.Now().Add(3 * time.Millisecond)
+	sleep := func(t *testing.T) (until time.Time) {
+		until = time.Now().Add(3 * time.Millisecond)
 		var group sync.WaitGroup
 		for range 8 {
 			group.Go(func() {
@@ -57,10 +57,17 @@ func TestAlarmShared(t *testing.T) {
 			})
 		}
 		group.Wait()
+		return until
+	}
+	for range 5 {
+		sleep(t)
+	}
+	synctest.Test(t, func(t *testing.T) { // where nobody comes too late to sleep
+		until := sleep(t)
 		if set := a.set.Load(); set != int64(until.Sub(began)) {
 			t.Errorf("set for %v", time.Duration(set))
 		}
-	}
+	})
 }
 
 // Capture gives its place and all timers of the kernel's back, however it ends.
