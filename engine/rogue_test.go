@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -79,61 +80,74 @@ func newRogue(t *testing.T, speaksZRTP bool) *rogue {
 	return r
 }
 
-// serve counts what arrives by kind and runs ZRTP, if at all.
+// serve counts what arrives by kind and runs ZRTP, if at all. What a full socket has
+// dropped is repeated, as by any peer.
 func (r *rogue) serve() {
 	defer close(r.done)
 	var buf [2048]byte
+	var peer netip.AddrPort
 	for {
+		if r.keys != nil {
+			_ = r.media.SetReadDeadline(r.keys.Deadline()) // fails if it is closed, as reading does
+		}
 		n, from, err := r.media.ReadFromUDPAddrPort(buf[:])
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			r.keys.HandleTimeout(time.Now())
+			r.flush(peer)
+			continue
+		}
 		if err != nil {
 			return
 		}
 		kind := media.Classify(buf[:n])
 		r.seen[kind].Add(1)
 		if kind == media.KindRTP {
-			r.format[0].Store(int64(buf[1] & 0x7f))
-			r.format[1].Store(int64(n))
-			r.sizes[n%maxSize].Add(1)
-			if pt := buf[1] & 0x7f; pt == 100 || pt == 101 {
-				r.events.Add(1)
-			}
-			if before := r.seen[media.KindZRTP].Load(); r.voice.CompareAndSwap(nil, &before) {
-				close(r.heard)
-			}
-			if r.echo.Load() {
-				buf[8]++ // another SSRC
-				_, _ = r.media.WriteToUDPAddrPort(buf[:n], from)
-			}
+			r.onVoice(from, buf[:n])
 		}
 		if r.keys == nil || kind != media.KindZRTP || r.deaf.Load() {
 			continue
 		}
+		peer = from
 		now := time.Now()
 		if r.srtps.Load() {
 			r.keys.SetSignalledKey(signalledKey[:16], signalledKey[16:])
 		}
 		r.keys.Start(now)
 		_ = r.keys.HandlePacket(now, buf[:n])
-		r.flush(from)
-		for e := r.keys.NextEvent(); e != nil; e = r.keys.NextEvent() {
-			if _, ok := e.(zrtp.Secured); ok {
-				close(r.agreed)
-			}
-		}
+		r.flush(peer)
 	}
 }
 
+// onVoice notes a packet of RTP, and perhaps sends it back.
+func (r *rogue) onVoice(from netip.AddrPort, pkt []byte) {
+	r.format[0].Store(int64(pkt[1] & 0x7f))
+	r.format[1].Store(int64(len(pkt)))
+	r.sizes[len(pkt)%maxSize].Add(1)
+	if pt := pkt[1] & 0x7f; pt == 100 || pt == 101 {
+		r.events.Add(1)
+	}
+	if before := r.seen[media.KindZRTP].Load(); r.voice.CompareAndSwap(nil, &before) {
+		close(r.heard)
+	}
+	if r.echo.Load() {
+		pkt[8]++ // another SSRC
+		_, _ = r.media.WriteToUDPAddrPort(pkt, from)
+	}
+}
+
+// flush sends what ZRTP wants sent and notes what it says.
 func (r *rogue) flush(to netip.AddrPort) {
-	for {
-		pkt, ok := r.keys.AppendPacket(nil)
-		if !ok {
-			return
-		}
+	for pkt, ok := r.keys.AppendPacket(nil); ok; pkt, ok = r.keys.AppendPacket(nil) {
 		if forged := r.forge.Load(); forged != nil {
 			_, _ = r.media.WriteToUDPAddrPort(*forged, to)
 			r.forged.Add(1)
 		}
 		_, _ = r.media.WriteToUDPAddrPort(pkt, to)
+	}
+	for e := r.keys.NextEvent(); e != nil; e = r.keys.NextEvent() {
+		if _, ok := e.(zrtp.Secured); ok {
+			close(r.agreed)
+		}
 	}
 }
 
