@@ -26,7 +26,7 @@ import (
 	"sotto/zrtp/wire"
 )
 
-const limit = 20 * time.Second
+const limit = time.Minute
 
 // device counts the frames that it is asked for.
 type device struct{ frames atomic.Int64 }
