@@ -127,7 +127,7 @@ func TestStreamSaysNothing(t *testing.T) {
 		defer bob.Close()
 		good, err := w.dial(t.Context(), bobAt)
 		must(t, err)
-		s := &script{t, streamConn{good}, aliceAt, bobAt}
+		s := &script{t, streamConn{good}, aliceAt, bobAt, nil}
 		s.send(overTCP(other("OPTIONS")))
 		s.expect("OPTIONS", 200)
 		c, err := w.dial(t.Context(), bobAt)
@@ -223,7 +223,7 @@ func TestStreamOfOurCall(t *testing.T) {
 	must(t, err)
 	defer c.Close()
 	must(t, c.SetDeadline(time.Now().Add(20*time.Second)))
-	s := &script{t, streamConn{c}, l.Addr().(*net.TCPAddr).AddrPort(), alice.Addr()}
+	s := &script{t, streamConn{c}, l.Addr().(*net.TCPAddr).AddrPort(), alice.Addr(), map[string]bool{}}
 	r := s.request("INVITE")
 	crowd(t, alice, maxStreams+1)
 	s.reply(r, 200, "x", "", answerSDP)

@@ -126,7 +126,7 @@ func dialStream(t *testing.T, to *Agent) (*script, net.Conn) {
 	must(t, err)
 	t.Cleanup(func() { c.Close() })
 	must(t, c.SetDeadline(time.Now().Add(20*time.Second)))
-	return &script{t, streamConn{c}, c.LocalAddr().(*net.TCPAddr).AddrPort(), to.Addr()}, c
+	return &script{t, streamConn{c}, c.LocalAddr().(*net.TCPAddr).AddrPort(), to.Addr(), map[string]bool{}}, c
 }
 
 func overTCP(text string) string { return strings.ReplaceAll(text, "/UDP", "/TCP") }
