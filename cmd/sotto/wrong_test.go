@@ -108,11 +108,14 @@ func TestUnknownHost(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	free := listenUDP(t)
-	uri := "sip:bob@" + free.LocalAddr().String()
-	if err := free.Close(); err != nil {
+	// A socket that is connected elsewhere takes nothing from others, and lets no
+	// other program have its port meanwhile.
+	held, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9})
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer held.Close()
+	uri := "sip:bob@" + held.LocalAddr().String()
 	failedCall(t, uri, "unreachable", "nothing listens", 0)
 }
 
@@ -237,7 +240,7 @@ func TestNoAnswerEmptiesNothing(t *testing.T) {
 	if err := os.WriteFile(path, []byte("earlier"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, "call", newRinger(t, true).uri(), "--in", "silence", "--out", path, "--ring-timeout", "200ms", "--json")
+	p := start(t, "call", newRinger(t, true).uri(), "--in", "silence", "--out", path, "--ring-timeout", "1s", "--json")
 	p.line(t, `"ringing"`)
 	wantFailure(t, p, exitFailed, "nobody answered")
 	if kept, err := os.ReadFile(path); err != nil || string(kept) != "earlier" {
