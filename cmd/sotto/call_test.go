@@ -335,7 +335,7 @@ func TestNotAnswered(t *testing.T) {
 	listener, uri := startListening(t)
 	first := start(t, "call", uri, "--json")
 	event[securedRecord](t, listener, "secured")
-	wantFailure(t, start(t, "call", uri, "--ring-timeout", "100ms"), exitFailed, "nobody answered")
+	wantFailure(t, start(t, "call", uri, "--ring-timeout", "1s"), exitFailed, "nobody answered")
 	s := newStub(t, func(*stub, sipMessage) []string { return nil })
 	s.invite(t, uri, strings.Replace(plainSDP(4000), "AVP 0", "AVP 3", 1))
 	first.enter(t, "q")
