@@ -6,6 +6,7 @@ func mediaMutants() []mutant {
 		{"media/jitter/jump.go", "b.doubted = s\n\t\treturn ts, stray", "b.doubted = s\n\t\treturn ts, sound", "TestStray"},
 		{"media/jitter/jump.go", "doubted.seq == 0 || !b.explains(s, doubted)", "doubted.seq == 0", "TestStray"},
 		{"media/jitter/jump.go", "doubted.seq == 0 || !b.explains(s, doubted)", "doubted.seq >= 0 || !b.explains(s, doubted)", "TestClockJumps"},
+		{"media/jitter/pop.go", "return b.playing && b.elapsed < missing", "return false", "TestEmptyPacketsWaitForThoseBefore"},
 		{"media/jitter/jump.go", "s.seq > before.seq && s.ts", "s.ts", "TestStrayTwiceAndOvertaken"},
 		{"media/jitter/jump.go", "before < 0 || before > n*b.ticks(maxPacket)", "before < 0 && before > n*b.ticks(maxPacket)", "TestStrayTwiceAndOvertaken"},
 		without("media/jitter/jump.go", "b.firstTS -= uint32(onTimeline - ts)", "TestClockJumps"),

@@ -163,3 +163,26 @@ func TestEmptyPacketWaitsForThoseBefore(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Nor do several, and neither if there is voice behind them.
+func TestEmptyPacketsWaitForThoseBefore(t *testing.T) {
+	for empty := range 4 {
+		s := patient(t)
+		for i := range 200 {
+			p, at := s.packet(i), time.Duration(i)*s.ptime
+			switch {
+			case i == 100:
+				at += 205 * ms // when it should have been heard for 5 ms
+			case i > 100 && i <= 100+empty:
+				p.Payload = nil
+			}
+			p.Redundant = false
+			s.arrive(at, p)
+		}
+		s.run(3900 * time.Millisecond)
+		s.playedInOrder()
+		if got := s.b.Stats(); got.Late+got.Lost != 0 || s.heard(0, 3900*ms) < 180-empty {
+			t.Errorf("%d empty: %+v", empty, got)
+		}
+	}
+}

@@ -71,10 +71,25 @@ func (b *Buffer) head() *slot {
 	}
 }
 
-// early tells whether those before head, which has no payload, may still come: it is
-// alone, and what is missing has not been made up yet.
+// early tells whether those before head, which has no payload, may still come: what is
+// missing has not been made up yet. How long that is, their numbers tell, and what is
+// there behind them.
 func (b *Buffer) early(head *slot) bool {
-	return b.count == 1 && b.elapsed < (head.seq-b.next)*b.span
+	missing := (head.seq - b.next) * b.span
+	if b.elapsed >= missing || b.count == 1 {
+		return b.elapsed < missing
+	}
+	for seq, left := head.seq+1, b.count-1; left > 0; seq++ {
+		s := &b.ring[index(seq)]
+		if s.present && s.n > 0 {
+			missing = min(missing, s.ts-b.nextTS-(seq-head.seq)*b.span)
+			break
+		}
+		if s.present {
+			left--
+		}
+	}
+	return b.playing && b.elapsed < missing
 }
 
 // start begins to play once the first packet has aged to the wanted delay.
