@@ -4,8 +4,10 @@ package main
 func mediaMutants() []mutant {
 	return []mutant{
 		{"media/jitter/jump.go", "b.doubted = s\n\t\treturn ts, stray", "b.doubted = s\n\t\treturn ts, sound", "TestStray"},
-		{"media/jitter/jump.go", "doubted.seq == 0 || !b.explains(s, doubted)", "doubted.seq == 0", "TestStray"},
-		{"media/jitter/jump.go", "doubted.seq == 0 || !b.explains(s, doubted)", "doubted.seq >= 0 || !b.explains(s, doubted)", "TestClockJumps"},
+		{"media/jitter/jump.go", "b.doubted.seq == 0 || !b.explains(s, b.doubted, maxPacket)", "b.doubted.seq == 0", "TestStray"},
+		{"media/jitter/jump.go", "b.doubted.seq == 0 || !b.explains(s, b.doubted, maxPacket)", "b.doubted.seq >= 0 || !b.explains(s, b.doubted, maxPacket)", "TestClockJumps"},
+		{"media/jitter/jump.go", "b.explains(s, before, maxShift)", "false", "TestQuickerRoute"},
+		{"media/jitter/jump.go", "seq >= b.doubted.seq", "seq > 0", "TestQuickerRoute"},
 		{"media/jitter/pop.go", "return b.playing && b.elapsed < missing", "return false", "TestEmptyPacketsWaitForThoseBefore"},
 		{"media/jitter/jump.go", "s.seq > before.seq && s.ts", "s.ts", "TestStrayTwiceAndOvertaken"},
 		{"media/jitter/jump.go", "before < 0 || before > n*b.ticks(maxPacket)", "before < 0 && before > n*b.ticks(maxPacket)", "TestStrayTwiceAndOvertaken"},

@@ -50,11 +50,10 @@ func (b *Buffer) claims(now time.Time, seq, ts int64) stamp {
 }
 
 // explains tells whether the network explains what s claims after what another
-// stamp does. Time does not go back, and what comes sooner than it should has
-// been waiting with those before it: packets arrive all at once at best, and most
-// of them do arrive.
-func (b *Buffer) explains(s, before stamp) bool {
-	earliest := before.transit - max(soonest, min(b.duration((s.seq-before.seq)*b.span), maxPacket))
+// stamp does. Time does not go back, and what comes sooner than it should, by up to
+// most, has been waiting with those before it: packets arrive all at once at best.
+func (b *Buffer) explains(s, before stamp, most time.Duration) bool {
+	earliest := before.transit - max(soonest, min(b.duration((s.seq-before.seq)*b.span), most))
 	return s.seq > before.seq && s.ts >= before.ts && s.transit >= earliest
 }
 
@@ -80,16 +79,22 @@ func (b *Buffer) judge(now time.Time, seq, ts int64) (onTimeline int64, v verdic
 		}
 		return ts, sound
 	}
-	s := b.claims(now, seq, ts)
-	doubted := b.doubted
-	b.doubted = stamp{}
-	if !b.delay.known || b.explains(s, stamp{b.newest.seq, b.newest.ts, b.delay.base()}) {
+	s, before := b.claims(now, seq, ts), stamp{b.newest.seq, b.newest.ts, b.delay.base()}
+	if !b.delay.known || b.explains(s, before, maxPacket) {
 		b.newest = s
+		if seq >= b.doubted.seq { // what was overtaken tells nothing of what overtook it
+			b.doubted = stamp{}
+		}
 		return ts, sound
 	}
-	if doubted.seq == 0 || !b.explains(s, doubted) {
+	if b.doubted.seq == 0 || !b.explains(s, b.doubted, maxPacket) {
 		b.doubted = s
 		return ts, stray
+	}
+	b.doubted = stamp{}
+	if b.explains(s, before, maxShift) { // another route is quicker
+		b.newest = s
+		return ts, sound
 	}
 	onTimeline = b.ticks(now.Sub(b.epoch) - b.delay.base() + b.duration(1)/2) // rounded
 	b.firstTS -= uint32(onTimeline - ts)

@@ -77,3 +77,29 @@ func TestStrayTwiceAndOvertaken(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Where another route is quicker, what takes it overtakes what is still on the old
+// one. All of it is heard but for the first packet that is so early, and the delay
+// becomes no longer.
+func TestQuickerRoute(t *testing.T) {
+	for _, ptime := range []time.Duration{MinLength, Frame, 60 * ms} {
+		for _, by := range []time.Duration{130 * ms, 200 * ms, 300 * ms, 450 * ms} {
+			s := newStream(t)
+			s.ptime = ptime
+			packets := int(30 * time.Second / ptime)
+			for i := range packets {
+				if i < packets/10 {
+					s.send(i, by)
+				} else {
+					s.send(i, ms)
+				}
+			}
+			s.run(29 * time.Second)
+			s.playedInOrder()
+			got := s.b.Stats()
+			if got.Stray > 1 || got.Late+got.Lost+got.Far+got.Restarts != 0 || s.count(Conceal, by+time.Second, 29*time.Second) != 0 || got.Delay > 60*ms {
+				t.Errorf("packets of %v, quicker by %v: %+v", ptime, by, got)
+			}
+		}
+	}
+}
