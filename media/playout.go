@@ -179,7 +179,8 @@ func (r *Receiver) pop(now time.Time) (int, jitter.Action) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p := &r.playout; p.stream != r.stats.Streams {
-		p.stream, p.voice, p.from = r.stats.Streams, nil, nil
+		p.stream, p.voice = r.stats.Streams, nil
+		p.join(nil)
 	}
 	return r.buffer.Pop(now, length(r.playout.have), r.playout.packet[:])
 }
@@ -228,13 +229,18 @@ func (p *playout) stretch() {
 func (p *playout) add(n int, from *voice) {
 	fresh := p.behind()[:n]
 	if from != p.from {
-		p.from, p.joining, p.ended = from, joinLen, int(p.pcm[p.start+past+p.have-1])
+		p.join(from)
 	}
 	for i := range min(p.joining, n) {
 		fresh[i] = int16((p.ended*p.joining + int(fresh[i])*(joinLen-p.joining)) / joinLen)
 		p.joining--
 	}
 	p.have += n
+}
+
+// join has what comes next, from another source, fade in from where what is here ends.
+func (p *playout) join(from *voice) {
+	p.from, p.joining, p.ended = from, joinLen, int(p.pcm[p.start+past+p.have-1])
 }
 
 // silence adds n samples of it.

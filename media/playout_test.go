@@ -484,3 +484,33 @@ func TestDecodersForgetSound(t *testing.T) {
 		}
 	}
 }
+
+// Where a source falls silent in the middle of a sound and another one takes over,
+// nothing jumps.
+func TestTakeOverDoesNotJump(t *testing.T) {
+	for name, pt := range map[string]uint8{"PCMU": 0, "PCMA": 8, "G722": 9} { // which are not silent yet
+		c := codec(t, name)
+		for n := 50; n < 56; n++ {
+			sink := &tape{}
+			r := newReceiver(t, receiverConfig(t, sink))
+			must(t, r.Release(verified(t), opener(t, 1)))
+			talk := func(f *far, level float64, from, n int) {
+				f.pt, f.samples, f.step = pt, c.PacketSamples(codecs.Options{}), uint32(c.ClockRate/50)
+				f.coder = newCoder(t, name, 313)
+				f.coder.tone = audio.NewTone(313, level)
+				run(t, r, f, from, n)
+			}
+			talk(newFar(t, sealer(t, 1)), 0.5, 0, n)
+			for i := range 4 {
+				play(t, r, at(n+i))
+			}
+			other := newFar(t, sealer(t, 1))
+			other.ssrc++
+			talk(other, 0, n+4, 20)
+			step := steepest(sink.pcm[(n+3)*audio.FrameSamples:])
+			if got := r.Stats(); got.Streams != 2 || step > 400 { // what fades away has some 340
+				t.Errorf("%s after %d packets: a step of %d, %+v", name, n, step, got)
+			}
+		}
+	}
+}

@@ -9,6 +9,7 @@ func mediaMutants() []mutant {
 		{"media/jitter/jump.go", "b.explains(s, before, maxShift)", "false", "TestQuickerRoute"},
 		{"media/jitter/jump.go", "seq >= b.doubted.seq", "seq > 0", "TestQuickerRoute"},
 		{"media/jitter/pop.go", "return b.playing && b.elapsed < missing", "return false", "TestEmptyPacketsWaitForThoseBefore"},
+		{"media/playout.go", "p.join(nil)", "p.from = nil", "TestTakeOverDoesNotJump"},
 		{"media/jitter/jump.go", "s.seq > before.seq && s.ts", "s.ts", "TestStrayTwiceAndOvertaken"},
 		{"media/jitter/jump.go", "before < 0 || before > n*b.ticks(maxPacket)", "before < 0 && before > n*b.ticks(maxPacket)", "TestStrayTwiceAndOvertaken"},
 		without("media/jitter/jump.go", "b.firstTS -= uint32(onTimeline - ts)", "TestClockJumps"),
