@@ -352,6 +352,24 @@ func TestPayloadTypeChange(t *testing.T) {
 	}
 }
 
+// A change of the clock rate where numbers begin again costs one packet.
+func TestClockChangeWithNewNumbers(t *testing.T) {
+	sink := &tape{}
+	c := receiverConfig(t, sink)
+	c.Secure = false
+	r := newReceiver(t, c)
+	must(t, r.ReleaseClear())
+	f := newFar(t, nil)
+	run(t, r, f, 0, 100)
+	f.coder, f.pt, f.samples, f.step = newCoder(t, "PCMU", 600), 0, 160, 160
+	f.seq += 40000 // behind
+	run(t, r, f, 100, 100)
+	wantTone(t, sink.pcm[110*audio.FrameSamples:], 600, 0.97)
+	if got := r.Stats(); got.Streams != 1 || got.PacketsReceived != 199 || got.Late > 3 || got.Lost != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A packet from before a change of the clock rate that comes after it does not
 // bring the old clock back.
 func TestLatePacketOfOldClock(t *testing.T) {

@@ -186,3 +186,25 @@ func TestEmptyPacketsWaitForThoseBefore(t *testing.T) {
 		}
 	}
 }
+
+// What is new after that begins with numbers of its own.
+func TestBeginsAgainAndIsReplaced(t *testing.T) {
+	s := newStream(t)
+	for i := range 100 {
+		p := s.packet(i)
+		if i >= 50 {
+			p.Seq += 5000
+		}
+		s.arrive(time.Duration(i)*s.ptime, p)
+	}
+	s.run(2 * time.Second)
+	s.b.Reset(rate)
+	for i := 100; i < 200; i++ {
+		s.send(i, 0)
+	}
+	s.run(3900 * ms)
+	s.playedInOrder()
+	if got := s.b.Stats(); got.Restarts != 1 || got.Far != 1 || got.Late > 1 || s.heard(2100*ms, 3900*ms) < 89 {
+		t.Errorf("%+v", got)
+	}
+}
