@@ -52,7 +52,7 @@ test-long: setup ## every test in its long form: many more seeds, some hours
 	SOTTO_LONG=1 scripts/gotest -timeout 6h ./...
 
 race: setup ## every test under the race detector
-	scripts/gotest -race ./...
+	scripts/gotest -race -timeout 30m ./... # media takes some 5 minutes of two quiet cores
 
 fuzz: setup ## every fuzz target for FUZZTIME, 20s unless set
 	scripts/fuzz $(FUZZTIME)
