@@ -45,7 +45,10 @@ var (
 
 // Watch tells what BlueZ says until ctx ends, whenever the system bus is there.
 // A machine that never had a system bus has no Bluetooth.
-func Watch(ctx context.Context, out chan<- route.Event) {
+func Watch(ctx context.Context, out chan<- route.Event) { watch(ctx, out, patience) }
+
+// watch is [Watch] of a BlueZ that may take that long for an answer.
+func watch(ctx context.Context, out chan<- route.Event, patience time.Duration) {
 	had := false
 	attend.Run(ctx, route.BlueZ, out, func(ctx context.Context, tell attend.Tell) error {
 		ctx, cancel := context.WithCancel(ctx)
@@ -60,7 +63,8 @@ func Watch(ctx context.Context, out chan<- route.Event) {
 		}
 		defer conn.Close()
 		had = true
-		return (&session{conn: conn, tell: tell, objects: objects{}, answers: make(chan answer, maxQuestions)}).follow(ctx, signals)
+		s := &session{conn: conn, patience: patience, tell: tell, objects: objects{}, answers: make(chan answer, maxQuestions)}
+		return s.follow(ctx, signals)
 	})
 }
 
@@ -147,9 +151,10 @@ func (i *inbox) DeliverSignal(_, _ string, s *dbus.Signal) {
 
 // session is one connection to the bus, owned by one goroutine.
 type session struct {
-	conn  *dbus.Conn
-	tell  attend.Tell
-	owner string // the unique name of BlueZ; empty if it does not run
+	conn     *dbus.Conn
+	patience time.Duration // that there is with BlueZ
+	tell     attend.Tell
+	owner    string // the unique name of BlueZ; empty if it does not run
 
 	objects objects
 	heard   dbus.Sequence // the last signal that was handled
@@ -169,7 +174,7 @@ func (s *session) follow(ctx context.Context, signals *inbox) error {
 	if err != nil {
 		return err
 	}
-	alive := time.NewTicker(patience)
+	alive := time.NewTicker(s.patience)
 	defer alive.Stop()
 	for {
 		select {
@@ -203,7 +208,7 @@ func (s *session) begin(ctx context.Context) (dbus.Sequence, error) {
 		{dbus.WithMatchSender(service), dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged")},
 		{dbus.WithMatchSender(bus), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service)},
 	} {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, s.patience)
 		err := s.conn.AddMatchSignalContext(ctx, match...)
 		cancel()
 		if err != nil {
@@ -256,7 +261,7 @@ func (s *session) question(call func() *dbus.Call, then func(*dbus.Call) error) 
 
 // call waits for an answer for as long as patience lasts.
 func (s *session) call(ctx context.Context, object dbus.BusObject, method string, args ...any) *dbus.Call {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	return object.CallWithContext(ctx, method, 0, args...)
 }

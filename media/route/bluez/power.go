@@ -244,7 +244,7 @@ func adapters(ctx context.Context, powered bool) (*session, []adapter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &session{conn: conn}
+	s := &session{conn: conn, patience: patience}
 	listed, err := managed(s.call(ctx, s.conn.Object(service, "/"), manager+".GetManagedObjects"))
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
