@@ -188,13 +188,17 @@ func (l *linphone) call(t *testing.T, uri string) { l.say(t, "call %s", uri) }
 func (l *linphone) awaitSecured(t *testing.T) linphoneSecure {
 	t.Helper()
 	secrets := regexp.MustCompile(`SAS is (\S+) previously verified (yes|no)`)
-	found := secrets.FindStringSubmatch(l.await(t, "SAS is ", patience))
+	// Its main loop is told before the thread with the keys has logged what they are:
+	// it may log the token, without which the SAS can't be confirmed, first.
+	lines := l.awaitAll(t, "SAS is ", "ZRTP algo used during negotiation: ", "Authentication token is ")
+	found := secrets.FindStringSubmatch(lines[0])
 	if found == nil {
 		t.Fatalf("%s: its line about the SAS has changed", l.name)
 	}
-	// Until its main loop knows of the keys, the SAS can't be confirmed.
-	defer l.await(t, "Authentication token is "+found[1], patience)
-	_, suite, _ := strings.Cut(l.await(t, "ZRTP algo used during negotiation: ", patience), "negotiation: ")
+	if _, token, _ := strings.Cut(lines[2], "Authentication token is "); !strings.HasPrefix(token, found[1]) {
+		t.Errorf("%s: of the SAS %s, its main loop knows %q", l.name, found[1], token)
+	}
+	_, suite, _ := strings.Cut(lines[1], "negotiation: ")
 	return linphoneSecure{SAS: found[1], Verified: found[2] == "yes", Suite: suite}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -175,6 +176,27 @@ func (p *process) await(t *testing.T, text string, limit time.Duration) string {
 		t.Fatalf("%s: waiting for %q: %v", p.name, text, err)
 	}
 	return line
+}
+
+// awaitAll returns the next line containing each of the texts, in whatever order
+// they come, and fails the test when one is missing for longer than patience.
+func (p *process) awaitAll(t *testing.T, texts ...string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	found := make([]string, len(texts))
+	_, err := p.out.await(ctx, func(line string) bool {
+		for i, text := range texts {
+			if found[i] == "" && strings.Contains(line, text) {
+				found[i] = line
+			}
+		}
+		return !slices.Contains(found, "")
+	})
+	if err != nil {
+		t.Fatalf("%s: waiting for %q, there are %q: %v", p.name, texts, found, err)
+	}
+	return found
 }
 
 // printed says whether a line so far contains text.
