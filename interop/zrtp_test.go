@@ -265,8 +265,9 @@ func (d damage) check(t *testing.T, bin string, content []byte) {
 
 func tsharkDecodes(t *testing.T, file string) (all []decoded) {
 	t.Helper()
-	// ZRTP is a guess of tshark's that it does not make by itself.
-	out, err := exec.Command("tshark", "-r", file, "--enable-heuristic", "rtp_udp", "-Y", "zrtp.checksum.status == 1",
+	// ZRTP is a guess of tshark's that it does not make by itself, nor of a port that it
+	// knows otherwise, as sotto's may be.
+	out, err := exec.Command("tshark", "-r", file, "--enable-heuristic", "rtp_udp", "-o", "udp.try_heuristic_first:TRUE", "-Y", "zrtp.checksum.status == 1",
 		"-T", "fields", "-e", "frame.number", "-e", "zrtp.type", "-e", "zrtp.sequence").Output()
 	if err != nil {
 		t.Fatalf("tshark: %v", err)
