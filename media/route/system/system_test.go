@@ -252,6 +252,7 @@ func TestAlarmsUnread(t *testing.T) {
 			pulse <- route.Ready{}
 			pulse <- route.Lost{Reason: "x"}
 		}
+		synctest.Wait() // the monitor has handed the last one on
 		if r := report(t, w); r.Unknown == "" {
 			t.Errorf("%+v", r)
 		}
