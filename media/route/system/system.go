@@ -161,6 +161,9 @@ func (w *Watch) run(ctx context.Context, p *picture, events <-chan route.Event) 
 	for {
 		select {
 		case e := <-events:
+			if ctx.Err() != nil {
+				return // it may be no more than that a monitor ends
+			}
 			w.take(p, e, events)
 		case reply := <-w.reports:
 			w.catchUp(p, events)

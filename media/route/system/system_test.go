@@ -311,6 +311,23 @@ func TestAskedAtOnce(t *testing.T) {
 	}
 }
 
+// Monitors that end tell that they are lost: who has closed the watch hears no alarm.
+func TestClosedIsNoAlarm(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // what waits may be taken before the end is seen
+		w := &Watch{alarms: make(chan route.Alarm, 1)}
+		p := &picture{world: route.NewWorld(route.Pulse)}
+		p.take(route.Event{From: route.Pulse, Fact: route.Ready{}}, nil)
+		events := make(chan route.Event, 1)
+		events <- route.Event{From: route.Pulse, Fact: route.Lost{Reason: "canceled"}}
+		w.run(ctx, p, events)
+		if a, open := <-w.alarms; open {
+			t.Fatalf("%+v", a)
+		}
+	}
+}
+
 // What has come and gone before anybody looked is an alarm like any other, also in
 // a flood.
 func TestCameAndWent(t *testing.T) {
