@@ -149,7 +149,7 @@ func TestTonesChangeNoEvents(t *testing.T) {
 						if n := len(heard.heard()); n != 0 {
 							t.Errorf("%d samples go to a headset", n)
 						}
-						h.watch(t).Set(builtin)
+						h.set(builtin)
 					case engine.Ended:
 						if e.Reason.Kind != engine.AudioFailed || e.Reason.Text != broken.Error() {
 							t.Errorf("ended with %+v", e.Reason)

@@ -22,9 +22,8 @@ func TestAuditTrail(t *testing.T) {
 	h := newHardware(headset)
 	a := newEngine(t, engine.Config{OpenAudio: h.open, AuditFile: path})
 	caller, callee := connect(t, a, newEngine(t, engine.Config{}))
-	w := h.watch(t)
 	until[engine.RouteRefused](t, caller)
-	w.Set(builtin)
+	h.set(builtin)
 	secured := until[engine.Secured](t, caller)
 	until[engine.Secured](t, callee)
 	if err := caller.SetVerified(true); err != nil {
@@ -33,7 +32,7 @@ func TestAuditTrail(t *testing.T) {
 	if trail, err := os.ReadFile(path); err != nil || !bytes.Contains(trail, []byte(`"compared"`)) {
 		t.Errorf("the comparison is not on the disk: %v\n%s", err, trail)
 	}
-	w.Set(headset)
+	h.set(headset)
 	until[engine.RouteRefused](t, caller)
 	if err := caller.SetVerified(false); err != nil {
 		t.Fatal(err)
