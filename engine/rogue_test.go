@@ -196,10 +196,19 @@ func (r *rogue) call(cfg engine.Config) (*engine.Call, *sip.Dialog, *sdp.Session
 
 // answers takes each offer of the engine with a description of local's.
 func (r *rogue) answers(dialog *sip.Dialog, local sdp.Local) {
+	for answer := r.offered(r.t.Context(), dialog, local); answer != nil; {
+		answer()
+		answer = r.offered(r.t.Context(), dialog, local)
+	}
+}
+
+// offered waits for the next offer of the engine and returns what takes it with a
+// description of local's: nil if the dialog or ctx has ended, or it makes no sense.
+func (r *rogue) offered(ctx context.Context, dialog *sip.Dialog, local sdp.Local) (answer func()) {
 	for {
-		e, err := dialog.Next(r.t.Context())
+		e, err := dialog.Next(ctx)
 		if err != nil {
-			return
+			return nil
 		}
 		o, ok := e.(sip.Offer)
 		if !ok {
@@ -208,14 +217,14 @@ func (r *rogue) answers(dialog *sip.Dialog, local sdp.Local) {
 		offer, err := sdp.Parse(o.SDP)
 		if err != nil {
 			r.t.Error(err)
-			return
+			return nil
 		}
 		answer, err := sdp.Answer(offer, nil, local)
 		if err != nil {
 			r.t.Error(err)
-			return
+			return nil
 		}
-		_ = dialog.AnswerOffer(answer.Append(nil)) // withdrawn, if it fails
+		return func() { _ = dialog.AnswerOffer(answer.Append(nil)) } // withdrawn, if it fails
 	}
 }
 

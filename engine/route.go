@@ -113,6 +113,13 @@ func (l *leg) resumeForRoute() {
 	}
 }
 
+// holdForRoute puts the call on hold because of the route, if it is refused.
+func (l *leg) holdForRoute() {
+	if l.wantsForRoute(sdp.SendOnly) {
+		l.engine.wg.Go(func() { _ = l.call.redirect(l.ctx, sdp.SendOnly, true) }) // the call is silent, held or not
+	}
+}
+
 // refuseRoute keeps the call silent until there is a route, or for as long as
 // the policy says. The user is told once.
 func (l *leg) refuseRoute(r *route.Refusal) {
@@ -216,8 +223,8 @@ func (l *leg) onRouteTime(now time.Time) {
 	if due(now, &p.reopenAt) {
 		l.openAudio(Audio{})
 	}
-	if due(now, &p.holdAt) && l.local.Direction == sdp.SendRecv {
-		l.engine.wg.Go(func() { _ = l.call.redirect(l.ctx, sdp.SendOnly, true) }) // the call is silent, held or not
+	if due(now, &p.holdAt) {
+		l.holdForRoute()
 	}
 	if due(now, &p.endAt) && l.rule(routeLost) == endCall {
 		l.refuse(NoRoute, InWords(p.refusal), p.refusal)

@@ -408,6 +408,40 @@ func TestOurHoldOutlastsTheRoute(t *testing.T) {
 	next[engine.Resumed](t, caller)
 }
 
+// A route that is refused again while the other side is asked to resume the call
+// has it put on hold again, though that was due before the answer.
+func TestRefusedAgainWhileResumed(t *testing.T) {
+	t.Parallel()
+	h, played := newHardware(builtin), newRecorder(1)
+	h.sink = played
+	r := newRogue(t, true)
+	call, dialog, _ := r.call(engine.Config{OpenAudio: h.open, Routes: route.Policy{HoldAfter: time.Millisecond}})
+	until[engine.Secured](t, call)
+	offered := func() func() {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		answer := r.offered(ctx, dialog, r.local)
+		if answer == nil {
+			t.Fatal("the engine offers nothing")
+		}
+		return answer
+	}
+	h.set(headset)
+	offered()()
+	until[engine.Held](t, call)
+	h.set(builtin)
+	resume := offered()
+	h.set(headset)
+	until[engine.RouteRefused](t, call)
+	sounds(t, played, 5) // until the hold is due
+	resume()
+	next[engine.Resumed](t, call)
+	offered()()
+	if e := next[engine.Held](t, call); !e.ForRoute {
+		t.Errorf("%+v, and nobody has asked for it", e)
+	}
+}
+
 // deafWatch reports once and then, whatever becomes of the context, when it is
 // closed.
 type deafWatch struct {

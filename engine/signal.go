@@ -312,6 +312,9 @@ func (l *leg) reanswered(answer []byte, err error) error {
 	l.follow(agreed)
 	l.path.onHold = held && c.forRoute
 	l.resumeForRoute()
+	if c.forRoute && l.cfg.Routes.HoldAfter > 0 && l.path.holdAt.IsZero() { // due meanwhile
+		l.holdForRoute()
+	}
 	return nil
 }
 
