@@ -161,7 +161,7 @@ func (l lab) testCalls(t *testing.T, cfg sottoConfig, phone *linphone) {
 // counts that the machine did not keep up with the call, it is made again.
 func (l lab) testTalk(t *testing.T, cfg sottoConfig, phone *linphone, dial func() *sotto) {
 	t.Helper()
-	for tries := 3; tries > 0; tries-- {
+	for tries := 5; tries > 0; tries-- {
 		media := startCapture(t, phone.rtp)
 		us := dial()
 		ended := us.awaitEnded(t, cfg.Duration+patience)

@@ -41,13 +41,15 @@ type sottoStats struct {
 	Sent, Received, Lost, Late, Concealed int
 
 	ReportsReceived int     `json:"reports_received"`
+	TargetDelayMS   float64 `json:"target_delay_ms"`
 	MOSLQ           float64 `json:"mos_lq"`
 }
 
-// keptUp says whether the machine was fast enough for a call of that length.
+// keptUp says whether the machine was fast enough for a call of that length. Where
+// packets need no time, a delay of more than three says that the peer stood still.
 func (s sottoStats) keptUp(length time.Duration) bool {
 	packets := int(length / (20 * time.Millisecond))
-	return s.Sent > packets*9/10 && s.Received > packets*9/10 && s.Lost+s.Late+s.Concealed < packets/10
+	return s.Sent > packets*9/10 && s.Received > packets*9/10 && s.Lost+s.Late+s.Concealed < packets/10 && s.TargetDelayMS <= 60
 }
 
 // buildSotto builds the command as a user does and returns its path.

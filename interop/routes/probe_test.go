@@ -205,11 +205,19 @@ func (s *silences) add(one silence) {
 	s.muted, s.heard, s.said = append(s.muted, one.muted), append(s.heard, one.heard), append(s.said, one.said)
 }
 
+// aFrameMore is what it takes to see the packets.
+const aFrameMore = 20 * time.Millisecond
+
+// keep reports whether s are within the limit.
+func (s *silences) keep(limit time.Duration) bool {
+	return s.muted.keep(limit) && s.heard.keep(limit) && s.said.keep(limit+aFrameMore)
+}
+
 // within prints how long after a cause there was silence, and demands it within a
-// limit; of the packets one frame more, which is what it takes to see them.
+// limit; of the packets one frame more.
 func (s *silences) within(t *testing.T, since string, limit time.Duration) {
 	t.Helper()
 	s.muted.within(t, "from "+since+" until the engine has shut the gate", limit)
 	s.heard.within(t, "from "+since+" to the last sound for the loudspeaker", limit)
-	s.said.within(t, "from "+since+" to the last packet with sound", limit+20*time.Millisecond)
+	s.said.within(t, "from "+since+" to the last packet with sound", limit+aFrameMore)
 }
